@@ -1,0 +1,561 @@
+//! What went wrong, at which byte, in which key.
+//!
+//! [`Fault`] is the cheap error of the inner layers: two words, `Copy`, no
+//! position. A decoder's `dress` turns it into an [`Error`], which knows the
+//! byte of the stream, the database, the key and the element.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::alloc_instead_of_core,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::std_instead_of_core,
+        clippy::unwrap_used
+    )
+)]
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+
+/// `Result` with [`Error`] as its default error.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// A format error with its place in the stream.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Inner {
+    kind: ErrorKind,
+    offset: u64,
+    place: Place,
+}
+
+impl Error {
+    /// Builds an error at `offset`, counted in bytes from the start of the stream.
+    #[must_use]
+    pub fn new(kind: ErrorKind, offset: u64, place: Place) -> Self {
+        Self(Box::new(Inner { kind, offset, place }))
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// The first byte of the faulty item, counted from the start of the stream.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.0.offset
+    }
+
+    /// The database, key and element being read or written.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.0.place
+    }
+
+    /// The stable kebab-case word of the kind, see `docs/errors.md`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.0.kind.code()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: byte {}", self.0.kind, self.0.offset)?;
+        write!(f, "{}", self.0.place)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("kind", &self.0.kind).field("offset", &self.0.offset).field("place", &self.0.place).finish()
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// The kinds of [`Error`]. Messages may change; [`ErrorKind::code`] may not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A checksum, stored in the stream, does not match its bytes.
+    #[error("expected checksum {computed:016x}, found {stored:016x}")]
+    BadChecksum {
+        /// CRC64 of the bytes read.
+        computed: u64,
+        /// CRC64 stored in the stream.
+        stored: u64,
+    },
+    /// A log record is not a well-formed command.
+    #[error("expected {expected}, found {found}")]
+    BadCommand {
+        /// What the format demands here.
+        expected: &'static str,
+        /// What stands here.
+        found: Found,
+    },
+    /// An encoding byte or form that the format does not define here.
+    #[error("expected {expected}, found {found}")]
+    BadEncoding {
+        /// What the format demands here.
+        expected: &'static str,
+        /// What stands here.
+        found: Found,
+    },
+    /// A length or count outside its legal range.
+    #[error("expected {expected}, found {found}")]
+    BadLength {
+        /// What the format demands here.
+        expected: &'static str,
+        /// What stands here.
+        found: Found,
+    },
+    /// The stream does not begin like an RDB snapshot.
+    #[error("expected {expected}, found {found}")]
+    BadMagic {
+        /// What the format demands here.
+        expected: &'static str,
+        /// What stands here.
+        found: Found,
+    },
+    /// A listpack, ziplist, intset or zipmap contradicts itself.
+    #[error("expected {expected}, found {found}")]
+    BadPacked {
+        /// What the format demands here.
+        expected: &'static str,
+        /// What stands here.
+        found: Found,
+    },
+    /// Well formed, but no server holds such a value.
+    #[error("expected {expected}, found {found}")]
+    BadValue {
+        /// What the format demands here.
+        expected: &'static str,
+        /// What stands here.
+        found: Found,
+    },
+    /// A key, member or field that stands twice.
+    #[error("expected {expected}, found a second one")]
+    Duplicate {
+        /// What may stand only once.
+        expected: &'static str,
+    },
+    /// A limit of the caller, see [`Limits`](crate::wire::Limits), is exceeded.
+    #[error("expected {expected}, found {found}")]
+    LimitExceeded {
+        /// The limit.
+        expected: &'static str,
+        /// What was asked for.
+        found: Found,
+    },
+    /// An event that cannot follow the one before it.
+    #[error("expected {expected}, found {found}")]
+    OutOfOrder {
+        /// What may come here.
+        expected: &'static str,
+        /// What came.
+        found: Found,
+    },
+    /// The stream ends inside an item.
+    #[error("expected {needed} more bytes, found the end")]
+    Truncated {
+        /// Bytes missing at least.
+        needed: u64,
+    },
+    /// An opcode byte with no meaning in this dialect and version.
+    #[error("expected an opcode or value type, found byte {byte}")]
+    UnknownOpcode {
+        /// The byte.
+        byte: u8,
+    },
+    /// A value type byte with no meaning in this dialect and version.
+    #[error("expected a value type, found byte {byte}")]
+    UnknownType {
+        /// The byte.
+        byte: u8,
+    },
+    /// The target has no form for this.
+    #[error("{target} has no form for {what}")]
+    Unrepresentable {
+        /// What cannot be written.
+        what: &'static str,
+        /// Version or API that lacks it.
+        target: &'static str,
+    },
+    /// A well-formed header of a version that is not read.
+    #[error("expected RDB version {supported}, found {dialect} version {version}")]
+    UnsupportedVersion {
+        /// `redis` or `valkey`, by the magic.
+        dialect: &'static str,
+        /// The header's number.
+        version: u64,
+        /// The versions that are read.
+        supported: &'static str,
+    },
+}
+
+impl ErrorKind {
+    /// The stable kebab-case word for this kind, see `docs/errors.md`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BadChecksum { .. } => "bad-checksum",
+            Self::BadCommand { .. } => "bad-command",
+            Self::BadEncoding { .. } => "bad-encoding",
+            Self::BadLength { .. } => "bad-length",
+            Self::BadMagic { .. } => "bad-magic",
+            Self::BadPacked { .. } => "bad-packed",
+            Self::BadValue { .. } => "bad-value",
+            Self::Duplicate { .. } => "duplicate",
+            Self::LimitExceeded { .. } => "limit-exceeded",
+            Self::OutOfOrder { .. } => "out-of-order",
+            Self::Truncated { .. } => "truncated",
+            Self::UnknownOpcode { .. } => "unknown-opcode",
+            Self::UnknownType { .. } => "unknown-type",
+            Self::Unrepresentable { .. } => "unrepresentable",
+            Self::UnsupportedVersion { .. } => "unsupported-version",
+        }
+    }
+}
+
+/// What stood where something else was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Found {
+    /// One byte.
+    Byte(u8),
+    /// A number.
+    Number(u64),
+    /// A thing with a name.
+    Text(&'static str),
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Byte(byte) => write!(f, "byte {byte:02X}"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Database, key and element that an error or finding speaks of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The database number, once one was selected.
+    pub db: Option<u64>,
+    /// The beginning of the key.
+    pub key: Option<KeyPreview>,
+    /// Name of the value type, such as `hash-listpack`.
+    pub value_type: Option<&'static str>,
+    /// Position of the element in the value, from 0.
+    pub element: Option<u64>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(key) = &self.key {
+            write!(f, ", key \"{key}\"")?;
+            if let Some(value_type) = self.value_type {
+                write!(f, " ({value_type})")?;
+            }
+        }
+        if let Some(element) = self.element {
+            write!(f, ", element {element}")?;
+        }
+        if let Some(db) = self.db {
+            write!(f, ", db {db}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The first bytes of a key, at most [`KeyPreview::MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPreview {
+    bytes: [u8; Self::MAX],
+    len: u64,
+}
+
+impl KeyPreview {
+    /// Bytes kept of a key.
+    pub const MAX: usize = 32;
+
+    /// Keeps the first bytes of `key`.
+    #[must_use]
+    pub fn new(key: &[u8]) -> Self {
+        let mut bytes = [0; Self::MAX];
+        for (to, from) in bytes.iter_mut().zip(key) {
+            *to = *from;
+        }
+        Self { bytes, len: key.len() as u64 }
+    }
+
+    /// A key of `len` bytes whose beginning stands at the start of `window`.
+    #[inline(always)]
+    pub(crate) fn from_window(window: &[u8; Self::MAX], len: u64) -> Self {
+        Self { bytes: *window, len }
+    }
+
+    /// The kept bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        let kept = usize::try_from(self.len).unwrap_or(Self::MAX).min(Self::MAX);
+        self.bytes.get(..kept).unwrap_or_default()
+    }
+
+    /// Length of the whole key in bytes.
+    #[must_use]
+    pub fn key_len(&self) -> u64 {
+        self.len
+    }
+}
+
+impl fmt::Display for KeyPreview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = self.bytes();
+        write!(f, "{}", Escaped(kept))?;
+        if kept.len() as u64 != self.len {
+            f.write_str("...")?;
+        }
+        Ok(())
+    }
+}
+
+/// Shows bytes as text: valid UTF-8 as it is, but control, bidi and zero-width
+/// characters, quotes, backslashes and invalid bytes escaped.
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    '"' | '\\' => write!(f, "\\{c}")?,
+                    '\n' => f.write_str("\\n")?,
+                    '\r' => f.write_str("\\r")?,
+                    '\t' => f.write_str("\\t")?,
+                    c if c.is_ascii_control() => write!(f, "\\x{:02x}", u32::from(c))?,
+                    c if is_disguising(c) => write!(f, "\\u{{{:04x}}}", u32::from(c))?,
+                    c => f.write_char(c)?,
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Characters that change how the text around them looks: C1 controls, bidi
+/// controls, zero-width and line separators.
+#[must_use]
+pub fn is_disguising(c: char) -> bool {
+    matches!(c,
+        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+impl<'a> From<&'a Place> for String {
+    fn from(place: &'a Place) -> Self {
+        use alloc::string::ToString;
+        place.to_string()
+    }
+}
+
+/// The cheap error of the inner layers: what was expected and what was found.
+///
+/// It has no position; [`crate::rdb::Decoder::dress`] and
+/// [`crate::aof::Decoder::dress`] add it.
+#[derive(Clone, Copy)]
+pub struct Fault {
+    cause: &'static Cause,
+    found: u64,
+}
+
+/// One way in which bytes can be wrong: a `static` beside the code that checks it.
+pub(crate) struct Cause {
+    kind: FaultKind,
+    expected: &'static str,
+    found: Form,
+    is_inside: bool,
+}
+
+impl Cause {
+    /// A cause whose faults are raised by [`Fault::new`].
+    pub(crate) const fn new(kind: FaultKind, expected: &'static str, found: Form) -> Self {
+        Self { kind, expected, found, is_inside: false }
+    }
+
+    /// A cause inside a packed blob, whose faults are raised by [`Fault::located`].
+    pub(crate) const fn inside(kind: FaultKind, expected: &'static str, found: Form) -> Self {
+        Self { kind, expected, found, is_inside: true }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    /// More bytes are needed; never leaves the feed.
+    Short,
+    Checksum,
+    Command,
+    Encoding,
+    Length,
+    Limit,
+    Magic,
+    Opcode,
+    Order,
+    Packed,
+    Type,
+    Value,
+    Version,
+}
+
+/// What [`Fault::found`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Byte,
+    Number,
+    Text(&'static str),
+}
+
+impl Fault {
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn new(cause: &'static Cause, found: u64) -> Self {
+        Self { cause, found }
+    }
+
+    /// A fault `at` bytes into a packed blob. Blobs stay below 4 GiB and what
+    /// is found in them below 2^32, so both fit one word.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn located(cause: &'static Cause, at: usize, found: u64) -> Self {
+        Self { cause, found: (at as u64) << 32 | found.min(u64::from(u32::MAX)) }
+    }
+
+    /// `missing` more bytes are needed at least.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn short(missing: u64) -> Self {
+        static SHORT: Cause = Cause::new(FaultKind::Short, "more bytes", Form::Number);
+        Self { cause: &SHORT, found: missing }
+    }
+
+    pub(crate) fn kind(self) -> FaultKind {
+        self.cause.kind
+    }
+
+    /// Offset of the fault inside its packed blob, if it has one.
+    pub(crate) fn blob_offset(self) -> Option<u64> {
+        self.cause.is_inside.then_some(self.found >> 32)
+    }
+
+    /// The raw word: a length, a number or a byte.
+    pub(crate) fn word(self) -> u64 {
+        if self.cause.is_inside { self.found & 0xffff_ffff } else { self.found }
+    }
+
+    fn what(self) -> Found {
+        let word = self.word();
+        match self.cause.found {
+            Form::Byte => Found::Byte(low_byte(word)),
+            Form::Number => Found::Number(word),
+            Form::Text(text) => Found::Text(text),
+        }
+    }
+
+    /// The kind for a caller; `computed` is the checksum of the bytes read.
+    pub(crate) fn error_kind(self, computed: u64) -> ErrorKind {
+        let expected = self.cause.expected;
+        let found = self.what();
+        match self.cause.kind {
+            FaultKind::Short => ErrorKind::Truncated { needed: self.found },
+            FaultKind::Checksum => ErrorKind::BadChecksum { computed, stored: self.found },
+            FaultKind::Command => ErrorKind::BadCommand { expected, found },
+            FaultKind::Encoding => ErrorKind::BadEncoding { expected, found },
+            FaultKind::Length => ErrorKind::BadLength { expected, found },
+            FaultKind::Limit => ErrorKind::LimitExceeded { expected, found },
+            FaultKind::Magic => ErrorKind::BadMagic { expected, found },
+            FaultKind::Opcode => ErrorKind::UnknownOpcode { byte: low_byte(self.found) },
+            FaultKind::Order => ErrorKind::OutOfOrder { expected, found },
+            FaultKind::Packed => ErrorKind::BadPacked { expected, found },
+            FaultKind::Type => ErrorKind::UnknownType { byte: low_byte(self.found) },
+            FaultKind::Value => ErrorKind::BadValue { expected, found },
+            FaultKind::Version => ErrorKind::UnsupportedVersion {
+                dialect: match self.cause.found {
+                    Form::Text(dialect) => dialect,
+                    _ => "redis",
+                },
+                version: self.found,
+                supported: expected,
+            },
+        }
+    }
+}
+
+fn low_byte(word: u64) -> u8 {
+    let [byte, ..] = word.to_le_bytes();
+    byte
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fault({})", self.error_kind(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn message_says_expected_found_where() {
+        let place =
+            Place { db: Some(0), key: Some(KeyPreview::new(b"user:1")), value_type: Some("hash-listpack"), element: None };
+        let kind = ErrorKind::BadPacked { expected: "a listpack entry", found: Found::Text("its end byte") };
+        let error = Error::new(kind, 8731, place);
+        assert_eq!(
+            error.to_string(),
+            "expected a listpack entry, found its end byte: byte 8731, key \"user:1\" (hash-listpack), db 0"
+        );
+        assert_eq!(error.code(), "bad-packed");
+    }
+
+    #[test]
+    fn previews_escape_and_shorten() {
+        let key = KeyPreview::new(b"a\x1b\"\xff\xe2\x80\xae");
+        assert_eq!(key.to_string(), "a\\x1b\\\"\\xff\\u{202e}");
+        let long = KeyPreview::new(&[b'k'; 40]);
+        assert_eq!(long.bytes().len(), 32);
+        assert!(long.to_string().ends_with("k..."));
+    }
+
+    #[test]
+    fn a_fault_is_two_words() {
+        assert_eq!(size_of::<Fault>(), 16);
+        assert_eq!(size_of::<Result<(), Fault>>(), 16);
+    }
+
+    #[test]
+    fn located_faults_keep_both_halves() {
+        static CAUSE: Cause = Cause::inside(FaultKind::Packed, "x", Form::Byte);
+        let fault = Fault::located(&CAUSE, 0x7fff_ffff, 0xab);
+        assert_eq!(fault.blob_offset(), Some(0x7fff_ffff));
+        assert_eq!(fault.word(), 0xab);
+    }
+}

@@ -1,0 +1,20 @@
+//! Reads, writes, checks and explains the persistence formats of Redis and
+//! Valkey: RDB snapshots and AOF logs.
+//!
+//! The core needs only `alloc` and works on byte buffers: [`rdb`] and [`aof`]
+//! hold a decoder each, which takes chunks of any size and answers with events.
+
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+pub mod error;
+pub mod rdb;
+pub mod wire;
+
+mod pack;
+
+pub use error::{Error, ErrorKind, Result};

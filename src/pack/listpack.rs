@@ -1,0 +1,299 @@
+//! Listpack.
+//!
+//! ```text
+//! u32 LE total bytes | u16 LE entries (65535 = unknown) | entries | FF
+//! entry = encoding + data | backward length
+//!
+//! 0xxxxxxx                  integer 0..127
+//! 10xxxxxx + x bytes        string of up to 63 bytes
+//! 110xxxxx yyyyyyyy         13-bit integer, big-endian
+//! 1110xxxx yyyyyyyy + n     string of up to 4095 bytes, length big-endian
+//! F0 + u32 LE + n           string
+//! F1 F2 F3 F4               integer of 2, 3, 4, 8 bytes, little-endian
+//! ```
+//! The backward length is the size of encoding and data in 7-bit groups, the
+//! most significant first; every byte but the first has its top bit set.
+//! Source: Redis 8.0 `listpack.c` `lpEncodeBacklen()`, `lpValidateIntegrity()`.
+
+use super::Entries;
+use crate::error::{Cause, Fault, FaultKind, Form};
+use crate::wire::Scalar;
+
+/// Bytes before the first entry.
+const HEADER: usize = 6;
+
+static TOO_SHORT: Cause = Cause::inside(FaultKind::Packed, "a listpack of at least 7 bytes", Form::Number);
+static TOTAL: Cause = Cause::inside(FaultKind::Packed, "a listpack that states its own length", Form::Number);
+static NO_END: Cause = Cause::inside(FaultKind::Packed, "the listpack's end byte FF", Form::Byte);
+static EARLY_END: Cause = Cause::inside(FaultKind::Packed, "a listpack entry", Form::Text("its end byte"));
+static ENCODING: Cause = Cause::inside(FaultKind::Encoding, "a listpack entry", Form::Byte);
+static PAST_END: Cause =
+    Cause::inside(FaultKind::Packed, "a listpack entry inside the listpack", Form::Text("one that reaches past its end"));
+static BACKLEN: Cause =
+    Cause::inside(FaultKind::Packed, "the entry's own size behind a listpack entry", Form::Text("another backward length"));
+static COUNT: Cause = Cause::inside(FaultKind::Packed, "as many listpack entries as its header states", Form::Number);
+
+/// Checks the frame; says whether the listpack is empty.
+#[inline(always)]
+pub(crate) fn open(blob: &[u8]) -> Result<bool, Fault> {
+    let [t0, t1, t2, t3, _, _, first, ..] = blob else {
+        return Err(Fault::located(&TOO_SHORT, 0, blob.len() as u64));
+    };
+    let total = u32::from_le_bytes([*t0, *t1, *t2, *t3]);
+    if usize::try_from(total) != Ok(blob.len()) {
+        return Err(Fault::located(&TOTAL, 0, u64::from(total)));
+    }
+    match blob.last() {
+        Some(0xff) => Ok(*first == 0xff && blob.len() == 7),
+        last => Err(Fault::located(&NO_END, blob.len().wrapping_sub(1), last.copied().map_or(0, u64::from))),
+    }
+}
+
+/// Entries that the header states, unless it says that it does not know.
+pub(crate) fn stated(blob: &[u8]) -> Option<u64> {
+    match blob {
+        [_, _, _, _, 0xff, 0xff, ..] => None,
+        [_, _, _, _, low, high, ..] => Some(u64::from(u16::from_le_bytes([*low, *high]))),
+        _ => None,
+    }
+}
+
+/// Iterates a listpack whose frame was checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListpackEntries<'a> {
+    blob: &'a [u8],
+    rest: &'a [u8],
+    seen: u64,
+}
+
+impl<'a> ListpackEntries<'a> {
+    #[inline(always)]
+    pub(crate) fn new(blob: &'a [u8]) -> Self {
+        Self { blob, rest: blob.get(HEADER..).unwrap_or_default(), seen: 0 }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fault(&self, cause: &'static Cause, found: u64) -> Fault {
+        Fault::located(cause, self.at(), found)
+    }
+
+    /// The end byte was reached: it must be the last one, after as many entries as stated.
+    #[inline(never)]
+    fn end(&self) -> Result<(), Fault> {
+        if self.rest.len() != 1 {
+            return Err(self.fault(&EARLY_END, 0));
+        }
+        match stated(self.blob) {
+            Some(stated) if stated != self.seen => Err(Fault::located(&COUNT, 4, self.seen)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A string of at least 64 bytes or an integer of 16 bits and more:
+    /// its value and the bytes behind encoding and data.
+    #[inline(always)]
+    fn wide(&self, lead: u8) -> Result<(Scalar<'a>, &'a [u8]), Fault> {
+        let past_end = || self.fault(&PAST_END, u64::from(lead));
+        match (lead, self.rest) {
+            (0xe0..=0xef, [_, low, rest @ ..]) => {
+                let len = usize::from(lead & 0x0f) << 8 | usize::from(*low);
+                let (text, rest) = rest.split_at_checked(len).ok_or_else(past_end)?;
+                Ok((Scalar::Bytes(text), rest))
+            }
+            (0xf0, [_, a, b, c, d, rest @ ..]) => {
+                let len = u32::from_le_bytes([*a, *b, *c, *d]);
+                let len = usize::try_from(len).map_err(|_| past_end())?;
+                let (text, rest) = rest.split_at_checked(len).ok_or_else(past_end)?;
+                Ok((Scalar::Bytes(text), rest))
+            }
+            (0xf1, [_, a, b, rest @ ..]) => Ok((Scalar::Int(i64::from(i16::from_le_bytes([*a, *b]))), rest)),
+            (0xf2, [_, a, b, c, rest @ ..]) => Ok((Scalar::Int(i64::from(i32::from_le_bytes([0, *a, *b, *c]) >> 8)), rest)),
+            (0xf3, [_, a, b, c, d, rest @ ..]) => Ok((Scalar::Int(i64::from(i32::from_le_bytes([*a, *b, *c, *d]))), rest)),
+            (0xf4, [_, a, b, c, d, e, f, g, h, rest @ ..]) => {
+                Ok((Scalar::Int(i64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h])), rest))
+            }
+            (0xf5..=0xfe, _) => Err(self.fault(&ENCODING, u64::from(lead))),
+            _ => Err(past_end()),
+        }
+    }
+
+    /// Checks the backward length of an entry of more than 127 bytes, and steps over it.
+    #[inline(never)]
+    fn skip_long_backlen(&self, size: usize, rest: &'a [u8]) -> Result<&'a [u8], Fault> {
+        let mut expected = [0u8; 5];
+        let expected = backlen(size, &mut expected);
+        rest.strip_prefix(expected).ok_or_else(|| self.fault(&BACKLEN, 0))
+    }
+}
+
+impl<'a> Entries<'a> for ListpackEntries<'a> {
+    #[inline(always)]
+    fn next(&mut self) -> Result<Option<Scalar<'a>>, Fault> {
+        let Some((&lead, rest)) = self.rest.split_first() else {
+            return Err(self.fault(&PAST_END, 0));
+        };
+        let (value, rest) = match lead {
+            0..0x80 => (Scalar::Int(i64::from(lead)), rest),
+            0x80..0xc0 => {
+                let len = usize::from(lead & 0x3f);
+                match rest.split_at_checked(len) {
+                    Some((text, rest)) => (Scalar::Bytes(text), rest),
+                    None => return Err(self.fault(&PAST_END, u64::from(lead))),
+                }
+            }
+            0xc0..0xe0 => match rest.split_first() {
+                Some((&low, rest)) => {
+                    let unsigned = i16::from_be_bytes([lead & 0x1f, low]);
+                    (Scalar::Int(i64::from(unsigned << 3 >> 3)), rest)
+                }
+                None => return Err(self.fault(&PAST_END, u64::from(lead))),
+            },
+            0xff => return self.end().map(|()| None),
+            _ => self.wide(lead)?,
+        };
+        let size = self.rest.len().wrapping_sub(rest.len());
+        let rest = match rest.split_first() {
+            Some((&back, rest)) if usize::from(back) == size && size < 128 => rest,
+            _ => self.skip_long_backlen(size, rest)?,
+        };
+        self.rest = rest;
+        self.seen = self.seen.wrapping_add(1);
+        Ok(Some(value))
+    }
+
+    #[inline(always)]
+    fn at(&self) -> usize {
+        self.blob.len().wrapping_sub(self.rest.len())
+    }
+}
+
+/// The backward length of an entry of `size` bytes. The bounds are the
+/// reference's: 16383 already takes three bytes.
+fn backlen(size: usize, out: &mut [u8; 5]) -> &[u8] {
+    let group = |shift: u32| {
+        let [low, ..] = (size >> shift).to_le_bytes();
+        low & 0x7f
+    };
+    let [top, b1, b2, b3, b4] = [group(28), group(21), group(14), group(7), group(0)];
+    let len = match size {
+        0..=127 => 1,
+        128..16_383 => 2,
+        16_383..2_097_151 => 3,
+        2_097_151..268_435_455 => 4,
+        _ => 5,
+    };
+    *out = match len {
+        1 => [b4, 0, 0, 0, 0],
+        2 => [b3, b4 | 0x80, 0, 0, 0],
+        3 => [b2, b3 | 0x80, b4 | 0x80, 0, 0],
+        4 => [b1, b2 | 0x80, b3 | 0x80, b4 | 0x80, 0],
+        _ => [top, b1 | 0x80, b2 | 0x80, b3 | 0x80, b4 | 0x80],
+    };
+    out.get(..len).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn blob(entries: &[u8], count: u16) -> Vec<u8> {
+        let mut blob = ((entries.len() + 7) as u32).to_le_bytes().to_vec();
+        blob.extend_from_slice(&count.to_le_bytes());
+        blob.extend_from_slice(entries);
+        blob.push(0xff);
+        blob
+    }
+
+    fn decode(blob: &[u8]) -> Result<Vec<Vec<u8>>, (FaultKind, u64)> {
+        let mut entries = ListpackEntries::new(blob);
+        let mut out = Vec::new();
+        open(blob).map_err(|f| (f.kind(), f.blob_offset().unwrap()))?;
+        loop {
+            match entries.next() {
+                Ok(Some(value)) => out.push(value.to_vec()),
+                Ok(None) => return Ok(out),
+                Err(fault) => return Err((fault.kind(), fault.blob_offset().unwrap())),
+            }
+        }
+    }
+
+    /// A list of `a b c 1 2 300 -5000` as Redis 7.0.15 dumps it.
+    #[test]
+    fn list_of_a_real_server() {
+        let blob = [
+            0x1b, 0, 0, 0, 0x07, 0, 0x81, 0x61, 2, 0x81, 0x62, 2, 0x81, 0x63, 2, 1, 1, 2, 1, 0xc1, 0x2c, 2, 0xf1, 0x78, 0xec, 3,
+            0xff,
+        ];
+        assert_eq!(decode(&blob).unwrap(), [&b"a"[..], b"b", b"c", b"1", b"2", b"300", b"-5000"]);
+    }
+
+    #[test]
+    fn integers_at_their_extremes() {
+        let cases: &[(&[u8], i64)] = &[
+            (&[0x7f, 1], 127),
+            (&[0xcf, 0xff, 2], 4095),
+            (&[0xd0, 0x00, 2], -4096),
+            (&[0xdf, 0xff, 2], -1),
+            (&[0xf1, 0xff, 0x7f, 3], 32767),
+            (&[0xf1, 0x00, 0x80, 3], -32768),
+            (&[0xf2, 0xff, 0xff, 0x7f, 4], 8_388_607),
+            (&[0xf2, 0x00, 0x00, 0x80, 4], -8_388_608),
+            (&[0xf3, 0xff, 0xff, 0xff, 0x7f, 5], 2_147_483_647),
+            (&[0xf4, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 9], i64::MAX),
+            (&[0xf4, 0, 0, 0, 0, 0, 0, 0, 0x80, 9], i64::MIN),
+        ];
+        for (bytes, value) in cases {
+            let blob = blob(bytes, 1);
+            let mut entries = ListpackEntries::new(&blob);
+            assert_eq!(entries.next().unwrap(), Some(Scalar::Int(*value)));
+        }
+    }
+
+    #[test]
+    fn backward_lengths_change_size_where_the_reference_does() {
+        let mut buffer = [0; 5];
+        for (size, len) in [
+            (1, 1),
+            (127, 1),
+            (128, 2),
+            (16_382, 2),
+            (16_383, 3),
+            (2_097_150, 3),
+            (2_097_151, 4),
+            (268_435_454, 4),
+            (268_435_455, 5),
+        ] {
+            assert_eq!(backlen(size, &mut buffer).len(), len, "size {size}");
+        }
+        assert_eq!(backlen(128, &mut buffer), [0x01, 0x80]);
+        assert_eq!(backlen(16_383, &mut buffer), [0x00, 0xff, 0xff]);
+    }
+
+    #[test]
+    fn faults_name_their_byte() {
+        assert_eq!(decode(&[7, 0, 0, 0, 0, 0]), Err((FaultKind::Packed, 0)), "shorter than a header");
+        assert_eq!(decode(&[8, 0, 0, 0, 0, 0, 0xff]), Err((FaultKind::Packed, 0)), "wrong total");
+        assert_eq!(decode(&[8, 0, 0, 0, 1, 0, 1, 1]), Err((FaultKind::Packed, 7)), "no end byte");
+        assert_eq!(decode(&blob(&[1, 1, 2, 1], 3)), Err((FaultKind::Packed, 4)), "count too large");
+        assert_eq!(decode(&blob(&[1, 1, 2, 1], 1)), Err((FaultKind::Packed, 4)), "count too small");
+        assert_eq!(decode(&blob(&[1, 1, 2, 1], 65535)).unwrap().len(), 2);
+        assert_eq!(decode(&blob(&[1, 1, 0xf5, 1], 2)), Err((FaultKind::Encoding, 8)), "undefined encoding");
+        assert_eq!(decode(&blob(&[1, 2], 1)), Err((FaultKind::Packed, 6)), "wrong backward length");
+        assert_eq!(decode(&blob(&[0xff, 1, 1], 1)), Err((FaultKind::Packed, 6)), "end byte before the end");
+        assert_eq!(decode(&blob(&[0xf0, 0xf0, 0xff, 0xff, 0xff], 1)), Err((FaultKind::Packed, 6)), "length wraps on 32 bits");
+        assert_eq!(decode(&blob(&[0xbf, 1, 1], 1)), Err((FaultKind::Packed, 6)), "string past the end");
+    }
+
+    #[test]
+    fn no_blob_of_few_bytes_panics() {
+        for first in 0..=u16::MAX {
+            let [a, b] = first.to_le_bytes();
+            for fill in [0, 0x7f, 0xff] {
+                let _ = decode(&blob(&[a, b, fill], 1));
+                let _ = decode(&[a, b, fill, fill, fill, fill, 0xff]);
+            }
+        }
+    }
+}

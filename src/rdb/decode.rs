@@ -1,0 +1,511 @@
+//! The decoder: header, records between values, key heads, trailer.
+
+use super::decode_value;
+use super::event::{Checksum, Event, Eviction, Key, Span};
+use super::module::{self, ModuleAux, ModuleItem};
+use super::opcode;
+use super::stream::StreamState;
+use super::value_type::{Layout, Shape, ValueType};
+use super::version::Version;
+use crate::error::{Cause, Error, Fault, FaultKind, Form, KeyPreview, Place};
+use crate::wire::cursor::Cursor;
+use crate::wire::feed::{Feed, Grammar, Limits, Position, Scratch, Step};
+use crate::wire::{Scalar, length, scalar};
+
+static UNKNOWN_TYPE: Cause = Cause::new(FaultKind::Type, "a value type", Form::Byte);
+static UNKNOWN_OPCODE: Cause = Cause::new(FaultKind::Opcode, "an opcode", Form::Byte);
+static DB_RANGE: Cause = Cause::new(FaultKind::Length, "a database number within 32 bits", Form::Number);
+static NO_KEY: Cause = Cause::new(FaultKind::Value, "a key behind its expiry, idle time or frequency", Form::Byte);
+static CHECKSUM: Cause = Cause::new(FaultKind::Checksum, "the checksum of the bytes before", Form::Number);
+static DESCRIPTION: Cause = Cause::new(FaultKind::Value, "0 or 1 before a function's description", Form::Number);
+
+/// Opcodes stand above every value type that any server writes.
+const FIRST_OPCODE: u8 = 0xf0;
+
+/// What the next step is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u64)]
+pub(crate) enum Phase {
+    Header,
+    /// Between keys.
+    Body,
+    /// A key head was read.
+    ValueStart,
+    /// Within a long string.
+    Bytes,
+    /// Within a counted value.
+    Counted,
+    /// Within a list of nodes.
+    Nodes,
+    Stream,
+    Module,
+    /// The value is whole.
+    KeyEnd,
+    /// Within module data outside of keys.
+    ModuleAux,
+    /// Behind the trailer.
+    Done,
+}
+
+/// Where the last packed blob stands in the stream.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Blob {
+    /// First byte of the blob, or of the compressed string that holds it.
+    pub(crate) start: u64,
+    /// 1 where the blob stands in the stream as it is.
+    pub(crate) is_plain: u64,
+}
+
+/// Where in a snapshot the next step stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    /// Elements, nodes or bytes still to come.
+    pub(crate) left: u64,
+    /// Elements read of the value.
+    pub(crate) element: u64,
+    pub(crate) blob: Blob,
+    pub(crate) stream: StreamState,
+    version: Version,
+    db: Option<u64>,
+    layout: Option<Layout>,
+    key: Option<(KeyPreview, &'static str)>,
+    key_start: u64,
+    /// Whether the checksum covers what was read: not after a resume.
+    is_whole: bool,
+    /// Checksum of everything up to the EOF opcode, once it was read.
+    computed: u64,
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        Self {
+            phase: Phase::Header,
+            left: 0,
+            element: 0,
+            blob: Blob { start: 0, is_plain: 0 },
+            stream: StreamState::default(),
+            version: Version::redis(0),
+            db: None,
+            layout: None,
+            key: None,
+            key_start: 0,
+            is_whole: true,
+            computed: 0,
+        }
+    }
+
+    /// Whether the trailer was read.
+    pub(crate) fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    /// Dresses `fault`, found in an item that starts at `item_offset`.
+    pub(crate) fn dress(&self, fault: Fault, item_offset: u64) -> Error {
+        let offset = match fault.blob_offset() {
+            Some(inner) if self.blob.is_plain == 1 => self.blob.start.saturating_add(inner),
+            Some(_) => self.blob.start,
+            None => item_offset,
+        };
+        let is_in_value = !matches!(self.phase, Phase::Header | Phase::Body | Phase::ModuleAux | Phase::Done);
+        let mut place = Place { db: self.db, ..Place::default() };
+        if let Some((key, value_type)) = self.key.filter(|_| is_in_value || fault.kind() == FaultKind::Type) {
+            place.key = Some(key);
+            place.value_type = Some(value_type).filter(|name| !name.is_empty());
+        }
+        if matches!(self.phase, Phase::Counted | Phase::Nodes) {
+            place.element = Some(self.element);
+        }
+        Error::new(fault.error_kind(self.computed), offset, place)
+    }
+}
+
+/// The snapshot grammar.
+pub(crate) struct RdbGrammar;
+
+impl Grammar for RdbGrammar {
+    type Event<'e> = Event<'e>;
+    type State = State;
+
+    #[inline(always)]
+    fn advance<'i: 'e, 'e, R>(
+        state: &mut State,
+        at: &Position,
+        cursor: &mut Cursor<'i>,
+        scratch: &'e mut Scratch,
+        emit: impl FnOnce(Event<'e>) -> R,
+    ) -> Result<R, Fault> {
+        match state.phase {
+            Phase::Body => body(state, at, cursor, scratch, emit),
+            Phase::ValueStart => match state.layout {
+                Some(layout) => decode_value::start(state, at, layout, cursor, scratch, emit),
+                None => Err(Fault::new(&UNKNOWN_TYPE, 0)),
+            },
+            Phase::Counted => match state.layout {
+                Some(Layout { unit, .. }) => decode_value::counted(state, state.left, unit, cursor, scratch, emit),
+                None => Err(Fault::new(&UNKNOWN_TYPE, 0)),
+            },
+            Phase::KeyEnd => {
+                state.phase = Phase::Body;
+                Ok(emit(Event::KeyEnd { span: Span { start: state.key_start, end: at.offset } }))
+            }
+            Phase::Bytes => decode_value::bytes(state, cursor, emit),
+            Phase::Nodes => match state.layout {
+                Some(Layout { shape: Shape::Nodes { container, has_plain }, unit }) => {
+                    let before = cursor.left();
+                    decode_value::node(state, at, before, state.left, container, has_plain, unit, cursor, scratch, emit)
+                }
+                _ => Err(Fault::new(&UNKNOWN_TYPE, 0)),
+            },
+            Phase::Stream => match state.layout {
+                Some(Layout { shape: Shape::Stream(generation), .. }) => {
+                    decode_value::stream(state, at, generation, cursor, scratch, emit)
+                }
+                _ => Err(Fault::new(&UNKNOWN_TYPE, 0)),
+            },
+            Phase::Module => decode_value::module(state, cursor, scratch, emit),
+            Phase::ModuleAux => module_aux(state, cursor, scratch, emit),
+            Phase::Header => {
+                let version = Version::read(cursor)?;
+                state.version = version;
+                state.phase = Phase::Body;
+                Ok(emit(Event::Start(version)))
+            }
+            // A caller goes on behind the trailer by itself.
+            Phase::Done => Err(Fault::short(1)),
+        }
+    }
+
+    fn may_end(state: &State) -> bool {
+        state.is_done()
+    }
+}
+
+/// A key head, or a record between keys.
+#[inline(always)]
+fn body<'i: 'e, 'e, R>(
+    state: &mut State,
+    at: &Position,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+    emit: impl FnOnce(Event<'e>) -> R,
+) -> Result<R, Fault> {
+    let mut expires_at_ms = None;
+    let mut eviction = Eviction::None;
+    let mut ahead = *cursor;
+    let byte = loop {
+        let byte = ahead.byte()?;
+        match byte {
+            opcode::EXPIRE_MS => expires_at_ms = Some(i64::from_le_bytes(*ahead.array()?)),
+            opcode::EXPIRE_S => {
+                let seconds = i64::from(i32::from_le_bytes(*ahead.array()?));
+                expires_at_ms = Some(seconds.wrapping_mul(1000));
+            }
+            opcode::FREQ => eviction = Eviction::Freq(u64::from(ahead.byte()?)),
+            opcode::IDLE => eviction = Eviction::Idle(length::read(&mut ahead)?),
+            _ => break byte,
+        }
+        *cursor = ahead;
+    };
+    let Some(value_type) = ValueType::from_byte(state.version.dialect(), byte) else {
+        if expires_at_ms.is_some() || eviction != Eviction::None {
+            return Err(Fault::new(&NO_KEY, u64::from(byte)));
+        }
+        return record(state, at, byte, cursor, scratch, emit);
+    };
+    *cursor = ahead;
+    let limits = scratch.limits;
+    let [buffer, ..] = &mut scratch.buffers;
+    let before = cursor.rest();
+    let key = scalar::read(cursor, buffer, limits)?;
+    let preview = preview(key, before, cursor.rest().len());
+    let db = state.db.unwrap_or(0);
+    state.key = Some((preview, value_type.name()));
+    state.key_start = at.offset;
+    state.layout = Some(value_type.layout());
+    state.element = 0;
+    state.phase = Phase::ValueStart;
+    Ok(emit(Event::Key(Key { key, value_type, db, expires_at_ms, eviction })))
+}
+
+/// The beginning of a key for messages. A window of fixed size is copied
+/// where the chunk has one: a copy of the key's own length costs more.
+#[inline(always)]
+fn preview(key: Scalar<'_>, before: &[u8], after: usize) -> KeyPreview {
+    if let Scalar::Bytes(bytes) = key {
+        let used = before.len().wrapping_sub(after);
+        if let Some(head) = used.checked_sub(bytes.len())
+            && let Some(window) = before.get(head..).and_then(<[u8]>::first_chunk)
+            && before.get(head..used).is_some_and(|same| core::ptr::eq(same, bytes))
+        {
+            return KeyPreview::from_window(window, bytes.len() as u64);
+        }
+    }
+    slow_preview(key)
+}
+
+#[cold]
+#[inline(never)]
+fn slow_preview(key: Scalar<'_>) -> KeyPreview {
+    key.with_text(KeyPreview::new)
+}
+
+/// A record that is no key. The cursor stands at its opcode.
+#[inline(never)]
+fn record<'i: 'e, 'e, R>(
+    state: &mut State,
+    at: &Position,
+    byte: u8,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+    emit: impl FnOnce(Event<'e>) -> R,
+) -> Result<R, Fault> {
+    let limits = scratch.limits;
+    let [first, second, third, fourth] = &mut scratch.buffers;
+    let mut ahead = *cursor;
+    ahead.byte()?;
+    let event = match byte {
+        opcode::SELECT_DB => {
+            *cursor = ahead;
+            let db = length::read(&mut ahead)?;
+            if u32::try_from(db).is_err() {
+                return Err(Fault::new(&DB_RANGE, db));
+            }
+            *cursor = ahead;
+            state.db = Some(db);
+            Event::SelectDb(db)
+        }
+        opcode::RESIZE_DB => {
+            *cursor = ahead;
+            Event::ResizeDb { keys: length::read(cursor)?, expires: length::read(cursor)? }
+        }
+        opcode::AUX => {
+            *cursor = ahead;
+            Event::Aux { key: scalar::read(cursor, first, limits)?, value: scalar::read(cursor, second, limits)? }
+        }
+        opcode::FUNCTION => {
+            *cursor = ahead;
+            Event::Function { code: scalar::read(cursor, first, limits)? }
+        }
+        opcode::FUNCTION_PRE_GA => {
+            *cursor = ahead;
+            let name = scalar::read(cursor, first, limits)?;
+            let engine = scalar::read(cursor, second, limits)?;
+            let description = match length::read(cursor)? {
+                0 => None,
+                1 => Some(scalar::read(cursor, third, limits)?),
+                other => return Err(Fault::new(&DESCRIPTION, other)),
+            };
+            Event::FunctionPreGa { name, engine, description, code: scalar::read(cursor, fourth, limits)? }
+        }
+        opcode::MODULE_AUX => {
+            *cursor = ahead;
+            let head = module::read_aux_head(cursor)?;
+            state.phase = Phase::ModuleAux;
+            Event::ModuleAux(head)
+        }
+        opcode::EOF => end(state, at, cursor)?,
+        FIRST_OPCODE.. => return Err(Fault::new(&UNKNOWN_OPCODE, u64::from(byte))),
+        _ => {
+            // The key of a value that cannot be read, if it is at hand, makes a better message.
+            if let Ok(key) = scalar::read(&mut ahead, first, limits) {
+                state.key = Some((slow_preview(key), ""));
+            } else {
+                state.key = None;
+            }
+            return Err(Fault::new(&UNKNOWN_TYPE, u64::from(byte)));
+        }
+    };
+    Ok(emit(event))
+}
+
+/// The EOF opcode and, from RDB 5, the checksum.
+fn end<'e>(state: &mut State, at: &Position, cursor: &mut Cursor<'_>) -> Result<Event<'e>, Fault> {
+    let coming = cursor.rest();
+    let mut ahead = *cursor;
+    ahead.byte()?;
+    *cursor = ahead;
+    let stored = if state.version.has_checksum() { Some(u64::from_le_bytes(*ahead.array()?)) } else { None };
+    let computed = at.checksum(coming, 1);
+    let checksum = match stored {
+        None => Checksum::Absent,
+        Some(_) if !state.is_whole => Checksum::Unchecked,
+        Some(0) => Checksum::Off,
+        Some(stored) if stored == computed => Checksum::Verified,
+        Some(stored) => {
+            state.computed = computed;
+            return Err(Fault::new(&CHECKSUM, stored));
+        }
+    };
+    *cursor = ahead;
+    state.computed = computed;
+    state.phase = Phase::Done;
+    Ok(Event::End(checksum))
+}
+
+/// One item of module data outside of keys.
+fn module_aux<'i: 'e, 'e, R>(
+    state: &mut State,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+    emit: impl FnOnce(Event<'e>) -> R,
+) -> Result<R, Fault> {
+    let limits = scratch.limits;
+    let [buffer, ..] = &mut scratch.buffers;
+    let item = module::read_item(cursor, buffer, limits)?;
+    if item == ModuleItem::End {
+        state.phase = Phase::Body;
+    }
+    Ok(emit(Event::ModuleAux(ModuleAux::Item(item))))
+}
+
+/// What a whole snapshot was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The header.
+    pub version: Version,
+    /// What is known of the checksum.
+    pub checksum: Checksum,
+    /// Bytes behind the trailer, if there are any.
+    pub trailing: Option<Span>,
+}
+
+/// Reads a snapshot from chunks of any size, one event a step.
+///
+/// ```
+/// use aikv::rdb::{Decoder, Event};
+///
+/// // k = v, as any server from 2.6 on reads it.
+/// let file = b"REDIS0006\xfe\x00\x00\x01k\x01v\xff\xad\xa9\x76\x55\x98\x18\x18\x22";
+/// let mut decoder = Decoder::new();
+/// let mut input = &file[..];
+/// let mut keys = 0;
+/// while !input.is_empty() {
+///     let step = decoder.step(input).map_err(|fault| fault).unwrap();
+///     input = &input[step.consumed..];
+///     if let Some(Event::Key(key)) = step.event {
+///         assert_eq!(key.key.to_vec(), b"k");
+///         keys += 1;
+///     }
+/// }
+/// decoder.finish()?;
+/// assert_eq!(keys, 1);
+/// # Ok::<(), aikv::Error>(())
+/// ```
+pub struct Decoder {
+    feed: Feed<RdbGrammar>,
+    tail: Tail,
+}
+
+/// What stands behind the trailer.
+#[derive(Default)]
+struct Tail {
+    /// The first eight bytes: the checksum that some writers put behind RDB 1 to 4.
+    first: [u8; 8],
+    len: u64,
+    checksum: Option<Checksum>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    /// A decoder for a snapshot from its first byte on.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// As [`Decoder::new`], with bounds on what one item may occupy.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Self { feed: Feed::new(State::new(), 0, limits), tail: Tail::default() }
+    }
+
+    /// A decoder that starts between keys, `offset` bytes into a snapshot of
+    /// `version`, in database `db`. The start of a [`Event::KeyEnd`] span is such
+    /// a place. No checksum is verified.
+    #[must_use]
+    pub fn resume(version: Version, db: u64, offset: u64, limits: Limits) -> Self {
+        let state = State { phase: Phase::Body, version, db: Some(db), is_whole: false, ..State::new() };
+        Self { feed: Feed::new(state, offset, limits), tail: Tail::default() }
+    }
+
+    /// Reads at most one event from the front of `input`. Bytes that are not
+    /// consumed come again first, unchanged. The event lives until the next call.
+    ///
+    /// # Errors
+    /// The first fault; the decoder stays failed and says it again. See [`Decoder::dress`].
+    #[inline(always)]
+    pub fn step<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a, Event<'a>>, Fault> {
+        if self.feed.state().is_done() {
+            return Ok(self.tail.take(input));
+        }
+        let step = self.feed.step(input)?;
+        if let Some(Event::End(checksum)) = step.event {
+            self.tail.checksum = Some(checksum);
+        }
+        Ok(step)
+    }
+
+    /// Adds offset, database, key and element to a fault of [`Decoder::step`] or
+    /// of the elements of its last event.
+    #[must_use]
+    pub fn dress(&self, fault: Fault) -> Error {
+        self.feed.state().dress(fault, self.feed.fault_offset())
+    }
+
+    /// Bytes read, counted from the start of the snapshot.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.feed.offset()
+    }
+
+    /// Whether the trailer was read: what comes then is not part of the snapshot.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.feed.state().is_done()
+    }
+
+    /// Says that no bytes follow.
+    ///
+    /// # Errors
+    /// `Truncated` where the snapshot is not whole; `BadChecksum` where the eight
+    /// bytes behind RDB 1 to 4 are not its checksum; a fault that [`Decoder::step`]
+    /// has said already.
+    pub fn finish(mut self) -> Result<Summary, Error> {
+        if let Err(fault) = self.feed.finish() {
+            return Err(self.dress(fault));
+        }
+        let state = self.feed.state();
+        let end = self.feed.offset();
+        let mut checksum = self.tail.checksum.unwrap_or(Checksum::Unchecked);
+        let mut trailing = Span { start: end, end: end.saturating_add(self.tail.len) };
+        if checksum == Checksum::Absent && self.tail.len == 8 {
+            checksum = match u64::from_le_bytes(self.tail.first) {
+                0 => Checksum::Off,
+                stored if stored == state.computed => Checksum::Verified,
+                stored => return Err(state.dress(Fault::new(&CHECKSUM, stored), end)),
+            };
+            trailing.start = trailing.end;
+        }
+        let trailing = Some(trailing).filter(|span| !span.is_empty());
+        Ok(Summary { version: state.version, checksum, trailing })
+    }
+}
+
+impl Tail {
+    #[cold]
+    #[inline(never)]
+    fn take<'a>(&mut self, input: &'a [u8]) -> Step<'a, Event<'a>> {
+        let held = usize::try_from(self.len).unwrap_or(usize::MAX);
+        for (to, from) in self.first.iter_mut().skip(held).zip(input) {
+            *to = *from;
+        }
+        self.len = self.len.saturating_add(input.len() as u64);
+        Step { consumed: input.len(), raw: input, event: None }
+    }
+}

@@ -1,0 +1,560 @@
+//! Streams: nodes of entries, counters, groups, pending entries, consumers.
+//!
+//! ```text
+//! length nodes, nodes x { string master id (16 bytes), string listpack }
+//! length entries, id last
+//! V2+: id first, id max deleted, length entries added
+//! length groups, groups x {
+//!   string name, id last, V2+: length entries read (2^64-1 = unknown)
+//!   length pending, pending x { 16 bytes id, i64 LE delivered at ms, length deliveries }
+//!   length consumers, consumers x {
+//!     string name, i64 LE seen at ms, V3+: i64 LE active at ms (-1 = never)
+//!     length pending, pending x 16 bytes id } }
+//! ```
+//! where `id` is two lengths (ms, sequence) and raw ids are two `u64 BE`.
+//!
+//! A node's listpack begins with the master entry: live count, deleted count,
+//! field count, fields, 0. Then entries: flags (1 deleted, 2 fields of the
+//! master), ms delta, sequence delta, fields and values, listpack count.
+//! Source: Redis 8.0 `rdb.c` `rdbSaveObject()`, `t_stream.c` `streamValidateListpackIntegrity()`.
+
+use super::value_type::Generation;
+use crate::error::{Cause, Fault, FaultKind, Form};
+use crate::pack::Entries;
+use crate::pack::listpack::{self, ListpackEntries};
+use crate::wire::cursor::Cursor;
+use crate::wire::feed::{Limits, Scratch};
+use crate::wire::{Scalar, length, scalar};
+use alloc::vec::Vec;
+use core::fmt;
+
+/// The id of a stream entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId {
+    /// Unix milliseconds, as a rule.
+    pub ms: u64,
+    /// Sequence number within the millisecond.
+    pub seq: u64,
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.seq)
+    }
+}
+
+/// A share of a stream, in the order of the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StreamPart<'a> {
+    /// A node of entries.
+    Node(StreamNode<'a>),
+    /// What stands behind the nodes.
+    Meta(StreamMeta),
+    /// Counters since Redis 7.0.
+    Counters(StreamCounters),
+    /// How many consumer groups follow.
+    Groups(u64),
+    /// A consumer group; its pending entries follow.
+    Group(Group<'a>),
+    /// An entry that was delivered but not acknowledged.
+    Pending(Pending),
+    /// How many consumers of the group follow.
+    Consumers(u64),
+    /// A consumer; the ids it has not acknowledged follow.
+    Consumer(Consumer<'a>),
+    /// A pending id of the consumer before.
+    Owned(StreamId),
+}
+
+/// Length and last id of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamMeta {
+    /// Live entries.
+    pub length: u64,
+    /// Last id given out.
+    pub last_id: StreamId,
+}
+
+/// Counters since Redis 7.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamCounters {
+    /// Id of the first live entry.
+    pub first_id: StreamId,
+    /// Highest id ever deleted.
+    pub max_deleted_id: StreamId,
+    /// Entries ever added.
+    pub entries_added: u64,
+}
+
+/// A consumer group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Group<'a> {
+    /// Its name.
+    pub name: Scalar<'a>,
+    /// Last id delivered to it.
+    pub last_id: StreamId,
+    /// Entries ever read, [`Group::UNKNOWN`] where the server does not know or
+    /// the generation has no such counter.
+    pub entries_read: u64,
+    /// Pending entries that follow.
+    pub pending: u64,
+}
+
+impl Group<'_> {
+    /// The value of `entries_read` where it is not known.
+    pub const UNKNOWN: u64 = u64::MAX;
+}
+
+/// An entry that was delivered but not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Its id; the entry itself may have been deleted.
+    pub id: StreamId,
+    /// When it was last delivered, Unix milliseconds.
+    pub delivered_at_ms: i64,
+    /// How often it was delivered.
+    pub deliveries: u64,
+}
+
+/// A consumer of a group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Consumer<'a> {
+    /// Its name.
+    pub name: Scalar<'a>,
+    /// When it last tried to read, Unix milliseconds.
+    pub seen_at_ms: i64,
+    /// When it last read something; -1: never. Equal to `seen_at_ms` before Redis 7.2.
+    pub active_at_ms: i64,
+    /// Ids of its pending entries that follow.
+    pub pending: u64,
+}
+
+static KEY_LEN: Cause = Cause::new(FaultKind::Value, "a stream node key of 16 bytes", Form::Number);
+static KEY_ORDER: Cause =
+    Cause::new(FaultKind::Value, "stream node keys in ascending order", Form::Text("one not above the one before"));
+static LENGTH: Cause = Cause::new(FaultKind::Value, "as many entries as the stream's nodes hold", Form::Number);
+static ADDED: Cause = Cause::new(FaultKind::Value, "entries added to be at least the length", Form::Number);
+static READ: Cause = Cause::new(FaultKind::Value, "entries read to be at most those added", Form::Number);
+static LAST_ID: Cause = Cause::new(FaultKind::Value, "a last id at or above every node's first", Form::Text("one below"));
+
+static NO_MASTER: Cause = Cause::inside(FaultKind::Value, "a stream node's master entry", Form::Text("another entry"));
+static COUNTS: Cause = Cause::inside(FaultKind::Value, "live and deleted counts that fit the node", Form::Text("other entries"));
+static NUMBER: Cause = Cause::inside(FaultKind::Value, "an integer in a stream node", Form::Text("something else"));
+static FLAGS: Cause = Cause::inside(FaultKind::Encoding, "flags of a stream entry", Form::Number);
+static ID_RANGE: Cause = Cause::inside(FaultKind::Value, "an entry id within 64 bits", Form::Text("one beyond"));
+static FIELDS: Cause = Cause::inside(FaultKind::Value, "all fields of a stream entry", Form::Text("the end of the node"));
+static ENTRY_SIZE: Cause = Cause::inside(FaultKind::Value, "the size of the stream entry before", Form::Text("another number"));
+
+/// A node of a stream, its frame and master entry checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamNode<'a> {
+    /// Id that the entries' ids are relative to.
+    pub master: StreamId,
+    /// The listpack.
+    pub(crate) blob: &'a [u8],
+    /// Nodes still to come.
+    pub left: u64,
+}
+
+impl<'a> StreamNode<'a> {
+    /// Checks the frame and the master entry's counts; gives the node and its live count.
+    fn open(master: StreamId, blob: &'a [u8], left: u64) -> Result<(Self, u64), Fault> {
+        if listpack::open(blob)? {
+            return Err(Fault::located(&NO_MASTER, 0, 0));
+        }
+        let mut entries = ListpackEntries::new(blob);
+        let live = count(&mut entries)?;
+        if live == 0 {
+            return Err(Fault::located(&COUNTS, 6, 0));
+        }
+        Ok((Self { master, blob, left }, live))
+    }
+
+    /// The listpack's bytes, expanded if they were compressed.
+    #[must_use]
+    pub fn blob(&self) -> &'a [u8] {
+        self.blob
+    }
+
+    /// Iterates the entries, deleted ones too.
+    #[must_use]
+    pub fn entries(&self) -> NodeEntries<'a> {
+        NodeEntries { master: self.master, head: Head::Unread, rest: ListpackEntries::new(self.blob) }
+    }
+}
+
+/// A stream entry.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamEntry<'a> {
+    /// Its id.
+    pub id: StreamId,
+    /// Whether it is only a tombstone.
+    pub is_deleted: bool,
+    /// Its fields and values; every entry of them was checked.
+    pub fields: StreamFields<'a>,
+}
+
+/// The fields and values of a stream entry, in order.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamFields<'a> {
+    /// Where the names stand, if it is with the master entry.
+    master: Option<ListpackEntries<'a>>,
+    own: ListpackEntries<'a>,
+    left: u64,
+}
+
+impl<'a> Iterator for StreamFields<'a> {
+    type Item = (Scalar<'a>, Scalar<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        // The entries were walked when the stream entry was read.
+        let field = self.master.as_mut().unwrap_or(&mut self.own).next().ok()??;
+        let value = self.own.next().ok()??;
+        Some((field, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        (left, Some(left))
+    }
+}
+
+/// What the master entry says.
+#[derive(Clone, Copy, Debug)]
+enum Head<'a> {
+    Unread,
+    Read {
+        fields: ListpackEntries<'a>,
+        count: u64,
+        live: u64,
+        deleted: u64,
+    },
+    /// The end was reached or a fault was found.
+    Done,
+}
+
+/// Iterates the entries of a node, checking each.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeEntries<'a> {
+    master: StreamId,
+    head: Head<'a>,
+    rest: ListpackEntries<'a>,
+}
+
+impl<'a> Iterator for NodeEntries<'a> {
+    type Item = Result<StreamEntry<'a>, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.advance();
+        if !matches!(entry, Ok(Some(_))) {
+            self.head = Head::Done;
+        }
+        entry.transpose()
+    }
+}
+
+impl<'a> NodeEntries<'a> {
+    fn advance(&mut self) -> Result<Option<StreamEntry<'a>>, Fault> {
+        let (fields, count, live, deleted) = match self.head {
+            Head::Done => return Ok(None),
+            Head::Unread => self.read_master()?,
+            Head::Read { fields, count, live, deleted } => (fields, count, live, deleted),
+        };
+        let at = self.rest.at();
+        let Some(flags) = self.rest.next()? else {
+            // The listpack's end: every entry that was announced must have come.
+            return if live == 0 && deleted == 0 { Ok(None) } else { Err(Fault::located(&COUNTS, at, 0)) };
+        };
+        let flags = match flags.as_int() {
+            Some(flags @ 0..=3) => flags,
+            Some(other) => return Err(Fault::located(&FLAGS, at, other.unsigned_abs())),
+            None => return Err(Fault::located(&NUMBER, at, 0)),
+        };
+        let is_deleted = flags & 1 != 0;
+        let ms = integer(&mut self.rest)?;
+        let seq = integer(&mut self.rest)?;
+        // The sequence may be smaller than the master's once the time has moved on.
+        let id = StreamId {
+            ms: self.master.ms.checked_add(ms.cast_unsigned()).ok_or_else(|| Fault::located(&ID_RANGE, at, 0))?,
+            seq: self.master.seq.wrapping_add(seq.cast_unsigned()),
+        };
+        let (master, left, strings, size) = if flags & 2 != 0 {
+            (Some(fields), count, count, count.saturating_add(3))
+        } else {
+            let own = self::count(&mut self.rest)?;
+            let strings = own.saturating_mul(2);
+            (None, own, strings, strings.saturating_add(4))
+        };
+        let own = self.rest;
+        for _ in 0..strings {
+            if self.rest.next()?.is_none() {
+                return Err(Fault::located(&FIELDS, at, 0));
+            }
+        }
+        let stated_at = self.rest.at();
+        if u64::try_from(integer(&mut self.rest)?) != Ok(size) {
+            return Err(Fault::located(&ENTRY_SIZE, stated_at, 0));
+        }
+        let announced = if is_deleted { deleted } else { live };
+        let remaining = announced.checked_sub(1).ok_or_else(|| Fault::located(&COUNTS, at, 0))?;
+        let (live, deleted) = if is_deleted { (live, remaining) } else { (remaining, deleted) };
+        self.head = Head::Read { fields, count, live, deleted };
+        Ok(Some(StreamEntry { id, is_deleted, fields: StreamFields { master, own, left } }))
+    }
+
+    #[allow(clippy::type_complexity)] // unpacked at once by the only caller
+    fn read_master(&mut self) -> Result<(ListpackEntries<'a>, u64, u64, u64), Fault> {
+        let live = count(&mut self.rest)?;
+        let deleted = count(&mut self.rest)?;
+        let fields_count = count(&mut self.rest)?;
+        let fields = self.rest;
+        for _ in 0..fields_count {
+            let at = self.rest.at();
+            if self.rest.next()?.is_none() {
+                return Err(Fault::located(&FIELDS, at, 0));
+            }
+        }
+        let at = self.rest.at();
+        if integer(&mut self.rest)? != 0 {
+            return Err(Fault::located(&NO_MASTER, at, 0));
+        }
+        Ok((fields, fields_count, live, deleted))
+    }
+}
+
+fn integer(entries: &mut ListpackEntries<'_>) -> Result<i64, Fault> {
+    let at = entries.at();
+    entries.next()?.and_then(|value| value.as_int()).ok_or_else(|| Fault::located(&NUMBER, at, 0))
+}
+
+fn count(entries: &mut ListpackEntries<'_>) -> Result<u64, Fault> {
+    let at = entries.at();
+    u64::try_from(integer(entries)?).map_err(|_| Fault::located(&COUNTS, at, 0))
+}
+
+/// What comes next in a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(u64)]
+enum Next {
+    #[default]
+    Nodes,
+    Node,
+    Meta,
+    Counters,
+    Groups,
+    Group,
+    Pending,
+    Consumers,
+    Consumer,
+    Owned,
+}
+
+/// Where in a stream the next step stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct StreamState {
+    next: Next,
+    /// Nodes, pending entries or owned ids still to come.
+    left: u64,
+    groups_left: u64,
+    consumers_left: u64,
+    live: u64,
+    last_master: Option<StreamId>,
+    entries_added: Option<u64>,
+}
+
+/// What a step of a stream found.
+pub(crate) struct StreamStep<'e> {
+    pub(crate) part: StreamPart<'e>,
+    /// The state behind the step; `None` when the stream is whole.
+    pub(crate) state: Option<StreamState>,
+}
+
+/// Where a node's blob stood: the decoder needs it to place faults.
+pub(crate) struct BlobSeen {
+    pub(crate) len: usize,
+    pub(crate) is_plain: bool,
+}
+
+impl StreamState {
+    /// Reads one step. `seen` is told of a node's blob before it is checked.
+    pub(crate) fn advance<'i: 'e, 'e>(
+        &self,
+        generation: Generation,
+        cursor: &mut Cursor<'i>,
+        scratch: &'e mut Scratch,
+        seen: impl FnOnce(BlobSeen, &Cursor<'i>),
+    ) -> Result<StreamStep<'e>, Fault> {
+        let limits = scratch.limits;
+        let [first, second, ..] = &mut scratch.buffers;
+        let mut state = self.clone();
+        let part = match self.next {
+            Next::Nodes => {
+                state.left = length::read(cursor)?;
+                if state.left == 0 { state.meta(cursor)? } else { state.node(cursor, first, second, limits, seen)? }
+            }
+            Next::Node => state.node(cursor, first, second, limits, seen)?,
+            Next::Meta => state.meta(cursor)?,
+            Next::Counters if generation == Generation::V1 => state.groups(cursor)?,
+            Next::Counters => state.counters(cursor)?,
+            Next::Groups => state.groups(cursor)?,
+            Next::Group => state.group(generation, cursor, first, limits)?,
+            Next::Pending => state.pending(cursor)?,
+            Next::Consumers => state.consumers(cursor)?,
+            Next::Consumer => state.consumer(generation, cursor, first, limits)?,
+            Next::Owned => {
+                let id = read_raw_id(cursor)?;
+                state.left = state.left.wrapping_sub(1);
+                StreamPart::Owned(id)
+            }
+        };
+        let state = state.settle().then_some(state);
+        Ok(StreamStep { part, state })
+    }
+
+    /// Moves on past lists that are used up; says whether anything follows.
+    fn settle(&mut self) -> bool {
+        loop {
+            self.next = match self.next {
+                Next::Node if self.left == 0 => Next::Meta,
+                Next::Pending if self.left == 0 => Next::Consumers,
+                Next::Owned if self.left == 0 => Next::Consumer,
+                Next::Consumer if self.consumers_left == 0 => Next::Group,
+                Next::Group if self.groups_left == 0 => return false,
+                _ => return true,
+            };
+        }
+    }
+
+    fn node<'i: 'e, 'e>(
+        &mut self,
+        cursor: &mut Cursor<'i>,
+        key_buffer: &mut Vec<u8>,
+        buffer: &'e mut Vec<u8>,
+        limits: Limits,
+        seen: impl FnOnce(BlobSeen, &Cursor<'i>),
+    ) -> Result<StreamPart<'e>, Fault> {
+        let mut ahead = *cursor;
+        let key = scalar::read_bytes(&mut ahead, key_buffer, limits)?;
+        let Ok(key) = <[u8; 16]>::try_from(key.bytes) else {
+            return Err(Fault::new(&KEY_LEN, key.bytes.len() as u64));
+        };
+        let master = raw_id(key);
+        if self.last_master.is_some_and(|last| last >= master) {
+            return Err(Fault::new(&KEY_ORDER, 0));
+        }
+        *cursor = ahead;
+        let blob = scalar::read_bytes(cursor, buffer, limits)?;
+        seen(BlobSeen { len: blob.bytes.len(), is_plain: blob.is_plain }, cursor);
+        let left = self.left.wrapping_sub(1);
+        let (node, live) = StreamNode::open(master, blob.bytes, left)?;
+        self.left = left;
+        self.live = self.live.saturating_add(live);
+        self.last_master = Some(master);
+        self.next = Next::Node;
+        Ok(StreamPart::Node(node))
+    }
+
+    fn meta<'e>(&mut self, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
+        let mut ahead = *cursor;
+        let length = length::read(&mut ahead)?;
+        if length != self.live {
+            return Err(Fault::new(&LENGTH, length));
+        }
+        *cursor = ahead;
+        let last_id = read_id(&mut ahead)?;
+        if self.last_master.is_some_and(|master| master > last_id) {
+            return Err(Fault::new(&LAST_ID, 0));
+        }
+        *cursor = ahead;
+        self.next = Next::Counters;
+        Ok(StreamPart::Meta(StreamMeta { length, last_id }))
+    }
+
+    fn counters<'e>(&mut self, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
+        let first_id = read_id(cursor)?;
+        let max_deleted_id = read_id(cursor)?;
+        let mut ahead = *cursor;
+        let entries_added = length::read(&mut ahead)?;
+        if entries_added < self.live || i64::try_from(entries_added).is_err() {
+            return Err(Fault::new(&ADDED, entries_added));
+        }
+        *cursor = ahead;
+        self.entries_added = Some(entries_added);
+        self.next = Next::Groups;
+        Ok(StreamPart::Counters(StreamCounters { first_id, max_deleted_id, entries_added }))
+    }
+
+    fn groups<'e>(&mut self, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
+        self.groups_left = length::read(cursor)?;
+        self.next = Next::Group;
+        Ok(StreamPart::Groups(self.groups_left))
+    }
+
+    fn group<'i: 'e, 'e>(
+        &mut self,
+        generation: Generation,
+        cursor: &mut Cursor<'i>,
+        buffer: &'e mut Vec<u8>,
+        limits: Limits,
+    ) -> Result<StreamPart<'e>, Fault> {
+        let name = scalar::read(cursor, buffer, limits)?;
+        let last_id = read_id(cursor)?;
+        let mut ahead = *cursor;
+        let entries_read = if generation == Generation::V1 { Group::UNKNOWN } else { length::read(&mut ahead)? };
+        if entries_read != Group::UNKNOWN && self.entries_added.is_some_and(|added| entries_read > added) {
+            return Err(Fault::new(&READ, entries_read));
+        }
+        *cursor = ahead;
+        let pending = length::read(cursor)?;
+        self.groups_left = self.groups_left.wrapping_sub(1);
+        self.left = pending;
+        self.next = Next::Pending;
+        Ok(StreamPart::Group(Group { name, last_id, entries_read, pending }))
+    }
+
+    fn pending<'e>(&mut self, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
+        let id = read_raw_id(cursor)?;
+        let delivered_at_ms = i64::from_le_bytes(*cursor.array()?);
+        let deliveries = length::read(cursor)?;
+        self.left = self.left.wrapping_sub(1);
+        Ok(StreamPart::Pending(Pending { id, delivered_at_ms, deliveries }))
+    }
+
+    fn consumers<'e>(&mut self, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
+        self.consumers_left = length::read(cursor)?;
+        self.next = Next::Consumer;
+        Ok(StreamPart::Consumers(self.consumers_left))
+    }
+
+    fn consumer<'i: 'e, 'e>(
+        &mut self,
+        generation: Generation,
+        cursor: &mut Cursor<'i>,
+        buffer: &'e mut Vec<u8>,
+        limits: Limits,
+    ) -> Result<StreamPart<'e>, Fault> {
+        let name = scalar::read(cursor, buffer, limits)?;
+        let seen_at_ms = i64::from_le_bytes(*cursor.array()?);
+        let active_at_ms = if generation >= Generation::V3 { i64::from_le_bytes(*cursor.array()?) } else { seen_at_ms };
+        let pending = length::read(cursor)?;
+        self.consumers_left = self.consumers_left.wrapping_sub(1);
+        self.left = pending;
+        self.next = Next::Owned;
+        Ok(StreamPart::Consumer(Consumer { name, seen_at_ms, active_at_ms, pending }))
+    }
+}
+
+/// An id as two lengths.
+fn read_id(cursor: &mut Cursor<'_>) -> Result<StreamId, Fault> {
+    Ok(StreamId { ms: length::read(cursor)?, seq: length::read(cursor)? })
+}
+
+/// An id as 16 bytes.
+fn read_raw_id(cursor: &mut Cursor<'_>) -> Result<StreamId, Fault> {
+    Ok(raw_id(*cursor.array()?))
+}
+
+fn raw_id([a, b, c, d, e, f, g, h, seq @ ..]: [u8; 16]) -> StreamId {
+    StreamId { ms: u64::from_be_bytes([a, b, c, d, e, f, g, h]), seq: u64::from_be_bytes(seq) }
+}

@@ -1,0 +1,164 @@
+//! Header magic and version numbers.
+//!
+//! ```text
+//! "REDIS"  + 4 digits      Redis, and Valkey up to 8.1
+//! "VALKEY" + 3 digits      Valkey from 9.0 (RDB 80)
+//! ```
+//! Source: Redis 8.0 `rdb.c` `rdbLoadRioWithLoadingCtx()`; Valkey 9.1 `rdb.c` `rdbIsVersionAccepted()`.
+
+use crate::error::{Cause, Fault, FaultKind, Form};
+use crate::wire::cursor::Cursor;
+use core::fmt;
+
+/// The lineage that a snapshot's magic names. The meaning of some bytes depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u64)]
+pub enum Dialect {
+    /// Magic `REDIS`.
+    Redis,
+    /// Magic `VALKEY`.
+    Valkey,
+}
+
+impl Dialect {
+    /// `redis` or `valkey`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Valkey => "valkey",
+        }
+    }
+}
+
+/// Dialect and number of an RDB header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Version {
+    dialect: Dialect,
+    number: u64,
+}
+
+static MAGIC: Cause = Cause::new(FaultKind::Magic, "the magic REDIS or VALKEY", Form::Text("other bytes"));
+static DIGITS: Cause = Cause::new(FaultKind::Magic, "the digits of an RDB version", Form::Byte);
+static REDIS_RANGE: Cause = Cause::new(FaultKind::Version, Version::SUPPORTED, Form::Text("redis"));
+static VALKEY_RANGE: Cause = Cause::new(FaultKind::Version, Version::SUPPORTED, Form::Text("valkey"));
+
+impl Version {
+    /// The oldest version of magic `REDIS`.
+    pub const REDIS_MIN: u64 = 1;
+    /// The newest version of magic `REDIS` that is read.
+    pub const REDIS_MAX: u64 = 11;
+    /// The versions that are read, in words.
+    pub const SUPPORTED: &'static str = "1 to 11 with magic REDIS";
+
+    /// Length of the header in bytes, the same in both dialects.
+    pub const HEADER_LEN: usize = 9;
+
+    /// A version of magic `REDIS`.
+    #[must_use]
+    pub const fn redis(number: u64) -> Self {
+        Self { dialect: Dialect::Redis, number }
+    }
+
+    /// A version of magic `VALKEY`.
+    #[must_use]
+    pub const fn valkey(number: u64) -> Self {
+        Self { dialect: Dialect::Valkey, number }
+    }
+
+    /// The lineage.
+    #[must_use]
+    pub fn dialect(self) -> Dialect {
+        self.dialect
+    }
+
+    /// The header's number.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.number
+    }
+
+    /// Whether the decoder reads this version.
+    #[must_use]
+    pub fn is_supported(self) -> bool {
+        self.dialect == Dialect::Redis && (Self::REDIS_MIN..=Self::REDIS_MAX).contains(&self.number)
+    }
+
+    /// Whether a checksum of 8 bytes must follow the EOF opcode (from RDB 5).
+    #[must_use]
+    pub(crate) fn has_checksum(self) -> bool {
+        self.number >= 5
+    }
+
+    /// The header's bytes, `REDIS0011` or `VALKEY080`.
+    #[must_use]
+    pub fn header(self) -> [u8; Self::HEADER_LEN] {
+        let digit = |power: u64| {
+            let [digit, ..] = (self.number.checked_div(power).unwrap_or(0) % 10).to_le_bytes();
+            digit | b'0'
+        };
+        let [d3, d2, d1, d0] = [digit(1000), digit(100), digit(10), digit(1)];
+        match self.dialect {
+            Dialect::Redis => [b'R', b'E', b'D', b'I', b'S', d3, d2, d1, d0],
+            Dialect::Valkey => [b'V', b'A', b'L', b'K', b'E', b'Y', d2, d1, d0],
+        }
+    }
+
+    /// Reads a header without judging whether the version is supported.
+    ///
+    /// A prefix of a header is short; its missing item is the next byte.
+    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Fault> {
+        let bytes = cursor.rest();
+        let (dialect, magic): (_, &[u8]) = match bytes.first() {
+            Some(b'V') => (Dialect::Valkey, b"VALKEY"),
+            _ => (Dialect::Redis, b"REDIS"),
+        };
+        if !bytes.iter().zip(magic).all(|(found, expected)| found == expected) {
+            return Err(Fault::new(&MAGIC, 0));
+        }
+        let digits = bytes.get(magic.len()..Self::HEADER_LEN.min(bytes.len())).unwrap_or_default();
+        if let Some(bad) = digits.iter().find(|digit| !digit.is_ascii_digit()) {
+            cursor.take(magic.len() as u64)?;
+            return Err(Fault::new(&DIGITS, u64::from(*bad)));
+        }
+        if bytes.len() < Self::HEADER_LEN {
+            cursor.take(bytes.len() as u64)?;
+            return Err(Fault::short(Self::HEADER_LEN.wrapping_sub(bytes.len()) as u64));
+        }
+        let number =
+            digits.iter().fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0'))));
+        let version = Self { dialect, number };
+        if !version.is_supported() {
+            cursor.take(magic.len() as u64)?;
+            let range = if dialect == Dialect::Valkey { &VALKEY_RANGE } else { &REDIS_RANGE };
+            return Err(Fault::new(range, number));
+        }
+        cursor.take(Self::HEADER_LEN as u64)?;
+        Ok(version)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.dialect {
+            Dialect::Redis => write!(f, "RDB {}", self.number),
+            Dialect::Valkey => write!(f, "VALKEY {}", self.number),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_written_and_read() {
+        assert_eq!(&Version::redis(1).header(), b"REDIS0001");
+        assert_eq!(&Version::redis(11).header(), b"REDIS0011");
+        assert_eq!(&Version::valkey(80).header(), b"VALKEY080");
+        for number in 1..=11 {
+            let header = Version::redis(number).header();
+            assert_eq!(Version::read(&mut Cursor::new(&header)).unwrap(), Version::redis(number));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Numbers as text: canonical integers and the scores of sorted sets.
+
+/// The `i64` whose canonical decimal text this is: no sign `+`, no leading
+/// zeros, no `-0`, no blanks.
+pub(crate) fn parse_int(text: &[u8]) -> Option<i64> {
+    /// Length of `-9223372036854775808`.
+    const LONGEST: usize = 20;
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] if !is_negative => return Some(0),
+        [b'1'..=b'9', ..] if text.len() <= LONGEST => {}
+        _ => return None,
+    }
+    let mut magnitude = 0u64;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        magnitude = magnitude.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    if is_negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
+}
+
+/// A score as text: decimal or exponent form, `inf`, `-inf`. No NaN, no
+/// hexadecimal, no blanks, nothing that overflows to infinity.
+pub(crate) fn parse_score(text: &[u8]) -> Option<f64> {
+    /// The servers read a packed score through a buffer of 128 bytes.
+    const LONGEST: usize = 127;
+    if text.len() > LONGEST {
+        return None;
+    }
+    let text = core::str::from_utf8(text).ok()?;
+    let score: f64 = text.parse().ok()?;
+    if score.is_finite() {
+        return Some(score);
+    }
+    let name = text.trim_start_matches(['+', '-']);
+    let is_infinity = name.eq_ignore_ascii_case("inf") || name.eq_ignore_ascii_case("infinity");
+    (score.is_infinite() && is_infinity).then_some(score)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_canonical_text_is_an_integer() {
+        for (text, value) in
+            [("0", 0), ("-1", -1), ("12", 12), ("9223372036854775807", i64::MAX), ("-9223372036854775808", i64::MIN)]
+        {
+            assert_eq!(parse_int(text.as_bytes()), Some(value));
+        }
+        for text in [
+            "",
+            "-",
+            "00",
+            "007",
+            "+1",
+            "-0",
+            " 1",
+            "1 ",
+            "1e3",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "12345678901234567890",
+        ] {
+            assert_eq!(parse_int(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn scores_are_numbers_or_infinities() {
+        assert_eq!(parse_score(b"1.5"), Some(1.5));
+        assert_eq!(parse_score(b"-inf"), Some(f64::NEG_INFINITY));
+        assert_eq!(parse_score(b"1e3"), Some(1000.0));
+        assert_eq!(parse_score(b"-0").map(f64::to_bits), Some((-0.0f64).to_bits()));
+        for text in ["", "nan", "-nan", "1e999", "0x10", "1,5", " 1", "1 "] {
+            assert_eq!(parse_score(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(parse_score(&[b'1'; 251]), None);
+    }
+}
