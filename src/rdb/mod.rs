@@ -16,6 +16,8 @@
 
 mod decode;
 mod decode_value;
+mod encode;
+mod encode_value;
 mod event;
 mod module;
 mod opcode;
@@ -24,6 +26,7 @@ mod value_type;
 mod version;
 
 pub use decode::{Decoder, Summary};
+pub use encode::Encoder;
 pub use event::{Checksum, Element, Elements, Event, Eviction, Key, Part, Span};
 pub use module::{ModuleAux, ModuleId, ModuleItem};
 pub use stream::{

@@ -68,6 +68,36 @@ pub enum ModuleItem<'a> {
     End,
 }
 
+impl ModuleItem<'_> {
+    /// Appends the item: an id as a length, everything else behind its opcode.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Id(id) => length::write(id.0, out),
+            Self::Sint(int) => {
+                length::write(1, out);
+                length::write(int.cast_unsigned(), out);
+            }
+            Self::Uint(int) => {
+                length::write(2, out);
+                length::write(*int, out);
+            }
+            Self::Float(float) => {
+                length::write(3, out);
+                out.extend_from_slice(&float.to_le_bytes());
+            }
+            Self::Double(double) => {
+                length::write(4, out);
+                out.extend_from_slice(&double.to_le_bytes());
+            }
+            Self::Bytes(bytes) => {
+                length::write(5, out);
+                scalar::write(*bytes, out);
+            }
+            Self::End => length::write(0, out),
+        }
+    }
+}
+
 /// A share of module data outside of keys.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ModuleAux<'a> {

@@ -1,5 +1,7 @@
 //! Numbers as text: canonical integers and the scores of sorted sets.
 
+use alloc::vec::Vec;
+
 /// The `i64` whose canonical decimal text this is: no sign `+`, no leading
 /// zeros, no `-0`, no blanks.
 pub(crate) fn parse_int(text: &[u8]) -> Option<i64> {
@@ -41,6 +43,35 @@ pub(crate) fn parse_score(text: &[u8]) -> Option<f64> {
     let name = text.trim_start_matches(['+', '-']);
     let is_infinity = name.eq_ignore_ascii_case("inf") || name.eq_ignore_ascii_case("infinity");
     (score.is_infinite() && is_infinity).then_some(score)
+}
+
+/// Appends a score as a length byte and text: integers below 2^52 in plain
+/// decimal, everything else in the shortest form that gives the same double.
+pub(crate) fn write_score(score: f64, out: &mut Vec<u8>) {
+    /// Integers up to here are exact and have at most 16 digits.
+    const EXACT: f64 = 4_503_599_627_370_496.0;
+    if score == f64::INFINITY {
+        out.push(254);
+        return;
+    }
+    if score == f64::NEG_INFINITY {
+        out.push(255);
+        return;
+    }
+    let is_negative_zero = score == 0.0 && score.is_sign_negative();
+    // A conversion that is exact for every integer in this range.
+    #[allow(clippy::cast_possible_truncation)]
+    let int = score as i64;
+    let mut integer = itoa::Buffer::new();
+    let mut double = zmij::Buffer::new();
+    let text = if -EXACT < score && score < EXACT && int as f64 == score && !is_negative_zero {
+        integer.format(int)
+    } else {
+        double.format_finite(score)
+    };
+    let [len, ..] = text.len().to_le_bytes();
+    out.push(len);
+    out.extend_from_slice(text.as_bytes());
 }
 
 #[cfg(test)]
