@@ -53,16 +53,19 @@ fn pass(path: &str) -> f64 {
         bytes += len as u64;
         let mut input = &buffer[..len];
         loop {
-            let step = decoder.step(input);
-            let step = match step {
-                Ok(step) => step,
-                Err(fault) => panic!("{path}: {}", decoder.dress(fault)),
-            };
-            input = &input[step.consumed..];
-            match step.event {
-                Some(event) => sum.add(&event),
-                None if input.is_empty() => break,
-                None => {}
+            match &decoder.step(input) {
+                Ok(step) => {
+                    input = &input[step.consumed..];
+                    match &step.event {
+                        Some(event) => sum.add(event),
+                        None if input.is_empty() => break,
+                        None => {}
+                    }
+                }
+                Err(fault) => {
+                    let fault = *fault;
+                    panic!("{path}: {}", decoder.dress(fault));
+                }
             }
         }
     }

@@ -75,6 +75,8 @@ pub(crate) struct State {
     is_whole: bool,
     /// Checksum of everything up to the EOF opcode, once it was read.
     computed: u64,
+    /// What the trailer said of it.
+    checksum: Checksum,
 }
 
 impl State {
@@ -92,6 +94,7 @@ impl State {
             key_start: 0,
             is_whole: true,
             computed: 0,
+            checksum: Checksum::Unchecked,
         }
     }
 
@@ -133,7 +136,7 @@ impl Grammar for RdbGrammar {
         at: &Position,
         cursor: &mut Cursor<'i>,
         scratch: &'e mut Scratch,
-        emit: impl FnOnce(Event<'e>) -> R,
+        emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
     ) -> Result<R, Fault> {
         match state.phase {
             Phase::Body => body(state, at, cursor, scratch, emit),
@@ -147,7 +150,7 @@ impl Grammar for RdbGrammar {
             },
             Phase::KeyEnd => {
                 state.phase = Phase::Body;
-                Ok(emit(Event::KeyEnd { span: Span { start: state.key_start, end: at.offset } }))
+                Ok(emit(Event::KeyEnd { span: Span { start: state.key_start, end: at.offset } }, cursor))
             }
             Phase::Bytes => decode_value::bytes(state, cursor, emit),
             Phase::Nodes => match state.layout {
@@ -169,7 +172,7 @@ impl Grammar for RdbGrammar {
                 let version = Version::read(cursor)?;
                 state.version = version;
                 state.phase = Phase::Body;
-                Ok(emit(Event::Start(version)))
+                Ok(emit(Event::Start(version), cursor))
             }
             // A caller goes on behind the trailer by itself.
             Phase::Done => Err(Fault::short(1)),
@@ -188,7 +191,7 @@ fn body<'i: 'e, 'e, R>(
     at: &Position,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let mut expires_at_ms = None;
     let mut eviction = Eviction::None;
@@ -225,7 +228,7 @@ fn body<'i: 'e, 'e, R>(
     state.layout = Some(value_type.layout());
     state.element = 0;
     state.phase = Phase::ValueStart;
-    Ok(emit(Event::Key(Key { key, value_type, db, expires_at_ms, eviction })))
+    Ok(emit(Event::Key(Key { key, value_type, db, expires_at_ms, eviction }), cursor))
 }
 
 /// The beginning of a key for messages. A window of fixed size is copied
@@ -258,7 +261,7 @@ fn record<'i: 'e, 'e, R>(
     byte: u8,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let limits = scratch.limits;
     let [first, second, third, fourth] = &mut scratch.buffers;
@@ -316,7 +319,7 @@ fn record<'i: 'e, 'e, R>(
             return Err(Fault::new(&UNKNOWN_TYPE, u64::from(byte)));
         }
     };
-    Ok(emit(event))
+    Ok(emit(event, cursor))
 }
 
 /// The EOF opcode and, from RDB 5, the checksum.
@@ -339,6 +342,7 @@ fn end<'e>(state: &mut State, at: &Position, cursor: &mut Cursor<'_>) -> Result<
     };
     *cursor = ahead;
     state.computed = computed;
+    state.checksum = checksum;
     state.phase = Phase::Done;
     Ok(Event::End(checksum))
 }
@@ -348,7 +352,7 @@ fn module_aux<'i: 'e, 'e, R>(
     state: &mut State,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let limits = scratch.limits;
     let [buffer, ..] = &mut scratch.buffers;
@@ -356,7 +360,7 @@ fn module_aux<'i: 'e, 'e, R>(
     if item == ModuleItem::End {
         state.phase = Phase::Body;
     }
-    Ok(emit(Event::ModuleAux(ModuleAux::Item(item))))
+    Ok(emit(Event::ModuleAux(ModuleAux::Item(item)), cursor))
 }
 
 /// What a whole snapshot was.
@@ -403,7 +407,6 @@ struct Tail {
     /// The first eight bytes: the checksum that some writers put behind RDB 1 to 4.
     first: [u8; 8],
     len: u64,
-    checksum: Option<Checksum>,
 }
 
 impl Default for Decoder {
@@ -441,14 +444,7 @@ impl Decoder {
     /// The first fault; the decoder stays failed and says it again. See [`Decoder::dress`].
     #[inline(always)]
     pub fn step<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a, Event<'a>>, Fault> {
-        if self.feed.state().is_done() {
-            return Ok(self.tail.take(input));
-        }
-        let step = self.feed.step(input)?;
-        if let Some(Event::End(checksum)) = step.event {
-            self.tail.checksum = Some(checksum);
-        }
-        Ok(step)
+        if self.feed.state().is_done() { Ok(self.tail.take(input)) } else { self.feed.step(input) }
     }
 
     /// Adds offset, database, key and element to a fault of [`Decoder::step`] or
@@ -482,7 +478,7 @@ impl Decoder {
         }
         let state = self.feed.state();
         let end = self.feed.offset();
-        let mut checksum = self.tail.checksum.unwrap_or(Checksum::Unchecked);
+        let mut checksum = state.checksum;
         let mut trailing = Span { start: end, end: end.saturating_add(self.tail.len) };
         if checksum == Checksum::Absent && self.tail.len == 8 {
             checksum = match u64::from_le_bytes(self.tail.first) {

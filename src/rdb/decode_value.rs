@@ -30,7 +30,7 @@ pub(crate) fn start<'i: 'e, 'e, R>(
     layout: Layout,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     match layout.shape {
         Shape::Single => {
@@ -41,7 +41,7 @@ pub(crate) fn start<'i: 'e, 'e, R>(
                 Head::Whole(piece) => {
                     *cursor = ahead;
                     state.phase = Phase::KeyEnd;
-                    Ok(emit(Event::Value(Part::Bytes { piece, left: 0 })))
+                    Ok(emit(Event::Value(Part::Bytes { piece, left: 0 }), cursor))
                 }
                 Head::Plain(len) => {
                     let piece = Scalar::Bytes(ahead.take(PIECE_BYTES)?);
@@ -49,7 +49,7 @@ pub(crate) fn start<'i: 'e, 'e, R>(
                     let left = len.wrapping_sub(PIECE_BYTES);
                     state.left = left;
                     state.phase = Phase::Bytes;
-                    Ok(emit(Event::Value(Part::Bytes { piece, left })))
+                    Ok(emit(Event::Value(Part::Bytes { piece, left }), cursor))
                 }
             }
         }
@@ -59,7 +59,7 @@ pub(crate) fn start<'i: 'e, 'e, R>(
             let [buffer, ..] = &mut scratch.buffers;
             let packed = read_packed(&mut state.blob, at, before, container, cursor, buffer, limits)?;
             state.phase = Phase::KeyEnd;
-            Ok(emit(Event::Value(Part::Elements { elements: Elements::Packed { packed, unit: layout.unit }, left: 0 })))
+            Ok(emit(Event::Value(Part::Elements { elements: Elements::Packed { packed, unit: layout.unit }, left: 0 }), cursor))
         }
         Shape::Counted => {
             let left = read_count(cursor)?;
@@ -74,7 +74,7 @@ pub(crate) fn start<'i: 'e, 'e, R>(
         Shape::Module => {
             let id = ModuleId(length::read(cursor)?);
             state.phase = Phase::Module;
-            Ok(emit(Event::Value(Part::Module(ModuleItem::Id(id)))))
+            Ok(emit(Event::Value(Part::Module(ModuleItem::Id(id))), cursor))
         }
     }
 }
@@ -95,7 +95,7 @@ fn read_count(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
 pub(crate) fn bytes<'i: 'e, 'e, R>(
     state: &mut State,
     cursor: &mut Cursor<'i>,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let piece = cursor.take(state.left.min(PIECE_BYTES))?;
     let left = state.left.wrapping_sub(piece.len() as u64);
@@ -103,7 +103,7 @@ pub(crate) fn bytes<'i: 'e, 'e, R>(
     if left == 0 {
         state.phase = Phase::KeyEnd;
     }
-    Ok(emit(Event::Value(Part::Bytes { piece: Scalar::Bytes(piece), left })))
+    Ok(emit(Event::Value(Part::Bytes { piece: Scalar::Bytes(piece), left }), cursor))
 }
 
 /// One element of a counted value, of which `left` are still to come with this one.
@@ -114,7 +114,7 @@ pub(crate) fn counted<'i: 'e, 'e, R>(
     unit: Unit,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let limits = scratch.limits;
     let [first, second, ..] = &mut scratch.buffers;
@@ -130,7 +130,7 @@ pub(crate) fn counted<'i: 'e, 'e, R>(
     state.left = left;
     state.element = state.element.wrapping_add(1);
     state.phase = if left == 0 { Phase::KeyEnd } else { Phase::Counted };
-    Ok(emit(Event::Value(Part::Elements { elements: Elements::One(element), left })))
+    Ok(emit(Event::Value(Part::Elements { elements: Elements::One(element), left }), cursor))
 }
 
 #[inline(always)]
@@ -191,7 +191,7 @@ pub(crate) fn node<'i: 'e, 'e, R>(
     unit: Unit,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     /// Node kinds of `list-quicklist-2`.
     const PLAIN: u64 = 1;
@@ -221,7 +221,7 @@ pub(crate) fn node<'i: 'e, 'e, R>(
     state.left = left;
     state.element = state.element.wrapping_add(1);
     state.phase = if left == 0 { Phase::KeyEnd } else { Phase::Nodes };
-    Ok(emit(Event::Value(Part::Elements { elements, left })))
+    Ok(emit(Event::Value(Part::Elements { elements, left }), cursor))
 }
 
 /// One step of a stream.
@@ -232,7 +232,7 @@ pub(crate) fn stream<'i: 'e, 'e, R>(
     generation: Generation,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let before = cursor.left();
     let blob = &mut state.blob;
@@ -252,7 +252,7 @@ pub(crate) fn stream<'i: 'e, 'e, R>(
             state.phase = Phase::KeyEnd;
         }
     }
-    Ok(emit(Event::Value(Part::Stream(step.part))))
+    Ok(emit(Event::Value(Part::Stream(step.part)), cursor))
 }
 
 /// One item of a module value.
@@ -260,7 +260,7 @@ pub(crate) fn module<'i: 'e, 'e, R>(
     state: &mut State,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let limits = scratch.limits;
     let [buffer, ..] = &mut scratch.buffers;
@@ -268,5 +268,5 @@ pub(crate) fn module<'i: 'e, 'e, R>(
     if item == ModuleItem::End {
         state.phase = Phase::KeyEnd;
     }
-    Ok(emit(Event::Value(Part::Module(item))))
+    Ok(emit(Event::Value(Part::Module(item)), cursor))
 }

@@ -41,14 +41,15 @@ pub(crate) trait Grammar {
     /// Where in the format the next step stands.
     type State: Clone + PartialEq + core::fmt::Debug;
 
-    /// Reads one step and hands its event to `emit`. Writes `state` last, after
-    /// everything that can fail, so that a short step can be read again.
+    /// Reads one step and hands its event to `emit`, with the cursor behind the
+    /// step. Writes `state` last, after everything that can fail, so that a
+    /// short step can be read again.
     fn advance<'i: 'e, 'e, R>(
         state: &mut Self::State,
         at: &Position,
         cursor: &mut Cursor<'i>,
         scratch: &'e mut Scratch,
-        emit: impl FnOnce(Self::Event<'e>) -> R,
+        emit: impl FnOnce(Self::Event<'e>, &Cursor<'i>) -> R,
     ) -> Result<R, Fault>;
 
     /// Whether the stream may end here.
@@ -179,44 +180,43 @@ impl<G: Grammar> Feed<G> {
     /// Reads one step from the front of `input`.
     #[inline(always)]
     pub(crate) fn step<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a, G::Event<'a>>, Fault> {
+        // One result, built once where the event is: moving it stalls for longer than a step takes.
+        let mut result;
         if self.mode != Mode::Clean {
-            return self.step_carried(input);
-        }
-        if self.at.ahead == 0 {
-            self.at.run_ahead(input);
-        }
-        #[cfg(debug_assertions)]
-        let before = self.state.clone();
-        let mut cursor = Cursor::new(input);
-        let result = G::advance(&mut self.state, &self.at, &mut cursor, &mut self.scratch, |event| Step {
-            consumed: 0,
-            raw: &[],
-            event: Some(event),
-        });
-        match result {
-            Ok(mut step) => {
-                step.consumed = input.len().wrapping_sub(cursor.rest().len());
-                step.raw = input.get(..step.consumed).unwrap_or(input);
-                self.at.commit(step.raw);
-                Ok(step)
+            result = self.step_carried(input);
+        } else {
+            if self.at.ahead == 0 {
+                self.at.run_ahead(input);
             }
-            Err(fault) => {
-                #[cfg(debug_assertions)]
-                debug_assert!(fault.kind() != FaultKind::Short || before == self.state, "a short step changed the state");
-                self.item = (input.len() as u64).wrapping_sub(cursor.left());
-                if fault.kind() != FaultKind::Short {
-                    self.mode = Mode::Failed;
-                    self.fault = Some(fault);
-                    return Err(fault);
+            #[cfg(debug_assertions)]
+            let before = self.state.clone();
+            let mut cursor = Cursor::new(input);
+            result = G::advance(&mut self.state, &self.at, &mut cursor, &mut self.scratch, |event, behind| {
+                let consumed = input.len().wrapping_sub(behind.rest().len());
+                Step { consumed, raw: input.get(..consumed).unwrap_or(input), event: Some(event) }
+            });
+            match &result {
+                Ok(step) => self.at.commit(step.raw),
+                Err(fault) => {
+                    let fault = *fault;
+                    #[cfg(debug_assertions)]
+                    debug_assert!(fault.kind() != FaultKind::Short || before == self.state, "a short step changed the state");
+                    self.item = (input.len() as u64).wrapping_sub(cursor.left());
+                    if fault.kind() == FaultKind::Short {
+                        if !input.is_empty() {
+                            self.need = (input.len() as u64).saturating_add(fault.word());
+                            self.carry.extend_from_slice(input);
+                            self.mode = Mode::Carrying;
+                        }
+                        result = Ok(Step { consumed: input.len(), raw: &[], event: None });
+                    } else {
+                        self.mode = Mode::Failed;
+                        self.fault = Some(fault);
+                    }
                 }
-                if !input.is_empty() {
-                    self.need = (input.len() as u64).saturating_add(fault.word());
-                    self.carry.extend_from_slice(input);
-                    self.mode = Mode::Carrying;
-                }
-                Ok(Step { consumed: input.len(), raw: &[], event: None })
             }
         }
+        result
     }
 
     #[cold]
@@ -249,17 +249,15 @@ impl<G: Grammar> Feed<G> {
         #[cfg(debug_assertions)]
         let before = self.state.clone();
         let mut cursor = Cursor::new(&self.carry);
-        let result = G::advance(&mut self.state, &self.at, &mut cursor, &mut self.scratch, |event| Step {
-            consumed: 0,
-            raw: &[],
-            event: Some(event),
+        let carry = self.carry.as_slice();
+        let result = G::advance(&mut self.state, &self.at, &mut cursor, &mut self.scratch, |event, behind| {
+            // A step that needed fewer bytes than it asked for gives the last ones back.
+            let spare = behind.rest().len();
+            let raw = carry.get(..carry.len().wrapping_sub(spare)).unwrap_or_default();
+            Step { consumed: taken.saturating_sub(spare), raw, event: Some(event) }
         });
         match result {
-            Ok(mut step) => {
-                // A step that needed fewer bytes than it asked for gives the last ones back.
-                let spare = cursor.rest().len();
-                step.raw = self.carry.get(..self.carry.len().wrapping_sub(spare)).unwrap_or_default();
-                step.consumed = taken.saturating_sub(spare);
+            Ok(step) => {
                 self.at.commit(step.raw);
                 self.mode = Mode::Spent;
                 Ok(step)
