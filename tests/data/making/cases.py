@@ -2,7 +2,7 @@
 import time
 
 from report import FAR
-from server import CLUSTER, Client
+from server import CLUSTER, MODULE, Client
 from values import BINARY, INTEGERS, NAMES, NEARLY_INTEGERS, SCORES, letters, noise, prose
 
 
@@ -364,8 +364,19 @@ def field_expiry(s):
     s.expire_at("key-too", FAR + 8)
 
 
+@case("--loadmodule", MODULE, since=(5, 0))
+def module(s):
+    """Values, and data beside the keys, of a module made for this (module.c)."""
+    s("AIKVFIX.SET", "items", 5, prose(300))
+    s("AIKVFIX.SET", "few-items", 0, "")
+    s("AIKVFIX.SET", "many-items", 300, noise(40, 3))
+    s("AIKVFIX.NOTHING", "nothing")
+    s("SET", "beside", "v")
+    s.expire_at("few-items", FAR)
+
+
 @case(only=lambda kind: kind.family == "redis" and kind.at_least(8, 0))
-def modules(s):
+def vectors(s):
     """Values of the one module that is part of these servers."""
     s("VADD", "vectors", "VALUES", 3, "1.0", "0.5", "-2.25", "a")
     s("VADD", "vectors", "VALUES", 3, "0.1", "0.2", "0.3", "b", "SETATTR", "{\"year\":1999}")
