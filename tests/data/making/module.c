@@ -1,0 +1,115 @@
+/* A module whose values use every kind of item a module can save, for the fixtures `module.rdb`.
+ *
+ *   AIKVFIX.SET key count text     a value that saves numbers, fractions and strings
+ *   AIKVFIX.NOTHING key            a value of a second type, which saves nothing at all
+ *
+ * It also saves data of its own before and after the keys. */
+#include <stdint.h>
+#include "redismodule.h"
+
+#define ENCODING_VERSION 3
+
+typedef struct {
+    uint64_t count;
+    RedisModuleString *text;
+} Value;
+
+static RedisModuleType *items_type, *nothing_type;
+static const char binary[] = {'\0', '\xff', '\r', '\n'};
+
+static void items_save(RedisModuleIO *io, void *data) {
+    Value *value = data;
+    RedisModule_SaveUnsigned(io, value->count);
+    RedisModule_SaveSigned(io, -(int64_t)value->count);
+    RedisModule_SaveUnsigned(io, UINT64_MAX);
+    RedisModule_SaveSigned(io, INT64_MIN);
+    RedisModule_SaveDouble(io, (double)value->count / 3);
+    RedisModule_SaveFloat(io, (float)value->count / 7);
+    RedisModule_SaveString(io, value->text);
+    RedisModule_SaveStringBuffer(io, binary, sizeof binary);
+    RedisModule_SaveStringBuffer(io, "", 0);
+    for (uint64_t i = 0; i < value->count; i++) RedisModule_SaveUnsigned(io, i * i);
+}
+
+static void *items_load(RedisModuleIO *io, int version) {
+    if (version != ENCODING_VERSION) return NULL;
+    Value *value = RedisModule_Alloc(sizeof *value);
+    value->count = RedisModule_LoadUnsigned(io);
+    RedisModule_LoadSigned(io);
+    RedisModule_LoadUnsigned(io);
+    RedisModule_LoadSigned(io);
+    RedisModule_LoadDouble(io);
+    RedisModule_LoadFloat(io);
+    value->text = RedisModule_LoadString(io);
+    for (int i = 0; i < 2; i++) RedisModule_FreeString(NULL, RedisModule_LoadString(io));
+    for (uint64_t i = 0; i < value->count; i++) RedisModule_LoadUnsigned(io);
+    return value;
+}
+
+static void items_free(void *data) {
+    Value *value = data;
+    RedisModule_FreeString(NULL, value->text);
+    RedisModule_Free(value);
+}
+
+static void aux_save(RedisModuleIO *io, int when) {
+    RedisModule_SaveUnsigned(io, (uint64_t)when);
+    RedisModule_SaveStringBuffer(io, when == REDISMODULE_AUX_BEFORE_RDB ? "before" : "after", when == REDISMODULE_AUX_BEFORE_RDB ? 6 : 5);
+    RedisModule_SaveDouble(io, 0.5);
+}
+
+static int aux_load(RedisModuleIO *io, int version, int when) {
+    if (version != ENCODING_VERSION || RedisModule_LoadUnsigned(io) != (uint64_t)when) return REDISMODULE_ERR;
+    RedisModule_FreeString(NULL, RedisModule_LoadString(io));
+    RedisModule_LoadDouble(io);
+    return REDISMODULE_OK;
+}
+
+static void nothing_save(RedisModuleIO *io, void *data) {
+    (void)io, (void)data;
+}
+
+static void *nothing_load(RedisModuleIO *io, int version) {
+    (void)io;
+    return version == 0 ? &nothing_type : NULL;
+}
+
+static void nothing_free(void *data) {
+    (void)data;
+}
+
+static int set_command(RedisModuleCtx *ctx, RedisModuleString **argv, int argc) {
+    long long count;
+    if (argc != 4) return RedisModule_WrongArity(ctx);
+    if (RedisModule_StringToLongLong(argv[2], &count) != REDISMODULE_OK || count < 0) return RedisModule_ReplyWithError(ctx, "ERR bad count");
+    Value *value = RedisModule_Alloc(sizeof *value);
+    value->count = (uint64_t)count;
+    value->text = RedisModule_CreateStringFromString(NULL, argv[3]);
+    RedisModule_ModuleTypeSetValue(RedisModule_OpenKey(ctx, argv[1], REDISMODULE_READ | REDISMODULE_WRITE), items_type, value);
+    return RedisModule_ReplyWithSimpleString(ctx, "OK");
+}
+
+static int nothing_command(RedisModuleCtx *ctx, RedisModuleString **argv, int argc) {
+    if (argc != 2) return RedisModule_WrongArity(ctx);
+    RedisModule_ModuleTypeSetValue(RedisModule_OpenKey(ctx, argv[1], REDISMODULE_READ | REDISMODULE_WRITE), nothing_type, &nothing_type);
+    return RedisModule_ReplyWithSimpleString(ctx, "OK");
+}
+
+int RedisModule_OnLoad(RedisModuleCtx *ctx, RedisModuleString **argv, int argc) {
+    (void)argv, (void)argc;
+    if (RedisModule_Init(ctx, "aikvfix", 1, REDISMODULE_APIVER_1) == REDISMODULE_ERR) return REDISMODULE_ERR;
+    RedisModuleTypeMethods items = {.version = REDISMODULE_TYPE_METHOD_VERSION,
+                                    .rdb_load = items_load,
+                                    .rdb_save = items_save,
+                                    .free = items_free,
+                                    .aux_load = aux_load,
+                                    .aux_save = aux_save,
+                                    .aux_save_triggers = REDISMODULE_AUX_BEFORE_RDB | REDISMODULE_AUX_AFTER_RDB};
+    RedisModuleTypeMethods nothing = {
+        .version = REDISMODULE_TYPE_METHOD_VERSION, .rdb_load = nothing_load, .rdb_save = nothing_save, .free = nothing_free};
+    items_type = RedisModule_CreateDataType(ctx, "aikv-Fix_", ENCODING_VERSION, &items);
+    nothing_type = RedisModule_CreateDataType(ctx, "aikvEmpty", 0, &nothing);
+    if (!items_type || !nothing_type) return REDISMODULE_ERR;
+    if (RedisModule_CreateCommand(ctx, "aikvfix.set", set_command, "write", 1, 1, 1) == REDISMODULE_ERR) return REDISMODULE_ERR;
+    return RedisModule_CreateCommand(ctx, "aikvfix.nothing", nothing_command, "write", 1, 1, 1);
+}
