@@ -83,10 +83,10 @@ struct Sum {
 
 impl Sum {
     #[inline(always)]
-    fn scalar(&mut self, scalar: Scalar) {
+    fn scalar(&mut self, scalar: &Scalar) {
         self.bytes = match scalar {
             Scalar::Bytes(bytes) => self.bytes.wrapping_add(bytes.len() as u64),
-            Scalar::Int(int) => self.bytes ^ int as u64,
+            Scalar::Int(int) => self.bytes ^ *int as u64,
         };
     }
 
@@ -94,22 +94,22 @@ impl Sum {
     fn add(&mut self, event: &Event) {
         use aikv::rdb::Element;
         match event {
-            Event::Key(key) => self.scalar(key.key),
-            Event::Value(Part::Bytes { piece, .. }) => self.scalar(*piece),
+            Event::Key(key) => self.scalar(&key.key),
+            Event::Value(Part::Bytes { piece, .. }) => self.scalar(piece),
             Event::Value(Part::Elements { elements, .. }) => {
                 let mut inner = Sum::default();
                 elements
                     .each(|element| {
                         inner.elements += 1;
                         match element {
-                            Element::Item(text) | Element::Member(text) => inner.scalar(text),
+                            Element::Item(text) | Element::Member(text) => inner.scalar(&text),
                             Element::Scored { member, score } => {
-                                inner.scalar(member);
+                                inner.scalar(&member);
                                 inner.bytes ^= score.to_bits();
                             }
                             Element::Field { field, value } => {
-                                inner.scalar(field);
-                                inner.scalar(value);
+                                inner.scalar(&field);
+                                inner.scalar(&value);
                             }
                         }
                     })
@@ -123,8 +123,8 @@ impl Sum {
                     self.elements += 1;
                     self.bytes ^= entry.id.ms;
                     for (field, value) in entry.fields {
-                        self.scalar(field);
-                        self.scalar(value);
+                        self.scalar(&field);
+                        self.scalar(&value);
                     }
                 }
             }
