@@ -106,7 +106,8 @@ impl Version {
 
     /// Reads a header without judging whether the version is supported.
     ///
-    /// A prefix of a header is short; its missing item is the next byte.
+    /// A prefix of a header is short by one byte, so that a wrong byte is found
+    /// as soon as it is there, however the header is cut.
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Fault> {
         let bytes = cursor.rest();
         let (dialect, magic): (_, &[u8]) = match bytes.first() {
@@ -123,7 +124,7 @@ impl Version {
         }
         if bytes.len() < Self::HEADER_LEN {
             cursor.take(bytes.len() as u64)?;
-            return Err(Fault::short(Self::HEADER_LEN.wrapping_sub(bytes.len()) as u64));
+            return Err(Fault::short(1));
         }
         let number =
             digits.iter().fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0'))));
