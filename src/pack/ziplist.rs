@@ -126,7 +126,8 @@ impl<'a> ZiplistEntries<'a> {
             (0xf0, [a, b, c, rest @ ..]) => Ok((Scalar::Int(i64::from(i32::from_le_bytes([0, *a, *b, *c]) >> 8)), rest)),
             (0xfe, [a, rest @ ..]) => Ok((Scalar::Int(i64::from(i8::from_le_bytes([*a]))), rest)),
             (0xf1..=0xfd, rest) => Ok((Scalar::Int(i64::from(lead & 0x0f).wrapping_sub(1)), rest)),
-            (0x40..=0xc0 | 0xd0 | 0xe0 | 0xf0 | 0xfe, _) => Err(past_end()),
+            // The end byte where an encoding should be: the entry reaches over it.
+            (0x40..=0xc0 | 0xd0 | 0xe0 | 0xf0 | 0xfe, _) | (0xff, []) => Err(past_end()),
             _ => Err(self.fault(&ENCODING, u64::from(lead))),
         }
     }

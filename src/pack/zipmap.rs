@@ -32,7 +32,7 @@ pub(crate) fn open(blob: &[u8]) -> Result<bool, Fault> {
 
 /// Entries stated: fields and values counted apart.
 pub(crate) fn stated(blob: &[u8]) -> Option<u64> {
-    blob.first().filter(|pairs| **pairs < 254).map(|pairs| u64::from(*pairs).wrapping_mul(2))
+    blob.first().filter(|pairs| **pairs != 254).map(|pairs| u64::from(*pairs).wrapping_mul(2))
 }
 
 /// Iterates a zipmap whose frame was checked: field, value, field, value.
@@ -140,6 +140,7 @@ mod tests {
         assert_eq!(decode(b"\x01\xfe\xfe\xff\xff\xff\x01f\xff"), Err(1), "length that wraps 32 bits");
         assert_eq!(decode(b"\x02\x01f\x01\0v\xff"), Err(0), "count");
         assert_eq!(decode(b"\xfe\x01f\x01\0v\xff").unwrap().len(), 2, "count unknown");
+        assert_eq!(decode(b"\xff\x01f\x01\0v\xff"), Err(0), "a count no writer gives");
         assert_eq!(decode(b"\x01\x01f\x01\x09v\xff"), Err(3), "free bytes past the end");
         assert_eq!(decode(b"\x01\x01f\x01\0v"), Err(5), "no end byte");
         assert_eq!(decode(b"\x01\x01f\xff"), Err(3), "field without value");

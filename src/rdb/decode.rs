@@ -205,7 +205,10 @@ fn body<'i: 'e, 'e, R>(
                 expires_at_ms = Some(seconds.wrapping_mul(1000));
             }
             opcode::FREQ => eviction = Eviction::Freq(u64::from(ahead.byte()?)),
-            opcode::IDLE => eviction = Eviction::Idle(length::read(&mut ahead)?),
+            opcode::IDLE => {
+                *cursor = ahead;
+                eviction = Eviction::Idle(length::read(&mut ahead)?);
+            }
             _ => break byte,
         }
         *cursor = ahead;
@@ -294,11 +297,13 @@ fn record<'i: 'e, 'e, R>(
             *cursor = ahead;
             let name = scalar::read(cursor, first, limits)?;
             let engine = scalar::read(cursor, second, limits)?;
-            let description = match length::read(cursor)? {
-                0 => None,
-                1 => Some(scalar::read(cursor, third, limits)?),
-                other => return Err(Fault::new(&DESCRIPTION, other)),
-            };
+            let mut ahead = *cursor;
+            let has_description = length::read(&mut ahead)?;
+            if has_description > 1 {
+                return Err(Fault::new(&DESCRIPTION, has_description));
+            }
+            *cursor = ahead;
+            let description = if has_description == 1 { Some(scalar::read(cursor, third, limits)?) } else { None };
             Event::FunctionPreGa { name, engine, description, code: scalar::read(cursor, fourth, limits)? }
         }
         opcode::MODULE_AUX => {

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 const PIECE_BYTES: u64 = 64 * 1024;
 
 static EMPTY: Cause = Cause::new(FaultKind::Value, "a value with elements", Form::Text("an empty one"));
-static NODE_KIND: Cause = Cause::new(FaultKind::Value, "a list node kind of 1 or 2", Form::Number);
+static NODE_KIND: Cause = Cause::new(FaultKind::Encoding, "a list node kind of 1 or 2", Form::Number);
 static EMPTY_NODE: Cause = Cause::new(FaultKind::Value, "a list node with content", Form::Text("an empty one"));
 static NAN: Cause = Cause::new(FaultKind::Value, "a score", Form::Text("NaN"));
 static SCORE: Cause = Cause::new(FaultKind::Value, "a score", Form::Text("text that is no number"));

@@ -113,22 +113,30 @@ pub enum ModuleAux<'a> {
 }
 
 static OPCODE: Cause = Cause::new(FaultKind::Encoding, "a module opcode of 0 to 5", Form::Number);
+static NO_END: Cause = Cause::new(FaultKind::Value, "a module opcode or the end of the module's data", Form::Byte);
 static WHEN_OPCODE: Cause = Cause::new(FaultKind::Value, "module opcode 2 before the time of module data", Form::Number);
 
-/// Reads one item. The cursor stays where it is on a fault.
+/// Reads one item. On a fault the cursor stands at it, or at its string.
 pub(crate) fn read_item<'i: 'e, 'e>(
     cursor: &mut Cursor<'i>,
     buffer: &'e mut Vec<u8>,
     limits: Limits,
 ) -> Result<ModuleItem<'e>, Fault> {
     let mut ahead = *cursor;
+    if let Some(lead @ 0xc0..) = ahead.rest().first() {
+        // No length: an opcode of the snapshot stands where the end opcode is missing.
+        return Err(Fault::new(&NO_END, u64::from(*lead)));
+    }
     let item = match length::read(&mut ahead)? {
         0 => ModuleItem::End,
         1 => ModuleItem::Sint(length::read(&mut ahead)?.cast_signed()),
         2 => ModuleItem::Uint(length::read(&mut ahead)?),
         3 => ModuleItem::Float(f32::from_le_bytes(*ahead.array()?)),
         4 => ModuleItem::Double(f64::from_le_bytes(*ahead.array()?)),
-        5 => ModuleItem::Bytes(scalar::read(&mut ahead, buffer, limits)?),
+        5 => {
+            *cursor = ahead;
+            ModuleItem::Bytes(scalar::read(&mut ahead, buffer, limits)?)
+        }
         other => return Err(Fault::new(&OPCODE, other)),
     };
     *cursor = ahead;
