@@ -391,18 +391,34 @@ pub(crate) struct Cause {
     kind: FaultKind,
     expected: &'static str,
     found: Form,
-    is_inside: bool,
+    within: Within,
+}
+
+/// What the offset in a fault's word counts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Within {
+    /// The word holds no offset.
+    Nothing,
+    /// The start of the packed blob.
+    Blob,
+    /// The start of the item that was being read.
+    Item,
 }
 
 impl Cause {
     /// A cause whose faults are raised by [`Fault::new`].
     pub(crate) const fn new(kind: FaultKind, expected: &'static str, found: Form) -> Self {
-        Self { kind, expected, found, is_inside: false }
+        Self { kind, expected, found, within: Within::Nothing }
     }
 
     /// A cause inside a packed blob, whose faults are raised by [`Fault::located`].
     pub(crate) const fn inside(kind: FaultKind, expected: &'static str, found: Form) -> Self {
-        Self { kind, expected, found, is_inside: true }
+        Self { kind, expected, found, within: Within::Blob }
+    }
+
+    /// A cause inside a compressed string, whose faults are raised by [`Fault::located`].
+    pub(crate) const fn inside_item(kind: FaultKind, expected: &'static str, found: Form) -> Self {
+        Self { kind, expected, found, within: Within::Item }
     }
 }
 
@@ -439,8 +455,8 @@ impl Fault {
         Self { cause, found }
     }
 
-    /// A fault `at` bytes into a packed blob. Blobs stay below 4 GiB and what
-    /// is found in them below 2^32, so both fit one word.
+    /// A fault `at` bytes into a packed blob or an item. Both stay below 4 GiB
+    /// and what is found in them below 2^32, so both fit one word.
     #[cold]
     #[inline(never)]
     pub(crate) fn located(cause: &'static Cause, at: usize, found: u64) -> Self {
@@ -461,12 +477,17 @@ impl Fault {
 
     /// Offset of the fault inside its packed blob, if it has one.
     pub(crate) fn blob_offset(self) -> Option<u64> {
-        self.cause.is_inside.then_some(self.found >> 32)
+        (self.cause.within == Within::Blob).then_some(self.found >> 32)
+    }
+
+    /// Offset of the fault inside the item that was being read.
+    pub(crate) fn item_offset(self) -> u64 {
+        if self.cause.within == Within::Item { self.found >> 32 } else { 0 }
     }
 
     /// The raw word: a length, a number or a byte.
     pub(crate) fn word(self) -> u64 {
-        if self.cause.is_inside { self.found & 0xffff_ffff } else { self.found }
+        if self.cause.within == Within::Nothing { self.found } else { self.found & 0xffff_ffff }
     }
 
     fn what(self) -> Found {

@@ -108,7 +108,7 @@ impl State {
         let offset = match fault.blob_offset() {
             Some(inner) if self.blob.is_plain == 1 => self.blob.start.saturating_add(inner),
             Some(_) => self.blob.start,
-            None => item_offset,
+            None => item_offset.saturating_add(fault.item_offset()),
         };
         let is_in_value = !matches!(self.phase, Phase::Header | Phase::Body | Phase::ModuleAux | Phase::Done);
         let mut place = Place { db: self.db, ..Place::default() };

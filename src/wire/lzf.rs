@@ -19,13 +19,15 @@ const SLACK: usize = 64;
 /// Size that a buffer keeps between strings.
 const KEEP: usize = 32 * 1024;
 
-static CUT: Cause = Cause::new(FaultKind::Encoding, "a whole LZF token", Form::Text("the end of the string"));
-static TOO_FAR: Cause = Cause::new(FaultKind::Encoding, "an LZF reference into the string", Form::Text("one before its start"));
+static CUT: Cause = Cause::inside_item(FaultKind::Encoding, "a whole LZF token", Form::Text("the end of the string"));
+static TOO_FAR: Cause =
+    Cause::inside_item(FaultKind::Encoding, "an LZF reference into the string", Form::Text("one before its start"));
 static WRONG_LEN: Cause = Cause::new(FaultKind::Encoding, "an LZF string of the length it states", Form::Number);
 
-/// Expands `packed` to exactly `len` bytes, kept in `buffer`.
+/// Expands `packed` to exactly `len` bytes, kept in `buffer`. Faults count their
+/// offset from `head` bytes before `packed`, where the item begins.
 #[inline(never)]
-pub(crate) fn expand<'e>(packed: &[u8], len: usize, buffer: &'e mut Vec<u8>) -> Result<&'e [u8], Fault> {
+pub(crate) fn expand<'e>(packed: &[u8], head: u64, len: usize, buffer: &'e mut Vec<u8>) -> Result<&'e [u8], Fault> {
     let room = len.saturating_add(SLACK);
     if room <= KEEP && buffer.len() > KEEP {
         *buffer = Vec::new();
@@ -34,7 +36,7 @@ pub(crate) fn expand<'e>(packed: &[u8], len: usize, buffer: &'e mut Vec<u8>) -> 
         buffer.resize(room, 0);
     }
     let out = buffer.get_mut(..room).unwrap_or_default();
-    let written = expand_into(packed, out)?;
+    let written = expand_into(packed, head, out)?;
     if written != len {
         return Err(Fault::new(&WRONG_LEN, written as u64));
     }
@@ -44,7 +46,10 @@ pub(crate) fn expand<'e>(packed: &[u8], len: usize, buffer: &'e mut Vec<u8>) -> 
 /// Expands into `out`, whose last [`SLACK`] bytes are room for wide copies.
 /// Returns the bytes written, which may reach into the slack.
 #[inline(always)]
-fn expand_into(mut packed: &[u8], out: &mut [u8]) -> Result<usize, Fault> {
+fn expand_into(mut packed: &[u8], head: u64, out: &mut [u8]) -> Result<usize, Fault> {
+    let end = usize::try_from(head).unwrap_or(0).wrapping_add(packed.len());
+    // A fault in a token of which `read` bytes were read.
+    let fault = |cause, rest: &[u8], read: usize| Fault::located(cause, end.wrapping_sub(rest.len()).wrapping_sub(read), 0);
     let mut at = 0usize;
     while let Some((&control, rest)) = packed.split_first() {
         packed = rest;
@@ -55,25 +60,27 @@ fn expand_into(mut packed: &[u8], out: &mut [u8]) -> Result<usize, Fault> {
             if let (Some(from), Some(to)) = (packed.first_chunk::<32>(), window::<32>(out, at)) {
                 *to = *from;
             } else {
-                let from = packed.get(..len).ok_or_else(|| Fault::new(&CUT, 0))?;
+                let from = packed.get(..len).ok_or_else(|| fault(&CUT, packed, 1))?;
                 let to = out.get_mut(at..at.wrapping_add(len)).ok_or_else(|| too_long(at))?;
                 to.copy_from_slice(from);
             }
-            packed = packed.get(len..).ok_or_else(|| Fault::new(&CUT, 0))?;
+            packed = packed.get(len..).ok_or_else(|| fault(&CUT, packed, 1))?;
             at = at.wrapping_add(len);
             continue;
         }
         let mut len = control >> 5;
-        if len == 7 {
-            let (&more, rest) = packed.split_first().ok_or_else(|| Fault::new(&CUT, 0))?;
+        let is_long = len == 7;
+        if is_long {
+            let (&more, rest) = packed.split_first().ok_or_else(|| fault(&CUT, packed, 1))?;
             packed = rest;
             len = len.wrapping_add(usize::from(more));
         }
         len = len.wrapping_add(2);
-        let (&low, rest) = packed.split_first().ok_or_else(|| Fault::new(&CUT, 0))?;
+        let read = usize::from(is_long).wrapping_add(1);
+        let (&low, rest) = packed.split_first().ok_or_else(|| fault(&CUT, packed, read))?;
         packed = rest;
         let distance = ((control & 0x1f) << 8 | usize::from(low)).wrapping_add(1);
-        let from = at.checked_sub(distance).ok_or_else(|| Fault::new(&TOO_FAR, 0))?;
+        let from = at.checked_sub(distance).ok_or_else(|| fault(&TOO_FAR, packed, read.wrapping_add(1)))?;
         copy_match(out, from, at, len).ok_or_else(|| too_long(at))?;
         at = at.wrapping_add(len);
     }
@@ -150,7 +157,7 @@ mod tests {
     use super::*;
 
     fn decode(packed: &[u8], len: usize) -> Result<Vec<u8>, FaultKind> {
-        expand(packed, len, &mut Vec::new()).map(<[u8]>::to_vec).map_err(Fault::kind)
+        expand(packed, 0, len, &mut Vec::new()).map(<[u8]>::to_vec).map_err(Fault::kind)
     }
 
     /// An independent expansion, one byte at a time.

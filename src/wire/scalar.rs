@@ -91,9 +91,11 @@ fn read_rare<'i: 'e, 'e>(lead: u8, ahead: &mut Cursor<'i>, buffer: &'e mut Vec<u
         0xc1 => Ok(Scalar::Int(i64::from(i16::from_le_bytes(*ahead.array()?)))),
         0xc2 => Ok(Scalar::Int(i64::from(i32::from_le_bytes(*ahead.array()?)))),
         0xc3 => {
+            let behind_lead = ahead.left();
             let (packed_len, len) = read_lzf_head(ahead, limits)?;
+            let head = behind_lead.wrapping_sub(ahead.left()).wrapping_add(1);
             let packed = ahead.take(packed_len)?;
-            Ok(Scalar::Bytes(lzf::expand(packed, len, buffer)?))
+            Ok(Scalar::Bytes(lzf::expand(packed, head, len, buffer)?))
         }
         0xc4.. => Err(Fault::new(&UNKNOWN, u64::from(lead))),
         _ => {
