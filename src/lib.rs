@@ -12,6 +12,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod error;
+pub mod jobs;
 pub mod rdb;
 pub mod wire;
 

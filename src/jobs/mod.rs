@@ -1,0 +1,108 @@
+//! One-pass consumers of events: each keeps what it has learned in bounded
+//! memory and gives a typed report.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::alloc_instead_of_core,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::std_instead_of_core,
+        clippy::unwrap_used
+    )
+)]
+
+mod analyse;
+mod row;
+
+pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
+pub use row::{Row, Rows};
+
+use crate::error::{Error, Fault};
+use crate::rdb::{Decoder, Event};
+
+/// What a job wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The next event.
+    Continue,
+    /// The next event after the value of this key: of its value, only the key end is handed on.
+    SkipValue,
+    /// Nothing more.
+    Stop,
+}
+
+/// A consumer of the events of one snapshot.
+pub trait Job {
+    /// Takes one event and the bytes it was read from, [`Step::raw`](crate::wire::Step::raw).
+    ///
+    /// # Errors
+    /// A fault of the elements in the event.
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault>;
+
+    /// Says whether reading goes on behind a fault that [`Job::push`] returned. It is
+    /// one inside of the event: what follows can be read.
+    ///
+    /// # Errors
+    /// The error itself, unless the job has noted it.
+    fn note(&mut self, error: Error) -> Result<(), Error> {
+        Err(error)
+    }
+}
+
+/// Runs a decoder over chunks and hands its events to a job.
+#[derive(Debug, Default)]
+pub struct Pass {
+    is_skipping: bool,
+    is_stopped: bool,
+}
+
+impl Pass {
+    /// A pass that has read nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the job wants nothing more.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    /// Reads all of `chunk`, or less where the job stops the pass.
+    ///
+    /// # Errors
+    /// The decoder's error, which stays, or a fault of elements that the job did not note.
+    pub fn feed<J: Job>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<(), Error> {
+        let mut rest = chunk;
+        while !self.is_stopped {
+            let step = match decoder.step(rest) {
+                Ok(step) => step,
+                Err(fault) => return Err(decoder.dress(fault)),
+            };
+            let consumed = step.consumed;
+            let Some(event) = step.event else {
+                rest = rest.get(consumed..).unwrap_or_default();
+                if rest.is_empty() {
+                    break;
+                }
+                continue;
+            };
+            if !self.is_skipping || !matches!(event, Event::Value(_)) {
+                self.is_skipping = false;
+                match job.push(&event, step.raw) {
+                    Ok(Flow::Continue) => {}
+                    Ok(Flow::SkipValue) => self.is_skipping = true,
+                    Ok(Flow::Stop) => self.is_stopped = true,
+                    Err(fault) => job.note(decoder.dress(fault))?,
+                }
+            }
+            rest = rest.get(consumed..).unwrap_or_default();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! What is known of a key once its value was read.
+
+use crate::error::Fault;
+use crate::rdb::{Event, Eviction, Key, ModuleId, ModuleItem, Part, Span, StreamPart, ValueType};
+use alloc::vec::Vec;
+
+/// A key, seen from its end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row<'a> {
+    /// Database number.
+    pub db: u64,
+    /// The key.
+    pub key: &'a [u8],
+    /// Type and layout of the value.
+    pub value_type: ValueType,
+    /// Absolute Unix milliseconds.
+    pub expires_at_ms: Option<i64>,
+    /// What the eviction policy knew of the key.
+    pub eviction: Eviction,
+    /// Elements, fields or live entries, as stated by the headers of packed blobs;
+    /// `None` for strings and module values.
+    pub elements: Option<u64>,
+    /// Which module type wrote the value.
+    pub module: Option<ModuleId>,
+    /// From the first byte of the key head to the end of the value.
+    pub span: Span,
+}
+
+/// Makes a [`Row`] of the events of each key. Memory is one key.
+#[derive(Debug, Default)]
+pub struct Rows {
+    key: Vec<u8>,
+    head: Option<Head>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    db: u64,
+    value_type: ValueType,
+    expires_at_ms: Option<i64>,
+    eviction: Eviction,
+    elements: Option<u64>,
+    module: Option<ModuleId>,
+}
+
+impl Rows {
+    /// Capacity kept between keys.
+    const KEEP: usize = 64 * 1024;
+
+    /// Has seen no key yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes an event; gives the row at the end of a key.
+    ///
+    /// # Errors
+    /// A fault in a packed blob that has to be walked to be counted.
+    #[inline]
+    pub fn push(&mut self, event: &Event<'_>) -> Result<Option<Row<'_>>, Fault> {
+        match event {
+            Event::Key(key) => self.open(key),
+            Event::Value(part) => self.value(part)?,
+            Event::KeyEnd { span } => return Ok(self.close(*span)),
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    fn open(&mut self, key: &Key<'_>) {
+        self.key.clear();
+        self.key.shrink_to(Self::KEEP);
+        key.key.push_to(&mut self.key);
+        self.head = Some(Head {
+            db: key.db,
+            value_type: key.value_type,
+            expires_at_ms: key.expires_at_ms,
+            eviction: key.eviction,
+            elements: None,
+            module: None,
+        });
+    }
+
+    #[inline]
+    fn value(&mut self, part: &Part<'_>) -> Result<(), Fault> {
+        let Some(head) = &mut self.head else { return Ok(()) };
+        match part {
+            Part::Bytes { .. } => {}
+            Part::Elements { elements, .. } => {
+                let count = elements.count()?;
+                head.elements = Some(head.elements.unwrap_or(0).saturating_add(count));
+            }
+            Part::Stream(StreamPart::Meta(meta)) => head.elements = Some(meta.length),
+            Part::Module(ModuleItem::Id(id)) => head.module = Some(*id),
+            Part::Stream(_) | Part::Module(_) => {}
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, span: Span) -> Option<Row<'_>> {
+        let head = self.head.take()?;
+        Some(Row {
+            db: head.db,
+            key: &self.key,
+            value_type: head.value_type,
+            expires_at_ms: head.expires_at_ms,
+            eviction: head.eviction,
+            elements: head.elements,
+            module: head.module,
+            span,
+        })
+    }
+}
