@@ -104,6 +104,25 @@ impl Version {
         }
     }
 
+    /// Whether `prefix` begins with either magic.
+    pub(crate) fn has_magic(prefix: &[u8]) -> bool {
+        prefix.starts_with(b"REDIS") || prefix.starts_with(b"VALKEY")
+    }
+
+    /// The version in front of `prefix`, supported or not, if a whole header stands there.
+    #[must_use]
+    pub fn from_header(prefix: &[u8]) -> Option<Self> {
+        let header = prefix.get(..Self::HEADER_LEN)?;
+        let (dialect, digits) = match header {
+            [b'R', b'E', b'D', b'I', b'S', digits @ ..] => (Dialect::Redis, digits),
+            [b'V', b'A', b'L', b'K', b'E', b'Y', digits @ ..] => (Dialect::Valkey, digits),
+            _ => return None,
+        };
+        let digits = digits.iter().all(u8::is_ascii_digit).then_some(digits)?;
+        let number = core::str::from_utf8(digits).ok()?.parse().ok()?;
+        Some(Self { dialect, number })
+    }
+
     /// Reads a header without judging whether the version is supported.
     ///
     /// A prefix of a header is short by one byte, so that a wrong byte is found
@@ -160,6 +179,12 @@ mod tests {
         for number in 1..=11 {
             let header = Version::redis(number).header();
             assert_eq!(Version::read(&mut Cursor::new(&header)).unwrap(), Version::redis(number));
+        }
+        for version in [Version::redis(0), Version::redis(9999), Version::valkey(80)] {
+            assert_eq!(Version::from_header(&version.header()), Some(version));
+        }
+        for other in [&b"REDIS001"[..], b"REDIS00A1", b"REDIX0011", b"VALKEY08x"] {
+            assert_eq!(Version::from_header(other), None);
         }
     }
 }
