@@ -13,9 +13,11 @@ extern crate std;
 
 pub mod error;
 pub mod jobs;
+pub mod kind;
 pub mod rdb;
 pub mod wire;
 
 mod pack;
 
 pub use error::{Error, ErrorKind, Result};
+pub use kind::FileKind;

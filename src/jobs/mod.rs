@@ -16,9 +16,15 @@
 )]
 
 mod analyse;
+mod filter;
+mod glob;
+mod json;
 mod row;
 
 pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
+pub use filter::{BadPattern, ExpiryRule, Filter, Pattern, SizeRule};
+pub use glob::glob_matches;
+pub use json::Json;
 pub use row::{Row, Rows};
 
 use crate::error::{Error, Fault};
