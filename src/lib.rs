@@ -14,6 +14,7 @@ extern crate std;
 pub mod error;
 pub mod jobs;
 pub mod kind;
+pub mod model;
 pub mod rdb;
 pub mod wire;
 
