@@ -127,7 +127,8 @@ pub enum ErrorKind {
         /// What stands here.
         found: Found,
     },
-    /// A listpack, ziplist, intset or zipmap contradicts itself.
+    /// A listpack, ziplist, intset or zipmap contradicts itself, or its entries
+    /// are not what its value type demands.
     #[error("expected {expected}, found {found}")]
     BadPacked {
         /// What the format demands here.

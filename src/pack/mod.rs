@@ -76,10 +76,10 @@ impl<'a> Packed<'a> {
     #[inline(always)]
     pub(crate) fn open(container: Container, blob: &'a [u8]) -> Result<Self, Fault> {
         let is_empty = match container {
-            Container::Intset => intset::open(blob)?,
+            Container::Intset => intset::open(blob).map(|()| false)?,
             Container::Listpack => listpack::open(blob)?,
             Container::Ziplist => ziplist::open(blob)?,
-            Container::Zipmap => zipmap::open(blob)?,
+            Container::Zipmap => zipmap::open(blob).map(|()| false)?,
         };
         if is_empty {
             return Err(Fault::located(&EMPTY, 0, 0));

@@ -187,7 +187,7 @@ pub enum Elements<'a> {
 }
 
 static HALF_PAIR: Cause = Cause::inside(FaultKind::Packed, "an even number of entries", Form::Text("an odd one"));
-static SCORE: Cause = Cause::inside(FaultKind::Value, "a score", Form::Text("text that is no number"));
+static SCORE: Cause = Cause::inside(FaultKind::Packed, "a score", Form::Text("text that is no number"));
 
 impl<'a> Elements<'a> {
     /// Calls `f` with every element, in stored order.

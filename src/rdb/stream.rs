@@ -138,13 +138,13 @@ static ADDED: Cause = Cause::new(FaultKind::Value, "entries added to be at least
 static READ: Cause = Cause::new(FaultKind::Value, "entries read to be at most those added", Form::Number);
 static LAST_ID: Cause = Cause::new(FaultKind::Value, "a last id at or above every node's first", Form::Text("one below"));
 
-static NO_MASTER: Cause = Cause::inside(FaultKind::Value, "a stream node's master entry", Form::Text("another entry"));
-static COUNTS: Cause = Cause::inside(FaultKind::Value, "live and deleted counts that fit the node", Form::Text("other entries"));
-static NUMBER: Cause = Cause::inside(FaultKind::Value, "an integer in a stream node", Form::Text("something else"));
+static NO_MASTER: Cause = Cause::inside(FaultKind::Packed, "a stream node's master entry", Form::Text("another entry"));
+static COUNTS: Cause = Cause::inside(FaultKind::Packed, "live and deleted counts that fit the node", Form::Text("other entries"));
+static NUMBER: Cause = Cause::inside(FaultKind::Packed, "an integer in a stream node", Form::Text("something else"));
 static FLAGS: Cause = Cause::inside(FaultKind::Encoding, "flags of a stream entry", Form::Number);
-static ID_RANGE: Cause = Cause::inside(FaultKind::Value, "an entry id within 64 bits", Form::Text("one beyond"));
-static FIELDS: Cause = Cause::inside(FaultKind::Value, "all fields of a stream entry", Form::Text("the end of the node"));
-static ENTRY_SIZE: Cause = Cause::inside(FaultKind::Value, "the size of the stream entry before", Form::Text("another number"));
+static ID_RANGE: Cause = Cause::inside(FaultKind::Packed, "an entry id within 64 bits", Form::Text("one beyond"));
+static FIELDS: Cause = Cause::inside(FaultKind::Packed, "all fields of a stream entry", Form::Text("the end of the node"));
+static ENTRY_SIZE: Cause = Cause::inside(FaultKind::Packed, "the size of the stream entry before", Form::Text("another number"));
 
 /// A node of a stream, its frame and master entry checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
