@@ -16,11 +16,17 @@ static UNKNOWN_TYPE: Cause = Cause::new(FaultKind::Type, "a value type", Form::B
 static UNKNOWN_OPCODE: Cause = Cause::new(FaultKind::Opcode, "an opcode", Form::Byte);
 static DB_RANGE: Cause = Cause::new(FaultKind::Length, "a database number within 32 bits", Form::Number);
 static NO_KEY: Cause = Cause::new(FaultKind::Value, "a key behind its expiry, idle time or frequency", Form::Byte);
+static LONG_HEAD: Cause =
+    Cause::new(FaultKind::Value, "at most 16 expiries, idle times and frequencies before a key", Form::Number);
 static CHECKSUM: Cause = Cause::new(FaultKind::Checksum, "the checksum of the bytes before", Form::Number);
 static DESCRIPTION: Cause = Cause::new(FaultKind::Value, "0 or 1 before a function's description", Form::Number);
 
 /// Opcodes stand above every value type that any server writes.
 const FIRST_OPCODE: u8 = 0xf0;
+
+/// Opcodes before a key. Servers write two at most and read any number; but a
+/// key head is one step, and a step without end could be read again and again.
+const MAX_HEAD_OPCODES: u64 = 16;
 
 /// What the next step is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -195,6 +201,7 @@ fn body<'i: 'e, 'e, R>(
 ) -> Result<R, Fault> {
     let mut expires_at_ms = None;
     let mut eviction = Eviction::None;
+    let mut opcodes = 0u64;
     let mut ahead = *cursor;
     let byte = loop {
         let byte = ahead.byte()?;
@@ -210,6 +217,10 @@ fn body<'i: 'e, 'e, R>(
                 eviction = Eviction::Idle(length::read(&mut ahead)?);
             }
             _ => break byte,
+        }
+        opcodes = opcodes.wrapping_add(1);
+        if opcodes > MAX_HEAD_OPCODES {
+            return Err(Fault::new(&LONG_HEAD, opcodes));
         }
         *cursor = ahead;
     };
