@@ -1,0 +1,150 @@
+//! What the tests of the snapshot decoder share: files made by hand and one
+//! loop that reads a file in chunks and walks everything it holds.
+
+#![allow(dead_code)] // every test uses its own share
+
+use aikv::Error;
+use aikv::rdb::{Decoder, Event, Part, StreamPart, Summary};
+use aikv::wire::{Fault, Limits};
+
+/// A checksum that owes nothing to the library: one bit at a time.
+pub(crate) fn crc64(bytes: &[u8]) -> u64 {
+    let mut crc = 0u64;
+    for byte in bytes {
+        crc ^= u64::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0x95ac_9329_ac4b_c9b5 } else { crc >> 1 };
+        }
+    }
+    crc
+}
+
+/// A whole file: header, body, EOF opcode and, from version 5, the checksum.
+pub(crate) fn file(version: u64, body: &[u8]) -> Vec<u8> {
+    let mut file = head(version, body);
+    file.push(0xff);
+    if version >= 5 {
+        let crc = crc64(&file);
+        file.extend_from_slice(&crc.to_le_bytes());
+    }
+    file
+}
+
+/// A file that ends behind its body.
+pub(crate) fn head(version: u64, body: &[u8]) -> Vec<u8> {
+    let mut file = format!("REDIS{version:04}").into_bytes();
+    file.extend_from_slice(body);
+    file
+}
+
+/// Where the value of [`value`] and [`cut_value`] begins.
+pub(crate) const VALUE_AT: u64 = 12;
+
+/// A whole file of RDB 11 whose only key is `k`.
+pub(crate) fn value(value_type: u8, bytes: &[u8]) -> Vec<u8> {
+    file(11, &[&[value_type, 1, b'k'], bytes].concat())
+}
+
+/// As [`value`], but the file ends behind the value's bytes.
+pub(crate) fn cut_value(value_type: u8, bytes: &[u8]) -> Vec<u8> {
+    head(11, &[&[value_type, 1, b'k'], bytes].concat())
+}
+
+/// A length in its shortest form.
+pub(crate) fn length(len: u64) -> Vec<u8> {
+    match len {
+        0..0x40 => vec![len as u8],
+        0x40..0x4000 => vec![0x40 | (len >> 8) as u8, len as u8],
+        0x4000..=0xffff_ffff => [&[0x80][..], &(len as u32).to_be_bytes()].concat(),
+        _ => long_length(len),
+    }
+}
+
+/// A length of 64 bits.
+pub(crate) fn long_length(len: u64) -> Vec<u8> {
+    [&[0x81][..], &len.to_be_bytes()].concat()
+}
+
+/// A plain string.
+pub(crate) fn string(bytes: &[u8]) -> Vec<u8> {
+    [&length(bytes.len() as u64)[..], bytes].concat()
+}
+
+/// A listpack with a right frame around `entries`, which state their count.
+pub(crate) fn listpack(count: u16, entries: &[u8]) -> Vec<u8> {
+    let total = (entries.len() + 7) as u32;
+    [&total.to_le_bytes()[..], &count.to_le_bytes(), entries, &[0xff]].concat()
+}
+
+/// A ziplist with a right frame; `tail` is where the last entry starts.
+pub(crate) fn ziplist(count: u16, tail: u32, entries: &[u8]) -> Vec<u8> {
+    let total = (entries.len() + 11) as u32;
+    [&total.to_le_bytes()[..], &tail.to_le_bytes(), &count.to_le_bytes(), entries, &[0xff]].concat()
+}
+
+/// An intset with a right frame.
+pub(crate) fn intset(width: u32, count: u32, members: &[u8]) -> Vec<u8> {
+    [&width.to_le_bytes()[..], &count.to_le_bytes(), members].concat()
+}
+
+/// The bytes of a hexadecimal text; blanks and `|` are passed over.
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text
+        .bytes()
+        .filter(|b| !b.is_ascii_whitespace() && *b != b'|')
+        .map(|digit| (digit as char).to_digit(16).expect("a hexadecimal digit") as u8)
+        .collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// Reads `bytes` in chunks of `chunk`, walks the elements of every value, and
+/// hands every event with its raw bytes to `visit`.
+pub(crate) fn read(
+    bytes: &[u8],
+    chunk: usize,
+    limits: Limits,
+    mut visit: impl FnMut(&Event<'_>, &[u8]),
+) -> Result<Summary, Error> {
+    let mut decoder = Decoder::with_limits(limits);
+    for mut input in bytes.chunks(chunk) {
+        loop {
+            let step = match decoder.step(input) {
+                Ok(step) => step,
+                Err(fault) => return Err(decoder.dress(fault)),
+            };
+            input = &input[step.consumed..];
+            let Some(event) = &step.event else {
+                if input.is_empty() {
+                    break;
+                }
+                continue;
+            };
+            visit(event, step.raw);
+            let walked = walk(event);
+            if let Err(fault) = walked {
+                return Err(decoder.dress(fault));
+            }
+        }
+    }
+    decoder.finish()
+}
+
+/// Walks everything inside an event, so that every entry is checked.
+pub(crate) fn walk(event: &Event<'_>) -> Result<(), Fault> {
+    match event {
+        Event::Value(Part::Elements { elements, .. }) => elements.check(),
+        Event::Value(Part::Stream(StreamPart::Node(node))) => {
+            for entry in node.entries() {
+                let entry = entry?;
+                assert_eq!(entry.fields.count() as u64, entry.fields.size_hint().0 as u64, "a checked entry has all its fields");
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads `bytes` whole and gives what became of it.
+pub(crate) fn outcome(bytes: &[u8]) -> Result<Summary, Error> {
+    read(bytes, usize::MAX, Limits::default(), |_, _| ())
+}
