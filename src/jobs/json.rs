@@ -109,6 +109,22 @@ impl<'o> Json<'o> {
         self.bytes(Scalar::Bytes(text.as_bytes()))
     }
 
+    /// Text that needs no escapes.
+    #[inline]
+    pub(crate) fn quoted(&mut self, text: &str) -> &mut Self {
+        self.comma();
+        self.out.push(b'"');
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.push(b'"');
+        self
+    }
+
+    /// Ends a line; what comes next is a new value.
+    pub fn end_line(&mut self) {
+        self.out.push(b'\n');
+        self.is_behind = false;
+    }
+
     /// An integer.
     #[inline]
     pub fn int(&mut self, int: impl itoa::Integer) -> &mut Self {

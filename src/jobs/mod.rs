@@ -16,12 +16,15 @@
 )]
 
 mod analyse;
+mod export;
 mod filter;
 mod glob;
 mod json;
+mod pending;
 mod row;
 
 pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
+pub use export::Export;
 pub use filter::{BadPattern, ExpiryRule, Filter, Pattern, SizeRule};
 pub use glob::glob_matches;
 pub use json::Json;
@@ -86,6 +89,7 @@ impl Pass {
     pub fn feed<J: Job>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<(), Error> {
         let mut rest = chunk;
         while !self.is_stopped {
+            let start = decoder.offset();
             let step = match decoder.step(rest) {
                 Ok(step) => step,
                 Err(fault) => return Err(decoder.dress(fault)),
@@ -104,11 +108,20 @@ impl Pass {
                     Ok(Flow::Continue) => {}
                     Ok(Flow::SkipValue) => self.is_skipping = true,
                     Ok(Flow::Stop) => self.is_stopped = true,
-                    Err(fault) => job.note(decoder.dress(fault))?,
+                    Err(fault) => job.note(place(fault, start, decoder.dress(fault)))?,
                 }
             }
             rest = rest.get(consumed..).unwrap_or_default();
         }
         Ok(())
+    }
+}
+
+/// Puts a fault of a job where its step starts, unless it is one inside a packed blob.
+#[cold]
+fn place(fault: Fault, step_start: u64, error: Error) -> Error {
+    match fault.blob_offset() {
+        Some(_) => error,
+        None => Error::new(error.kind().clone(), step_start, error.place().clone()),
     }
 }

@@ -1,0 +1,559 @@
+//! JSON Lines: a line for each key, in file order.
+//!
+//! ```text
+//! {"snapshot":{"dialect":"redis","version":11}}
+//! {"aux":[S,S]}    {"function":S}    where they stand in the file
+//! {"db":0,"key":S,"type":T,"encoding":E,"expires_at_ms":N,"idle_s":N,"freq":N,"value":V}
+//! ```
+//! `S` is bytes as [`Json::bytes`] writes them. The text of a value is written as
+//! its parts come, so memory is that of one string, or of one group's pending entries.
+
+use super::json::{self, Json};
+use super::pending::PendingList;
+use crate::error::{Cause, Fault, FaultKind, Form};
+use crate::rdb::{
+    Consumer, Element, Elements, Event, Eviction, Generation, Group, Key, Kind, ModuleAux, ModuleId, ModuleItem, Part, Shape,
+    StreamId, StreamNode, StreamPart, ValueType,
+};
+use crate::wire::{Limits, Scalar};
+use alloc::vec::Vec;
+
+static TOO_LONG: Cause = Cause::new(FaultKind::Limit, "a string within the limit on an item's bytes", Form::Number);
+
+/// Writes JSON Lines of the events of a snapshot.
+#[derive(Debug)]
+pub struct Export {
+    limits: Limits,
+    value_type: Option<ValueType>,
+    /// Whether a comma goes before the next item of the value.
+    is_behind: bool,
+    /// The pieces of a long string: it has to be whole before it is known to be text.
+    held: Vec<u8>,
+    base64: Base64,
+    pending: PendingList,
+    consumers: Vec<ConsumerLine>,
+    /// Names of `consumers`, one behind the other.
+    names: Vec<u8>,
+}
+
+/// A consumer, until its group is whole.
+#[derive(Clone, Copy, Debug)]
+struct ConsumerLine {
+    name_start: usize,
+    name_end: usize,
+    seen_at_ms: i64,
+    active_at_ms: i64,
+}
+
+impl Default for Export {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Export {
+    /// An export from the beginning of a snapshot, or of any key in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// As [`Export::new`]; the limit holds for long strings and for the pending entries of a group.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Self {
+            limits,
+            value_type: None,
+            is_behind: false,
+            held: Vec::new(),
+            base64: Base64::default(),
+            pending: PendingList::new(limits.max_item_bytes),
+            consumers: Vec::new(),
+            names: Vec::new(),
+        }
+    }
+
+    /// Appends the text of `event`, which was read from `raw`, to `out`. The caller may take
+    /// bytes away from the front of `out` between calls. A new key may come at any time: the
+    /// line before it is then the caller's to take back.
+    ///
+    /// # Errors
+    /// A fault in a packed value or a consumer group, or a string beyond the limit. The line stays incomplete.
+    #[inline]
+    pub fn push(&mut self, event: &Event<'_>, raw: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        match event {
+            Event::Value(Part::Elements { elements, .. }) => self.elements(*elements, out),
+            Event::Value(Part::Bytes { piece, left }) => self.string(*piece, *left, out),
+            Event::Value(Part::Stream(part)) => self.stream(part, out),
+            Event::Value(Part::Module(item)) => {
+                self.module(*item, raw, out);
+                Ok(())
+            }
+            Event::Key(key) => {
+                self.open(key, out);
+                Ok(())
+            }
+            Event::KeyEnd { .. } => {
+                self.close(out);
+                Ok(())
+            }
+            other => {
+                self.record(other, raw, out);
+                Ok(())
+            }
+        }
+    }
+
+    fn open(&mut self, key: &Key<'_>, out: &mut Vec<u8>) {
+        let mut json = Json::new(out);
+        json.open(b'{').name("db").int(key.db).name("key").bytes(key.key);
+        json.name("type").quoted(key.value_type.kind().name()).name("encoding").quoted(key.value_type.name());
+        if let Some(at) = key.expires_at_ms {
+            json.name("expires_at_ms").int(at);
+        }
+        match key.eviction {
+            Eviction::None => {}
+            Eviction::Freq(freq) => {
+                json.name("freq").int(freq);
+            }
+            Eviction::Idle(seconds) => {
+                json.name("idle_s").int(seconds);
+            }
+        }
+        json.name("value");
+        match key.value_type.kind() {
+            Kind::String | Kind::Module => {}
+            Kind::List | Kind::Set | Kind::Zset => {
+                json.open(b'[');
+            }
+            Kind::Hash => {
+                json.open(b'{');
+            }
+            Kind::Stream => {
+                json.open(b'{').name("entries").open(b'[');
+            }
+        }
+        self.value_type = Some(key.value_type);
+        self.is_behind = false;
+        self.held.clear();
+        self.base64.clear();
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>) {
+        match self.value_type.take().map(ValueType::kind) {
+            // The end opcode has closed a module value.
+            None | Some(Kind::String | Kind::Module) => {}
+            Some(Kind::List | Kind::Set | Kind::Zset) => out.push(b']'),
+            Some(Kind::Hash) => out.push(b'}'),
+            Some(Kind::Stream) => out.extend_from_slice(b"]}"),
+        }
+        out.extend_from_slice(b"}\n");
+    }
+
+    #[inline]
+    fn elements(&mut self, elements: Elements<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let mut json = Json::within(out, self.is_behind);
+        self.is_behind = true;
+        elements.each(|element| match element {
+            Element::Item(item) | Element::Member(item) => {
+                json.bytes(item);
+            }
+            Element::Scored { member, score } => {
+                json.open(b'[').bytes(member).score(score).close(b']');
+            }
+            Element::Field { field, value } => {
+                json.name_bytes(field).bytes(value);
+            }
+        })
+    }
+
+    #[inline]
+    fn string(&mut self, piece: Scalar<'_>, left: u64, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if left == 0 && self.held.is_empty() {
+            Json::new(out).bytes(piece);
+            return Ok(());
+        }
+        self.hold(piece, left, out)
+    }
+
+    #[cold]
+    fn hold(&mut self, piece: Scalar<'_>, left: u64, out: &mut Vec<u8>) -> Result<(), Fault> {
+        /// Capacity kept between long strings.
+        const KEEP: usize = 256 * 1024;
+        piece.push_to(&mut self.held);
+        let len = self.held.len() as u64;
+        if len > self.limits.max_item_bytes {
+            return Err(Fault::new(&TOO_LONG, len.saturating_add(left)));
+        }
+        if left == 0 {
+            Json::new(out).bytes(Scalar::Bytes(&self.held));
+            self.held.clear();
+            self.held.shrink_to(KEEP);
+        }
+        Ok(())
+    }
+
+    /// The payload is type byte and value, as `DUMP` gives them in front of its version and checksum.
+    fn module(&mut self, item: ModuleItem<'_>, raw: &[u8], out: &mut Vec<u8>) {
+        if let ModuleItem::Id(id) = item {
+            let mut json = Json::new(out);
+            json.open(b'{');
+            open_payload(&mut json, id, None);
+            if let Some(value_type) = self.value_type {
+                self.base64.push(&[value_type.byte()], out);
+            }
+        }
+        self.base64.push(raw, out);
+        if item == ModuleItem::End {
+            self.base64.finish(out);
+            out.extend_from_slice(b"\"}}");
+        }
+    }
+
+    /// What is no key.
+    #[inline(never)]
+    fn record(&mut self, event: &Event<'_>, raw: &[u8], out: &mut Vec<u8>) {
+        let mut json = Json::new(out);
+        match event {
+            Event::Start(version) => {
+                json.open(b'{').name("snapshot").open(b'{');
+                json.name("dialect").quoted(version.dialect().name()).name("version").int(version.number());
+                json.close(b'}').close(b'}').end_line();
+            }
+            Event::Aux { key, value } => {
+                json.open(b'{').name("aux").open(b'[').bytes(*key).bytes(*value).close(b']').close(b'}').end_line();
+            }
+            Event::Function { code } => {
+                json.open(b'{').name("function").bytes(*code).close(b'}').end_line();
+            }
+            Event::FunctionPreGa { name, engine, description, code } => {
+                // As later servers write it: the source with a first line in front.
+                self.held.clear();
+                self.held.extend_from_slice(b"#!");
+                engine.push_to(&mut self.held);
+                self.held.extend_from_slice(b" name=");
+                name.push_to(&mut self.held);
+                self.held.push(b'\n');
+                code.push_to(&mut self.held);
+                json.open(b'{').name("function").bytes(Scalar::Bytes(&self.held));
+                self.held.clear();
+                if let Some(description) = description {
+                    json.name("description").bytes(*description);
+                }
+                json.close(b'}').end_line();
+            }
+            Event::ModuleAux(ModuleAux::Open { id, when }) => {
+                self.base64.clear();
+                json.open(b'{').name("module_aux").open(b'{');
+                open_payload(&mut json, *id, Some(*when));
+            }
+            Event::ModuleAux(ModuleAux::Item(item)) => {
+                self.base64.push(raw, out);
+                if *item == ModuleItem::End {
+                    self.base64.finish(out);
+                    out.extend_from_slice(b"\"}}}\n");
+                }
+            }
+            Event::SelectDb(_) | Event::ResizeDb { .. } | Event::End(_) => {}
+            Event::Key(_) | Event::Value(_) | Event::KeyEnd { .. } => {}
+        }
+    }
+
+    fn stream(&mut self, part: &StreamPart<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        self.pending.push(part)?;
+        let generation = match self.value_type.map(|value_type| value_type.layout().shape) {
+            Some(Shape::Stream(generation)) => generation,
+            _ => Generation::V1,
+        };
+        match part {
+            StreamPart::Node(node) => return self.node(node, out),
+            StreamPart::Meta(meta) => {
+                let mut json = Json::within(out, true);
+                json.close(b']').name("last_id").id(meta.last_id);
+            }
+            StreamPart::Counters(counters) => {
+                let mut json = Json::within(out, true);
+                json.name("first_id").id(counters.first_id).name("max_deleted_id").id(counters.max_deleted_id);
+                json.name("entries_added").int(counters.entries_added);
+            }
+            StreamPart::Groups(_) => {
+                Json::within(out, true).name("groups").open(b'[');
+                self.is_behind = false;
+            }
+            StreamPart::Group(group) => self.group(group, generation, out),
+            StreamPart::Consumer(consumer) => self.consumer(consumer),
+            StreamPart::Pending(_) | StreamPart::Consumers(_) | StreamPart::Owned(_) => {}
+        }
+        let is_in_group = matches!(part, StreamPart::Consumers(_) | StreamPart::Consumer(_) | StreamPart::Owned(_));
+        if is_in_group && self.pending.is_whole() {
+            self.group_end(generation, out);
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, node: &StreamNode<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let mut json = Json::within(out, self.is_behind);
+        for entry in node.entries() {
+            let entry = entry?;
+            if entry.is_deleted {
+                continue;
+            }
+            self.is_behind = true;
+            json.open(b'[').id(entry.id).open(b'[');
+            for (field, value) in entry.fields {
+                json.bytes(field).bytes(value);
+            }
+            json.close(b']').close(b']');
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, group: &Group<'_>, generation: Generation, out: &mut Vec<u8>) {
+        self.consumers.clear();
+        self.names.clear();
+        let mut json = Json::within(out, self.is_behind);
+        json.open(b'{').name("name").bytes(group.name).name("last_id").id(group.last_id);
+        if generation >= Generation::V2 {
+            json.name("entries_read");
+            match group.entries_read {
+                Group::UNKNOWN => json.null(),
+                read => json.int(read),
+            };
+        }
+    }
+
+    fn consumer(&mut self, consumer: &Consumer<'_>) {
+        let name_start = self.names.len();
+        consumer.name.push_to(&mut self.names);
+        self.consumers.push(ConsumerLine {
+            name_start,
+            name_end: self.names.len(),
+            seen_at_ms: consumer.seen_at_ms,
+            active_at_ms: consumer.active_at_ms,
+        });
+    }
+
+    fn group_end(&mut self, generation: Generation, out: &mut Vec<u8>) {
+        let name =
+            |consumer: &ConsumerLine| Scalar::Bytes(self.names.get(consumer.name_start..consumer.name_end).unwrap_or_default());
+        let mut json = Json::within(out, true);
+        json.name("pending").open(b'[');
+        for entry in self.pending.entries() {
+            json.open(b'[').id(entry.pending.id);
+            let owner = entry.owner.and_then(|owner| usize::try_from(owner).ok());
+            match owner.and_then(|owner| self.consumers.get(owner)) {
+                Some(consumer) => json.bytes(name(consumer)),
+                None => json.null(),
+            };
+            json.int(entry.pending.delivered_at_ms).int(entry.pending.deliveries).close(b']');
+        }
+        json.close(b']').name("consumers").open(b'[');
+        for consumer in &self.consumers {
+            json.open(b'{').name("name").bytes(name(consumer)).name("seen_at_ms").int(consumer.seen_at_ms);
+            if generation >= Generation::V3 {
+                json.name("active_at_ms").int(consumer.active_at_ms);
+            }
+            json.close(b'}');
+        }
+        json.close(b']').close(b'}');
+        self.is_behind = true;
+    }
+}
+
+impl Json<'_> {
+    fn id(&mut self, id: StreamId) -> &mut Self {
+        let mut text = [0; 48];
+        let mut len = 0usize;
+        let mut push = |bytes: &[u8]| {
+            for (to, from) in text.iter_mut().skip(len).zip(bytes) {
+                *to = *from;
+            }
+            len = len.saturating_add(bytes.len());
+        };
+        let mut buffer = itoa::Buffer::new();
+        push(b"\"");
+        push(buffer.format(id.ms).as_bytes());
+        push(b"-");
+        push(buffer.format(id.seq).as_bytes());
+        push(b"\"");
+        self.raw(text.get(..len).unwrap_or_default())
+    }
+}
+
+/// Writes the members of a module value up to the first byte of its payload.
+fn open_payload(json: &mut Json<'_>, id: ModuleId, when: Option<u64>) {
+    json.name("module").bytes(Scalar::Bytes(&id.name())).name("encver").int(id.encver());
+    if let Some(when) = when {
+        json.name("when").int(when);
+    }
+    json.name("payload").open(b'{').name("$b64").raw(b"\"");
+}
+
+/// Base64 of bytes that come in pieces.
+#[derive(Debug, Default)]
+struct Base64 {
+    /// Up to two bytes that make no whole group yet.
+    rest: Vec<u8>,
+}
+
+impl Base64 {
+    const GROUP: usize = 3;
+
+    fn clear(&mut self) {
+        self.rest.clear();
+    }
+
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let mut bytes = bytes;
+        if !self.rest.is_empty() {
+            let missing = Self::GROUP.saturating_sub(self.rest.len()).min(bytes.len());
+            let (first, behind) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
+            self.rest.extend_from_slice(first);
+            bytes = behind;
+            if self.rest.len() < Self::GROUP {
+                return;
+            }
+            json::push_base64(&self.rest, out);
+            self.rest.clear();
+        }
+        let spare = bytes.len() % Self::GROUP;
+        let (whole, rest) = bytes.split_at_checked(bytes.len().saturating_sub(spare)).unwrap_or((bytes, &[]));
+        json::push_base64(whole, out);
+        self.rest.extend_from_slice(rest);
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        json::push_base64(&self.rest, out);
+        self.rest.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::{Flow, Job, Pass};
+    use crate::rdb::{Decoder, Version};
+    use alloc::string::String;
+
+    struct Lines {
+        export: Export,
+        out: Vec<u8>,
+    }
+
+    impl Job for Lines {
+        fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+            self.export.push(event, raw, &mut self.out)?;
+            Ok(Flow::Continue)
+        }
+    }
+
+    /// The lines of what stands between keys of an RDB 11.
+    fn lines(body: &[u8]) -> Result<String, crate::Error> {
+        let mut decoder = Decoder::resume(Version::redis(11), 0, 9, Limits::default());
+        let mut job = Lines { export: Export::new(), out: Vec::new() };
+        Pass::new().feed(&mut decoder, body, &mut job)?;
+        Ok(String::from_utf8(job.out).unwrap())
+    }
+
+    #[test]
+    fn a_key_is_a_line_with_all_that_its_head_says() {
+        let body = b"\xfc\x01\0\0\0\0\0\0\0\xf9\x07\x00\x01k\x01v\xf8\x09\x00\x01i\xc0\x2a";
+        assert_eq!(
+            lines(body).unwrap(),
+            concat!(
+                "{\"db\":0,\"key\":\"k\",\"type\":\"string\",\"encoding\":\"string\",\"expires_at_ms\":1,\"freq\":7,\"value\":\"v\"}\n",
+                "{\"db\":0,\"key\":\"i\",\"type\":\"string\",\"encoding\":\"string\",\"idle_s\":9,\"value\":\"42\"}\n",
+            )
+        );
+    }
+
+    #[test]
+    fn long_strings_are_text_or_base64_as_a_whole() {
+        let long = |fill: u8, last: &[u8]| {
+            let mut body = b"\x00\x01k\x80\0\x01\0\x02".to_vec();
+            body.resize(body.len() + 0x10000, fill);
+            body.extend_from_slice(last);
+            lines(&body).unwrap()
+        };
+        let text = long(b'a', b"aa");
+        let head = "{\"db\":0,\"key\":\"k\",\"type\":\"string\",\"encoding\":\"string\",\"value\":";
+        assert_eq!(text, alloc::format!("{head}\"{}\"}}\n", "a".repeat(0x10002)));
+        // The last piece alone is no text, so nothing of it is.
+        let base64 = long(b'a', b"a\xff");
+        assert!(base64.contains("\"value\":{\"$b64\":\"YWFh") && base64.ends_with("\"}}\n"));
+        // A character across the border of two pieces.
+        let split = {
+            let mut body = b"\x00\x01k\x80\0\x01\0\x02".to_vec();
+            body.resize(body.len() + 0xffff, b'a');
+            body.extend_from_slice("é".as_bytes());
+            body.push(b'b');
+            lines(&body).unwrap()
+        };
+        assert!(split.ends_with("aéb\"}\n"));
+    }
+
+    /// A stream dumped by Redis 7.0.15, and what `XINFO STREAM FULL` says of it there.
+    #[test]
+    fn a_stream_is_complete() {
+        let mut body = b"\x13\x01s\x01\x10".to_vec();
+        body.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0x40, 0x40]);
+        let blob: &[u8] = &[
+            0x40, 0, 0, 0, 0x18, 0, 3, 1, 0, 1, 1, 1, 0x81, 0x66, 2, 0, 1, 2, 1, 0, 1, 0, 1, 0x81, 0x76, 2, 4, 1, 2, 1, 0, 1, 1,
+            1, 0x82, 0x76, 0x32, 3, 4, 1, 0, 1, 1, 1, 0xdf, 0xff, 2, 2, 1, 0x81, 0x67, 2, 0x81, 0x68, 2, 0x81, 0x66, 2, 0x81,
+            0x69, 2, 8, 1, 0xff,
+        ];
+        body.extend_from_slice(blob);
+        body.extend_from_slice(&[3, 2, 0, 1, 1, 0, 0, 3, 1, 1, b'g', 1, 1, 1, 1]);
+        body.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 5, 0, 0, 0, 0, 0, 0, 0, 1]);
+        body.extend_from_slice(&[1, 1, b'c', 6, 0, 0, 0, 0, 0, 0, 0, 1]);
+        body.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(
+            lines(&body).unwrap(),
+            concat!(
+                "{\"db\":0,\"key\":\"s\",\"type\":\"stream\",\"encoding\":\"stream-listpacks-2\",\"value\":{\"entries\":[",
+                "[\"1-1\",[\"f\",\"v\"]],[\"1-2\",[\"f\",\"v2\"]],[\"2-0\",[\"g\",\"h\",\"f\",\"i\"]]],",
+                "\"last_id\":\"2-0\",\"first_id\":\"1-1\",\"max_deleted_id\":\"0-0\",\"entries_added\":3,",
+                "\"groups\":[{\"name\":\"g\",\"last_id\":\"1-1\",\"entries_read\":1,",
+                "\"pending\":[[\"1-1\",\"c\",5,1]],\"consumers\":[{\"name\":\"c\",\"seen_at_ms\":6}]}]}}\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_module_value_is_its_dump_body() {
+        // Module id 0, then opcode 5 with "ab", then the end; type byte 7 in front.
+        let body = b"\x07\x01m\x00\x05\x02ab\x00";
+        let line = lines(body).unwrap();
+        assert!(
+            line.ends_with("\"value\":{\"module\":\"AAAAAAAAA\",\"encver\":0,\"payload\":{\"$b64\":\"BwAFAmFiAA==\"}}}\n"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn base64_of_pieces_is_that_of_the_whole() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let mut whole = Vec::new();
+        json::push_base64(&bytes, &mut whole);
+        for size in [1, 2, 3, 4, 5, 7, 100] {
+            let mut base64 = Base64::default();
+            let mut out = Vec::new();
+            for piece in bytes.chunks(size) {
+                base64.push(piece, &mut out);
+            }
+            base64.finish(&mut out);
+            assert_eq!(out, whole, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_fault_inside_a_packed_value_is_placed() {
+        // hash-listpack {f: v} whose second entry has a wrong backward length.
+        let blob = b"\x0d\0\0\0\x02\0\x81f\x02\x81v\x03\xff";
+        let mut body = b"\x10\x01h\x0d".to_vec();
+        body.extend_from_slice(blob);
+        let error = lines(&body).unwrap_err();
+        assert_eq!((error.code(), error.offset()), ("bad-packed", 9 + 4 + 9));
+        assert_eq!(error.place().key.unwrap().bytes(), b"h");
+    }
+}
