@@ -477,6 +477,11 @@ impl Fault {
         self.cause.kind
     }
 
+    /// Whether this is a fault of that cause.
+    pub(crate) fn is(self, cause: &'static Cause) -> bool {
+        core::ptr::eq(self.cause, cause)
+    }
+
     /// Offset of the fault inside its packed blob, if it has one.
     pub(crate) fn blob_offset(self) -> Option<u64> {
         (self.cause.within == Within::Blob).then_some(self.found >> 32)

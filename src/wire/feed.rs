@@ -54,6 +54,11 @@ pub(crate) trait Grammar {
 
     /// Whether the stream may end here.
     fn may_end(state: &Self::State) -> bool;
+
+    /// Whether a checksum covers what comes next.
+    fn is_summed(_state: &Self::State) -> bool {
+        true
+    }
 }
 
 /// Room for what a step has to expand, such as LZF strings.
@@ -61,11 +66,24 @@ pub(crate) trait Grammar {
 pub(crate) struct Scratch {
     pub(crate) buffers: [Vec<u8>; 4],
     pub(crate) limits: Limits,
+    pub(crate) walked: Walked,
+}
+
+/// How far a step of many items came before it ran short, so that it goes on
+/// there and not at its start when more bytes have arrived.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Walked {
+    /// Where the step starts, counted from the stream's start.
+    pub(crate) step: u64,
+    /// Bytes of the step that were read; 0 where nothing is known.
+    pub(crate) bytes: u64,
+    /// Items of the step that were not read.
+    pub(crate) left: u64,
 }
 
 impl Scratch {
     fn new(limits: Limits) -> Self {
-        Self { buffers: [const { Vec::new() }; 4], limits }
+        Self { buffers: [const { Vec::new() }; 4], limits, walked: Walked::default() }
     }
 }
 
@@ -88,6 +106,12 @@ impl Position {
         let block = input.get(..CRC_BLOCK).unwrap_or(input);
         self.crc = crc64::update(self.crc, block);
         self.ahead = block.len() as u64;
+    }
+
+    /// Leaves the bytes from here on out of the checksum: a count that no stream reaches.
+    #[inline(never)]
+    fn stop_summing(&mut self) {
+        self.ahead = u64::MAX;
     }
 
     #[inline(always)]
@@ -139,6 +163,8 @@ pub(crate) struct Feed<G: Grammar> {
     at: Position,
     state: G::State,
     scratch: Scratch,
+    /// Bytes that a step may have.
+    limit: u64,
     carry: Vec<u8>,
     /// Bytes the carried step has at least.
     need: u64,
@@ -147,7 +173,13 @@ pub(crate) struct Feed<G: Grammar> {
     fault: Option<Fault>,
 }
 
-static TOO_LARGE: Cause = Cause::new(FaultKind::Limit, "an item within the limit on its bytes", Form::Number);
+static TOO_LARGE: Cause = Cause::new(FaultKind::Limit, "an item within the limit on its bytes", Form::Text("a longer one"));
+
+/// The fault of a step with more bytes than the limit, however it arrives.
+#[cold]
+pub(crate) fn too_large() -> Fault {
+    Fault::new(&TOO_LARGE, 0)
+}
 
 impl<G: Grammar> Feed<G> {
     pub(crate) fn new(state: G::State, offset: u64, limits: Limits) -> Self {
@@ -156,6 +188,7 @@ impl<G: Grammar> Feed<G> {
             at: Position { offset, crc: 0, ahead: 0 },
             state,
             scratch: Scratch::new(limits),
+            limit: limits.max_item_bytes,
             carry: Vec::new(),
             need: 0,
             item: 0,
@@ -186,7 +219,11 @@ impl<G: Grammar> Feed<G> {
             result = self.step_carried(input);
         } else {
             if self.at.ahead == 0 {
-                self.at.run_ahead(input);
+                if G::is_summed(&self.state) {
+                    self.at.run_ahead(input);
+                } else {
+                    self.at.stop_summing();
+                }
             }
             #[cfg(debug_assertions)]
             let before = self.state.clone();
@@ -202,16 +239,20 @@ impl<G: Grammar> Feed<G> {
                     #[cfg(debug_assertions)]
                     debug_assert!(fault.kind() != FaultKind::Short || before == self.state, "a short step changed the state");
                     self.item = (input.len() as u64).wrapping_sub(cursor.left());
-                    if fault.kind() == FaultKind::Short {
+                    if fault.kind() != FaultKind::Short {
+                        self.mode = Mode::Failed;
+                        self.fault = Some(fault);
+                    } else if input.len() as u64 > self.limit {
+                        self.mode = Mode::Failed;
+                        self.fault = Some(too_large());
+                        result = Err(too_large());
+                    } else {
                         if !input.is_empty() {
                             self.need = (input.len() as u64).saturating_add(fault.word());
                             self.carry.extend_from_slice(input);
                             self.mode = Mode::Carrying;
                         }
                         result = Ok(Step { consumed: input.len(), raw: &[], event: None });
-                    } else {
-                        self.mode = Mode::Failed;
-                        self.fault = Some(fault);
                     }
                 }
             }
@@ -223,7 +264,7 @@ impl<G: Grammar> Feed<G> {
     #[inline(never)]
     fn step_carried<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a, G::Event<'a>>, Fault> {
         match self.mode {
-            Mode::Failed => return Err(self.fault.unwrap_or(Fault::new(&TOO_LARGE, 0))),
+            Mode::Failed => return Err(self.fault.unwrap_or_else(too_large)),
             Mode::Carrying => {}
             Mode::Clean | Mode::Spent => {
                 self.carry.clear();
@@ -233,13 +274,12 @@ impl<G: Grammar> Feed<G> {
             }
         }
         let held = self.carry.len();
-        let limit = self.scratch.limits.max_item_bytes;
-        let missing = self.need.min(limit.saturating_add(1)).saturating_sub(held as u64);
+        let missing = self.need.min(self.limit.saturating_add(1)).saturating_sub(held as u64);
         let taken = usize::try_from(missing).unwrap_or(usize::MAX).min(input.len());
         self.carry.extend_from_slice(input.get(..taken).unwrap_or(input));
         if (self.carry.len() as u64) < self.need {
-            if self.carry.len() as u64 > limit {
-                let fault = Fault::new(&TOO_LARGE, self.need);
+            if self.carry.len() as u64 > self.limit {
+                let fault = too_large();
                 self.mode = Mode::Failed;
                 self.fault = Some(fault);
                 return Err(fault);
@@ -280,7 +320,7 @@ impl<G: Grammar> Feed<G> {
     /// Says whether the stream may end here.
     pub(crate) fn finish(&mut self) -> Result<(), Fault> {
         match self.mode {
-            Mode::Failed => Err(self.fault.unwrap_or(Fault::new(&TOO_LARGE, 0))),
+            Mode::Failed => Err(self.fault.unwrap_or_else(too_large)),
             Mode::Carrying => Err(self.cut(self.need.saturating_sub(self.carry.len() as u64))),
             Mode::Clean | Mode::Spent if G::may_end(&self.state) => Ok(()),
             Mode::Clean | Mode::Spent => {
