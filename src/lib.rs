@@ -11,6 +11,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod aof;
 pub mod error;
 pub mod jobs;
 pub mod kind;

@@ -1,0 +1,450 @@
+//! The decoder: a snapshot or nothing, then commands and annotations.
+
+use super::event::{Command, Event};
+use super::resp;
+use super::transaction::Transaction;
+use crate::error::{Cause, Error, ErrorKind, Fault, FaultKind, Form, Place};
+use crate::rdb::{self, Checksum, RdbGrammar, Version};
+use crate::wire::cursor::Cursor;
+use crate::wire::feed::{Feed, Grammar, Limits, Position, Scratch, Step, Walked, too_large};
+use crate::wire::number;
+
+static NO_RECORD: Cause = Cause::new(FaultKind::Command, "a command's * or an annotation's #", Form::Byte);
+static ZEROS: Cause = Cause::new(FaultKind::Command, "a command's * or an annotation's #, or zeros up to the end", Form::Byte);
+static TOO_MANY: Cause = Cause::new(FaultKind::Length, "a count of arguments within the limit", Form::Number);
+
+/// What the next step is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u64)]
+pub(crate) enum Phase {
+    /// The first step, which decides.
+    Start,
+    Snapshot,
+    Commands,
+}
+
+/// Where in a log the next step stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct State {
+    phase: Phase,
+    snapshot: rdb::State,
+    preamble: Option<Preamble>,
+    max_arguments: u64,
+    db: Option<u64>,
+    transaction: Transaction,
+    /// Where the last `MULTI` starts.
+    multi: u64,
+    commands: u64,
+    annotations: u64,
+}
+
+/// The log grammar.
+pub(crate) struct AofGrammar;
+
+impl Grammar for AofGrammar {
+    type Event<'e> = Event<'e>;
+    type State = State;
+
+    #[inline(always)]
+    fn advance<'i: 'e, 'e, R>(
+        state: &mut State,
+        at: &Position,
+        cursor: &mut Cursor<'i>,
+        scratch: &'e mut Scratch,
+        emit: impl FnOnce(Event<'e>) -> R,
+    ) -> Result<R, Fault> {
+        match state.phase {
+            Phase::Commands => record(state, at, cursor, scratch, emit),
+            Phase::Snapshot => snapshot(state, at, cursor, scratch, emit),
+            Phase::Start => start(state, at, cursor, scratch, emit),
+        }
+    }
+
+    fn may_end(state: &State) -> bool {
+        match state.phase {
+            Phase::Start => true,
+            Phase::Snapshot => false,
+            Phase::Commands => state.transaction == Transaction::Closed,
+        }
+    }
+
+    fn is_summed(state: &State) -> bool {
+        state.phase != Phase::Commands
+    }
+}
+
+/// The first step: a snapshot where one of the two magics stands, else commands.
+#[cold]
+#[inline(never)]
+fn start<'i: 'e, 'e, R>(
+    state: &mut State,
+    at: &Position,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+    emit: impl FnOnce(Event<'e>) -> R,
+) -> Result<R, Fault> {
+    let bytes = cursor.rest();
+    let magics = [&b"REDIS"[..], b"VALKEY"];
+    if magics.iter().any(|magic| bytes.starts_with(magic)) {
+        let result = snapshot(state, at, cursor, scratch, emit);
+        if result.is_ok() {
+            state.phase = Phase::Snapshot;
+        }
+        return result;
+    }
+    if let Some(magic) = magics.iter().find(|magic| magic.starts_with(bytes)) {
+        return Err(Fault::short(magic.len().wrapping_sub(bytes.len()) as u64));
+    }
+    let result = record(state, at, cursor, scratch, emit);
+    if result.is_ok() {
+        state.phase = Phase::Commands;
+    }
+    result
+}
+
+/// A step of the snapshot; its last one opens the commands.
+#[inline(always)]
+fn snapshot<'i: 'e, 'e, R>(
+    state: &mut State,
+    at: &Position,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+    emit: impl FnOnce(Event<'e>) -> R,
+) -> Result<R, Fault> {
+    let before = cursor.left();
+    let preamble = &mut state.preamble;
+    let result = RdbGrammar::advance(&mut state.snapshot, at, cursor, scratch, |event| {
+        match event {
+            rdb::Event::Start(version) => *preamble = Some(Preamble { version, checksum: None, bytes: 0 }),
+            rdb::Event::End(checksum) => {
+                if let Some(preamble) = preamble {
+                    preamble.checksum = Some(checksum);
+                }
+            }
+            _ => {}
+        }
+        emit(Event::Snapshot(event))
+    });
+    if state.snapshot.is_done() {
+        state.phase = Phase::Commands;
+        if let Some(preamble) = &mut state.preamble {
+            preamble.bytes = at.offset.saturating_add(before.wrapping_sub(cursor.left()));
+        }
+    }
+    result
+}
+
+/// A command, or what stands instead of one. On a fault the cursor stands at
+/// the faulty item: the command, an argument, or the bytes behind an argument.
+#[inline(always)]
+fn record<'i: 'e, 'e, R>(
+    state: &mut State,
+    at: &Position,
+    cursor: &mut Cursor<'i>,
+    scratch: &mut Scratch,
+    emit: impl FnOnce(Event<'e>) -> R,
+) -> Result<R, Fault> {
+    if cursor.rest().first() != Some(&b'*') {
+        return annotation(state, at, cursor, scratch, emit);
+    }
+    let mut ahead = *cursor;
+    let argc = resp::count(&mut ahead)?;
+    if argc > state.max_arguments {
+        return Err(Fault::new(&TOO_MANY, argc));
+    }
+    let framed = ahead.rest();
+    let mut left = argc;
+    if scratch.walked.step == at.offset {
+        left = go_on(scratch.walked, argc, cursor, &mut ahead);
+    }
+    while left > 0 {
+        if let Err(fault) = resp::argument(&mut ahead) {
+            return Err(stop(fault, left, at, cursor, ahead, scratch));
+        }
+        left = left.wrapping_sub(1);
+    }
+    if cursor.left().wrapping_sub(ahead.left()) > scratch.limits.max_item_bytes {
+        return Err(too_large());
+    }
+    let framed = framed.get(..framed.len().wrapping_sub(ahead.rest().len())).unwrap_or_default();
+    let command = Command::new(framed, argc);
+    if argc <= 2 {
+        follow(state, at, command)?;
+    }
+    *cursor = ahead;
+    state.commands = state.commands.wrapping_add(1);
+    Ok(emit(Event::Command(command)))
+}
+
+/// Goes on behind the arguments that were read before the last chunk ended.
+#[cold]
+#[inline(never)]
+fn go_on<'i>(walked: Walked, argc: u64, start: &Cursor<'i>, ahead: &mut Cursor<'i>) -> u64 {
+    let mut skipped = *start;
+    if walked.bytes == 0 || skipped.take(walked.bytes).is_err() {
+        return argc;
+    }
+    *ahead = skipped;
+    walked.left
+}
+
+/// Notes how far a command was read that ends with the chunk, or points the
+/// cursor at what is wrong with it.
+#[cold]
+#[inline(never)]
+fn stop<'i>(fault: Fault, left: u64, at: &Position, cursor: &mut Cursor<'i>, ahead: Cursor<'i>, scratch: &mut Scratch) -> Fault {
+    if fault.kind() == FaultKind::Short {
+        scratch.walked = Walked { step: at.offset, bytes: cursor.left().wrapping_sub(ahead.left()), left };
+    } else {
+        *cursor = ahead;
+    }
+    fault
+}
+
+/// Follows the two kinds of commands that change what others mean.
+#[inline(never)]
+fn follow(state: &mut State, at: &Position, command: Command<'_>) -> Result<(), Fault> {
+    if command.argc() == 1 {
+        let before = state.transaction;
+        state.transaction = before.after(command)?;
+        if before == Transaction::Closed {
+            state.multi = at.offset;
+        }
+    } else if command.name().eq_ignore_ascii_case(b"SELECT") {
+        let db = command.args().nth(1).and_then(number::parse_int);
+        state.db = db.and_then(|db| u64::try_from(db).ok());
+    }
+    Ok(())
+}
+
+/// A line that servers skip, or no record at all.
+#[inline(never)]
+fn annotation<'i: 'e, 'e, R>(
+    state: &mut State,
+    at: &Position,
+    cursor: &mut Cursor<'i>,
+    scratch: &mut Scratch,
+    emit: impl FnOnce(Event<'e>) -> R,
+) -> Result<R, Fault> {
+    let rest = cursor.rest();
+    let line = match rest.split_first() {
+        Some((b'#', line)) => line,
+        Some((0, _)) => return Err(Fault::new(&ZEROS, 0)),
+        Some((other, _)) => return Err(Fault::new(&NO_RECORD, u64::from(*other))),
+        None => return Err(Fault::short(1)),
+    };
+    let walked = if scratch.walked.step == at.offset { usize::try_from(scratch.walked.bytes).unwrap_or(0) } else { 0 };
+    let Some(found) = line.get(walked..).unwrap_or_default().iter().position(|byte| *byte == b'\n') else {
+        scratch.walked = Walked { step: at.offset, bytes: line.len() as u64, left: 0 };
+        return Err(Fault::short(1));
+    };
+    let end = walked.saturating_add(found);
+    // The line itself, its `#` and its line feed.
+    let len = (end as u64).saturating_add(2);
+    if len > scratch.limits.max_item_bytes {
+        return Err(too_large());
+    }
+    cursor.take(len)?;
+    let text = line.get(..end).unwrap_or_default();
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    state.annotations = state.annotations.wrapping_add(1);
+    let seconds = text.strip_prefix(b"TS:").and_then(number::parse_int);
+    match seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
+        Some(unix_s) => Ok(emit(Event::Timestamp { unix_s })),
+        None => Ok(emit(Event::Annotation(text))),
+    }
+}
+
+/// What was read of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The snapshot before the commands, if there is one.
+    pub preamble: Option<Preamble>,
+    /// Commands, those of transactions and `MULTI` and `EXEC` included.
+    pub commands: u64,
+    /// Annotations, timestamps included.
+    pub annotations: u64,
+    /// Where the log stops being whole, in bytes from its start: behind the
+    /// last whole command or annotation, but before a `MULTI` without `EXEC`.
+    pub valid_up_to: u64,
+}
+
+/// The snapshot at the head of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preamble {
+    /// Its header.
+    pub version: Version,
+    /// What is known of its checksum; `None` until its end was read.
+    pub checksum: Option<Checksum>,
+    /// Its length in bytes; 0 until its end was read.
+    pub bytes: u64,
+}
+
+/// Reads a log from chunks of any size, one event a step.
+///
+/// A log may end where a command or annotation ends and no `MULTI` is open.
+/// Everything else at its end, zeros included, is a torn tail: [`Decoder::finish`]
+/// says `Truncated` and, as its offset, where the log stops being whole.
+///
+/// ```
+/// use aikv::aof::{Decoder, Event};
+///
+/// let log = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*2\r\n$3\r\nDE";
+/// let mut decoder = Decoder::new();
+/// let mut input = &log[..];
+/// let mut names = Vec::new();
+/// while !input.is_empty() {
+///     let step = decoder.step(input).unwrap();
+///     input = &input[step.consumed..];
+///     if let Some(Event::Command(command)) = step.event {
+///         names.push(command.name().to_vec());
+///     }
+/// }
+/// assert_eq!(names, [b"SELECT".to_vec(), b"SET".to_vec()]);
+/// let torn = decoder.finish().unwrap_err();
+/// assert_eq!((torn.code(), torn.offset()), ("truncated", 50));
+/// ```
+pub struct Decoder {
+    feed: Feed<AofGrammar>,
+    tail: Tail,
+}
+
+/// What stands where a record should, once it is a zero byte: a power cut
+/// leaves a file with its new length and zeros for the lost bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Tail {
+    None,
+    /// Only zeros so far.
+    Zeros,
+    /// Something else behind zeros.
+    Broken,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    /// Arguments that a command may have, unless [`Decoder::max_arguments`] says otherwise.
+    pub const MAX_ARGUMENTS: u64 = 1_048_576;
+
+    /// Bytes that a command may have by default: twice what servers accept as one argument.
+    pub const MAX_COMMAND_BYTES: u64 = 1 << 30;
+
+    /// A decoder for a log from its first byte on.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limits(Limits { max_item_bytes: Self::MAX_COMMAND_BYTES })
+    }
+
+    /// As [`Decoder::new`], with bounds on what one command, or one item of the
+    /// snapshot, may occupy.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Self::with_max_arguments(limits, Self::MAX_ARGUMENTS)
+    }
+
+    /// As [`Decoder::with_limits`], with a bound on the arguments of a command as well.
+    #[must_use]
+    pub fn with_max_arguments(limits: Limits, max_arguments: u64) -> Self {
+        let state = State {
+            phase: Phase::Start,
+            snapshot: rdb::State::new(),
+            preamble: None,
+            max_arguments,
+            db: Some(0),
+            transaction: Transaction::Closed,
+            multi: 0,
+            commands: 0,
+            annotations: 0,
+        };
+        Self { feed: Feed::new(state, 0, limits), tail: Tail::None }
+    }
+
+    /// Reads at most one event from the front of `input`. Bytes that are not
+    /// consumed come again first, unchanged. The event lives until the next call.
+    ///
+    /// # Errors
+    /// The first fault; the decoder stays failed and says it again. See [`Decoder::dress`].
+    #[inline(always)]
+    pub fn step<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a, Event<'a>>, Fault> {
+        match self.feed.step(input) {
+            Err(fault) if fault.is(&ZEROS) => self.tail.take(fault, input),
+            result => result,
+        }
+    }
+
+    /// Adds offset, database and, within the snapshot, key and element to a fault
+    /// of [`Decoder::step`] or of the elements of its last event.
+    ///
+    /// The offset of a fault in a command is that of the line with the wrong
+    /// number, of the two bytes that are no CR LF behind an argument, or of the
+    /// command that cannot stand there.
+    #[must_use]
+    pub fn dress(&self, fault: Fault) -> Error {
+        let state = self.feed.state();
+        let offset = self.feed.fault_offset();
+        if state.phase == Phase::Commands {
+            Error::new(fault.error_kind(0), offset, self.place())
+        } else {
+            state.snapshot.dress(fault, offset)
+        }
+    }
+
+    /// What was read so far; of a log that does not end whole as well.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let state = self.feed.state();
+        let valid_up_to = match (state.phase, state.transaction) {
+            (Phase::Start | Phase::Snapshot, _) => 0,
+            (Phase::Commands, Transaction::Closed) => self.feed.offset(),
+            (Phase::Commands, Transaction::Open) => state.multi,
+        };
+        Summary { preamble: state.preamble, commands: state.commands, annotations: state.annotations, valid_up_to }
+    }
+
+    /// Bytes of whole records read, counted from the start of the log.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.feed.offset()
+    }
+
+    /// Says that no bytes follow.
+    ///
+    /// # Errors
+    /// `Truncated` where the log does not end whole, with the offset where it stops
+    /// being whole; a fault that [`Decoder::step`] has said already.
+    pub fn finish(mut self) -> Result<Summary, Error> {
+        let summary = self.summary();
+        if self.tail == Tail::Zeros {
+            return Err(Error::new(ErrorKind::Truncated { needed: 1 }, summary.valid_up_to, self.place()));
+        }
+        match self.feed.finish() {
+            Ok(()) => Ok(summary),
+            Err(fault) if fault.kind() == FaultKind::Short && self.feed.state().phase == Phase::Commands => {
+                Err(Error::new(fault.error_kind(0), summary.valid_up_to, self.place()))
+            }
+            Err(fault) => Err(self.dress(fault)),
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place { db: self.feed.state().db, ..Place::default() }
+    }
+}
+
+impl Tail {
+    /// Goes through zeros; anything else behind them makes `fault` stand.
+    #[cold]
+    #[inline(never)]
+    fn take<'a>(&mut self, fault: Fault, input: &'a [u8]) -> Result<Step<'a, Event<'a>>, Fault> {
+        if *self == Self::Broken || input.iter().any(|byte| *byte != 0) {
+            *self = Self::Broken;
+            return Err(fault);
+        }
+        *self = Self::Zeros;
+        Ok(Step { consumed: input.len(), raw: input, event: None })
+    }
+}

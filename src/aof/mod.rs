@@ -1,0 +1,26 @@
+//! AOF logs: commands as RESP arrays, annotations, and the snapshot that may
+//! stand before them.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::alloc_instead_of_core,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::std_instead_of_core,
+        clippy::unwrap_used
+    )
+)]
+
+mod decode;
+mod encode;
+mod event;
+mod resp;
+mod transaction;
+
+pub use decode::{Decoder, Preamble, Summary};
+pub use encode::{Encoder, write_command};
+pub use event::{Args, Command, Event};
