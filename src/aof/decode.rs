@@ -51,7 +51,7 @@ impl Grammar for AofGrammar {
         at: &Position,
         cursor: &mut Cursor<'i>,
         scratch: &'e mut Scratch,
-        emit: impl FnOnce(Event<'e>) -> R,
+        emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
     ) -> Result<R, Fault> {
         match state.phase {
             Phase::Commands => record(state, at, cursor, scratch, emit),
@@ -81,7 +81,7 @@ fn start<'i: 'e, 'e, R>(
     at: &Position,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let bytes = cursor.rest();
     let magics = [&b"REDIS"[..], b"VALKEY"];
@@ -109,11 +109,11 @@ fn snapshot<'i: 'e, 'e, R>(
     at: &Position,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let before = cursor.left();
     let preamble = &mut state.preamble;
-    let result = RdbGrammar::advance(&mut state.snapshot, at, cursor, scratch, |event| {
+    let result = RdbGrammar::advance(&mut state.snapshot, at, cursor, scratch, |event, behind| {
         match event {
             rdb::Event::Start(version) => *preamble = Some(Preamble { version, checksum: None, bytes: 0 }),
             rdb::Event::End(checksum) => {
@@ -123,7 +123,7 @@ fn snapshot<'i: 'e, 'e, R>(
             }
             _ => {}
         }
-        emit(Event::Snapshot(event))
+        emit(Event::Snapshot(event), behind)
     });
     if state.snapshot.is_done() {
         state.phase = Phase::Commands;
@@ -142,7 +142,7 @@ fn record<'i: 'e, 'e, R>(
     at: &Position,
     cursor: &mut Cursor<'i>,
     scratch: &mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     if cursor.rest().first() != Some(&b'*') {
         return annotation(state, at, cursor, scratch, emit);
@@ -173,7 +173,7 @@ fn record<'i: 'e, 'e, R>(
     }
     *cursor = ahead;
     state.commands = state.commands.wrapping_add(1);
-    Ok(emit(Event::Command(command)))
+    Ok(emit(Event::Command(command), cursor))
 }
 
 /// Goes on behind the arguments that were read before the last chunk ended.
@@ -224,7 +224,7 @@ fn annotation<'i: 'e, 'e, R>(
     at: &Position,
     cursor: &mut Cursor<'i>,
     scratch: &mut Scratch,
-    emit: impl FnOnce(Event<'e>) -> R,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let rest = cursor.rest();
     let line = match rest.split_first() {
@@ -250,8 +250,8 @@ fn annotation<'i: 'e, 'e, R>(
     state.annotations = state.annotations.wrapping_add(1);
     let seconds = text.strip_prefix(b"TS:").and_then(number::parse_int);
     match seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
-        Some(unix_s) => Ok(emit(Event::Timestamp { unix_s })),
-        None => Ok(emit(Event::Annotation(text))),
+        Some(unix_s) => Ok(emit(Event::Timestamp { unix_s }, cursor)),
+        None => Ok(emit(Event::Annotation(text), cursor)),
     }
 }
 

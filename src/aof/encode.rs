@@ -200,11 +200,7 @@ impl Encoder {
     }
 
     /// Writes a record, or nothing.
-    fn append(
-        &mut self,
-        out: &mut Vec<u8>,
-        write: impl FnOnce(&mut Self, &mut Vec<u8>) -> Result<(), ErrorKind>,
-    ) -> Result<()> {
+    fn append(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Self, &mut Vec<u8>) -> Result<(), ErrorKind>) -> Result<()> {
         if let Phase::Snapshot(_) = self.phase {
             return Err(self.refuse(out_of_order("the snapshot's next event", "a command or annotation")));
         }

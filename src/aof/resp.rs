@@ -139,7 +139,9 @@ mod tests {
 
     #[test]
     fn only_canonical_digits_are_a_number() {
-        for bytes in [&b"$+4\r\nabcd\r\n"[..], b"$04\r\nabcd\r\n", b"$ 4\r\nabcd\r\n", b"$4 \r\nabcd\r\n", b"$\r\n", b"$4\nabcd\r\n"] {
+        for bytes in
+            [&b"$+4\r\nabcd\r\n"[..], b"$04\r\nabcd\r\n", b"$ 4\r\nabcd\r\n", b"$4 \r\nabcd\r\n", b"$\r\n", b"$4\nabcd\r\n"]
+        {
             assert_eq!(read(bytes), Err((FaultKind::Command, 0)), "{}", bytes.escape_ascii());
         }
         for bytes in [&b"$-1\r\n"[..], b"$9223372036854775807\r\n", b"$1000000000000000000\r\n"] {
