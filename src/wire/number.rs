@@ -32,6 +32,9 @@ pub(crate) fn parse_int(text: &[u8]) -> Option<i64> {
 pub(crate) fn parse_score(text: &[u8]) -> Option<f64> {
     /// The servers read a packed score through a buffer of 128 bytes.
     const LONGEST: usize = 127;
+    if let Some(score) = parse_plain(text) {
+        return Some(score);
+    }
     if text.len() > LONGEST {
         return None;
     }
@@ -43,6 +46,40 @@ pub(crate) fn parse_score(text: &[u8]) -> Option<f64> {
     let name = text.trim_start_matches(['+', '-']);
     let is_infinity = name.eq_ignore_ascii_case("inf") || name.eq_ignore_ascii_case("infinity");
     (score.is_infinite() && is_infinity).then_some(score)
+}
+
+/// A plain decimal of few digits, as most scores are. Its digits and the power
+/// of ten below them are exact doubles, so one division rounds correctly
+/// (Clinger's fast path).
+#[inline(always)]
+fn parse_plain(text: &[u8]) -> Option<f64> {
+    /// So many digits are below 2^53.
+    const EXACT_DIGITS: usize = 15;
+    const POWERS: [f64; EXACT_DIGITS + 1] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (sign, digits) = match text {
+        [b'-', digits @ ..] => (-1.0, digits),
+        digits => (1.0, digits),
+    };
+    if digits.len() > EXACT_DIGITS {
+        return None;
+    }
+    let mut mantissa = 0u64;
+    let mut below = None;
+    for byte in digits {
+        match byte.wrapping_sub(b'0') {
+            digit @ 0..=9 => {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+                below = below.map(|below: usize| below.wrapping_add(1));
+            }
+            _ if *byte == b'.' && below.is_none() => below = Some(0),
+            _ => return None,
+        }
+    }
+    // At least one digit on both sides of a point.
+    let has_digits = digits.first().zip(digits.last()).is_some_and(|(first, last)| *first != b'.' && *last != b'.');
+    let power = POWERS.get(below.unwrap_or(0))?;
+    has_digits.then_some(sign * (mantissa as f64 / power))
 }
 
 /// Appends a score as a length byte and text: integers below 2^52 in plain
@@ -113,5 +150,25 @@ mod tests {
             assert_eq!(parse_score(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse_score(&[b'1'; 251]), None);
+    }
+
+    #[test]
+    fn plain_decimals_are_the_nearest_double() {
+        use alloc::format;
+        for i in 0..200_000u64 {
+            let digits = i.wrapping_mul(6_364_136_223_846_793_005) % 100_000_000_000_000;
+            for power in [0, 1, 7, 13] {
+                let (high, low) = (digits / 10u64.pow(power), digits % 10u64.pow(power));
+                let text = if power == 0 { format!("-{high}") } else { format!("{high}.{low:0width$}", width = power as usize) };
+                let plain = parse_plain(text.as_bytes());
+                if text.len() <= 15 {
+                    assert_eq!(plain.map(f64::to_bits), Some(text.parse::<f64>().unwrap().to_bits()), "{text}");
+                }
+            }
+        }
+        for text in ["", "-", ".", "1.", ".5", "1.2.3", "1e3", "+1"] {
+            assert_eq!(parse_plain(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(parse_plain(b"-0").map(f64::to_bits), Some((-0.0f64).to_bits()));
     }
 }
