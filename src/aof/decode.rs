@@ -163,8 +163,9 @@ fn record<'i: 'e, 'e, R>(
         }
         left = left.wrapping_sub(1);
     }
-    if cursor.left().wrapping_sub(ahead.left()) > scratch.limits.max_item_bytes {
-        return Err(too_large());
+    let bytes = cursor.left().wrapping_sub(ahead.left());
+    if bytes > scratch.limits.max_item_bytes {
+        return Err(too_large(bytes));
     }
     let framed = framed.get(..framed.len().wrapping_sub(ahead.rest().len())).unwrap_or_default();
     let command = Command::new(framed, argc);
@@ -242,7 +243,7 @@ fn annotation<'i: 'e, 'e, R>(
     // The line itself, its `#` and its line feed.
     let len = (end as u64).saturating_add(2);
     if len > scratch.limits.max_item_bytes {
-        return Err(too_large());
+        return Err(too_large(len));
     }
     cursor.take(len)?;
     let text = line.get(..end).unwrap_or_default();

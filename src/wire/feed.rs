@@ -85,6 +85,16 @@ impl Scratch {
     fn new(limits: Limits) -> Self {
         Self { buffers: [const { Vec::new() }; 4], limits, walked: Walked::default() }
     }
+
+    /// Gives back what a long string took.
+    #[inline(never)]
+    fn trim(&mut self) {
+        for buffer in &mut self.buffers {
+            if buffer.capacity() > KEEP {
+                *buffer = Vec::new();
+            }
+        }
+    }
 }
 
 /// Where the stream stands, and the checksum up to there.
@@ -101,9 +111,11 @@ pub(crate) struct Position {
 const CRC_BLOCK: usize = 16 * 1024;
 
 impl Position {
+    /// `limit` bounds the block too, so that every longer step passes by [`Position::catch_up`].
     #[inline(never)]
-    fn run_ahead(&mut self, input: &[u8]) {
-        let block = input.get(..CRC_BLOCK).unwrap_or(input);
+    fn run_ahead(&mut self, input: &[u8], limit: u64) {
+        let len = usize::try_from(limit).unwrap_or(CRC_BLOCK).min(CRC_BLOCK);
+        let block = input.get(..len).unwrap_or(input);
         self.crc = crc64::update(self.crc, block);
         self.ahead = block.len() as u64;
     }
@@ -114,22 +126,25 @@ impl Position {
         self.ahead = u64::MAX;
     }
 
+    /// Moves on behind a step, unless it is longer than `limit`.
     #[inline(always)]
-    fn commit(&mut self, raw: &[u8]) {
+    fn commit(&mut self, raw: &[u8], limit: u64) -> Result<(), Fault> {
         let len = raw.len() as u64;
-        self.offset = self.offset.wrapping_add(len);
         match self.ahead.checked_sub(len) {
             Some(ahead) => self.ahead = ahead,
-            None => self.catch_up(raw),
+            None => self.catch_up(raw, limit)?,
         }
+        self.offset = self.offset.wrapping_add(len);
+        Ok(())
     }
 
     #[cold]
     #[inline(never)]
-    fn catch_up(&mut self, raw: &[u8]) {
+    fn catch_up(&mut self, raw: &[u8], limit: u64) -> Result<(), Fault> {
         let seen = usize::try_from(self.ahead).unwrap_or(usize::MAX);
         self.crc = crc64::update(self.crc, raw.get(seen..).unwrap_or_default());
         self.ahead = 0;
+        if raw.len() as u64 > limit { Err(too_large(raw.len() as u64)) } else { Ok(()) }
     }
 
     /// The checksum of the stream up to this position plus the first `len`
@@ -154,45 +169,60 @@ enum Mode {
     Failed,
 }
 
-/// Capacity that `carry` keeps between steps.
-const KEEP: usize = 64 * 1024;
-
-/// A grammar, its state and the bytes between chunks.
-pub(crate) struct Feed<G: Grammar> {
+/// Whether steps can be read, and what stopped them.
+struct Standing {
     mode: Mode,
-    at: Position,
-    state: G::State,
-    scratch: Scratch,
-    /// Bytes that a step may have.
-    limit: u64,
-    carry: Vec<u8>,
-    /// Bytes the carried step has at least.
-    need: u64,
     /// Where the item that ran short or failed starts, from the step's start.
     item: u64,
     fault: Option<Fault>,
 }
 
-static TOO_LARGE: Cause = Cause::new(FaultKind::Limit, "an item within the limit on its bytes", Form::Text("a longer one"));
+impl Standing {
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self, fault: Fault, item: u64) -> Fault {
+        *self = Self { mode: Mode::Failed, item, fault: Some(fault) };
+        fault
+    }
 
-/// The fault of a step with more bytes than the limit, however it arrives.
+    /// The fault that was found before.
+    fn said(&self) -> Fault {
+        self.fault.unwrap_or(Fault::short(1))
+    }
+}
+
+/// Capacity that `carry` and the scratch buffers keep between steps.
+const KEEP: usize = 64 * 1024;
+
+/// A grammar, its state and the bytes between chunks.
+pub(crate) struct Feed<G: Grammar> {
+    standing: Standing,
+    at: Position,
+    state: G::State,
+    scratch: Scratch,
+    carry: Vec<u8>,
+    /// Bytes the carried step has at least.
+    need: u64,
+}
+
+static TOO_LARGE: Cause = Cause::new(FaultKind::Limit, "an item within the limit on its bytes", Form::Number);
+static NO_MEMORY: Cause = Cause::new(FaultKind::Limit, "memory for the bytes of an item", Form::Number);
+
+/// The fault of a step of `bytes` bytes, more than the limit, however it arrives.
 #[cold]
-pub(crate) fn too_large() -> Fault {
-    Fault::new(&TOO_LARGE, 0)
+pub(crate) fn too_large(bytes: u64) -> Fault {
+    Fault::new(&TOO_LARGE, bytes)
 }
 
 impl<G: Grammar> Feed<G> {
     pub(crate) fn new(state: G::State, offset: u64, limits: Limits) -> Self {
         Self {
-            mode: Mode::Clean,
+            standing: Standing { mode: Mode::Clean, item: 0, fault: None },
             at: Position { offset, crc: 0, ahead: 0 },
             state,
             scratch: Scratch::new(limits),
-            limit: limits.max_item_bytes,
             carry: Vec::new(),
             need: 0,
-            item: 0,
-            fault: None,
         }
     }
 
@@ -207,7 +237,7 @@ impl<G: Grammar> Feed<G> {
 
     /// Where the last fault's item starts, counted from the stream's start.
     pub(crate) fn fault_offset(&self) -> u64 {
-        self.at.offset.saturating_add(self.item)
+        self.at.offset.saturating_add(self.standing.item)
     }
 
     /// Reads one step from the front of `input`.
@@ -215,15 +245,17 @@ impl<G: Grammar> Feed<G> {
     pub(crate) fn step<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a, G::Event<'a>>, Fault> {
         // One result, built once where the event is: moving it stalls for longer than a step takes.
         let mut result;
-        if self.mode != Mode::Clean {
+        if self.standing.mode != Mode::Clean {
             result = self.step_carried(input);
         } else {
+            let limit = self.scratch.limits.max_item_bytes;
             if self.at.ahead == 0 {
                 if G::is_summed(&self.state) {
-                    self.at.run_ahead(input);
+                    self.at.run_ahead(input, limit);
                 } else {
                     self.at.stop_summing();
                 }
+                self.scratch.trim();
             }
             #[cfg(debug_assertions)]
             let before = self.state.clone();
@@ -233,27 +265,31 @@ impl<G: Grammar> Feed<G> {
                 Step { consumed, raw: input.get(..consumed).unwrap_or(input), event: Some(event) }
             });
             match &result {
-                Ok(step) => self.at.commit(step.raw),
+                Ok(step) => {
+                    if let Err(fault) = self.at.commit(step.raw, limit) {
+                        result = Err(self.standing.fail(fault, 0));
+                    }
+                }
                 Err(fault) => {
                     let fault = *fault;
-                    #[cfg(debug_assertions)]
-                    debug_assert!(fault.kind() != FaultKind::Short || before == self.state, "a short step changed the state");
-                    self.item = (input.len() as u64).wrapping_sub(cursor.left());
-                    if fault.kind() != FaultKind::Short {
-                        self.mode = Mode::Failed;
-                        self.fault = Some(fault);
-                    } else if input.len() as u64 > self.limit {
-                        self.mode = Mode::Failed;
-                        self.fault = Some(too_large());
-                        result = Err(too_large());
+                    let item = (input.len() as u64).wrapping_sub(cursor.left());
+                    result = if fault.kind() != FaultKind::Short {
+                        Err(self.standing.fail(fault, item))
                     } else {
-                        if !input.is_empty() {
-                            self.need = (input.len() as u64).saturating_add(fault.word());
-                            self.carry.extend_from_slice(input);
-                            self.mode = Mode::Carrying;
+                        #[cfg(debug_assertions)]
+                        debug_assert!(before == self.state, "a short step changed the state");
+                        self.need = (input.len() as u64).saturating_add(fault.word());
+                        match carry(&mut self.carry, input, self.need, limit) {
+                            Ok(()) => {
+                                self.standing.item = item;
+                                if !input.is_empty() {
+                                    self.standing.mode = Mode::Carrying;
+                                }
+                                Ok(Step { consumed: input.len(), raw: &[], event: None })
+                            }
+                            Err(fault) => Err(self.standing.fail(fault, 0)),
                         }
-                        result = Ok(Step { consumed: input.len(), raw: &[], event: None });
-                    }
+                    };
                 }
             }
         }
@@ -263,27 +299,23 @@ impl<G: Grammar> Feed<G> {
     #[cold]
     #[inline(never)]
     fn step_carried<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a, G::Event<'a>>, Fault> {
-        match self.mode {
-            Mode::Failed => return Err(self.fault.unwrap_or_else(too_large)),
+        match self.standing.mode {
+            Mode::Failed => return Err(self.standing.said()),
             Mode::Carrying => {}
             Mode::Clean | Mode::Spent => {
                 self.carry.clear();
                 self.carry.shrink_to(KEEP);
-                self.mode = Mode::Clean;
+                self.standing.mode = Mode::Clean;
                 return self.step(input);
             }
         }
-        let held = self.carry.len();
-        let missing = self.need.min(self.limit.saturating_add(1)).saturating_sub(held as u64);
+        let limit = self.scratch.limits.max_item_bytes;
+        let missing = self.need.min(limit.saturating_add(1)).saturating_sub(self.carry.len() as u64);
         let taken = usize::try_from(missing).unwrap_or(usize::MAX).min(input.len());
-        self.carry.extend_from_slice(input.get(..taken).unwrap_or(input));
+        if let Err(fault) = carry(&mut self.carry, input.get(..taken).unwrap_or(input), self.need, limit) {
+            return Err(self.standing.fail(fault, 0));
+        }
         if (self.carry.len() as u64) < self.need {
-            if self.carry.len() as u64 > self.limit {
-                let fault = too_large();
-                self.mode = Mode::Failed;
-                self.fault = Some(fault);
-                return Err(fault);
-            }
             return Ok(Step { consumed: taken, raw: &[], event: None });
         }
         #[cfg(debug_assertions)]
@@ -297,20 +329,21 @@ impl<G: Grammar> Feed<G> {
             Step { consumed: taken.saturating_sub(spare), raw, event: Some(event) }
         });
         match result {
-            Ok(step) => {
-                self.at.commit(step.raw);
-                self.mode = Mode::Spent;
-                Ok(step)
-            }
-            Err(fault) => {
-                #[cfg(debug_assertions)]
-                debug_assert!(fault.kind() != FaultKind::Short || before == self.state, "a short step changed the state");
-                self.item = (self.carry.len() as u64).wrapping_sub(cursor.left());
-                if fault.kind() != FaultKind::Short {
-                    self.mode = Mode::Failed;
-                    self.fault = Some(fault);
-                    return Err(fault);
+            Ok(step) => match self.at.commit(step.raw, limit) {
+                Ok(()) => {
+                    self.standing.mode = Mode::Spent;
+                    Ok(step)
                 }
+                Err(fault) => Err(self.standing.fail(fault, 0)),
+            },
+            Err(fault) => {
+                let item = (self.carry.len() as u64).wrapping_sub(cursor.left());
+                if fault.kind() != FaultKind::Short {
+                    return Err(self.standing.fail(fault, item));
+                }
+                #[cfg(debug_assertions)]
+                debug_assert!(before == self.state, "a short step changed the state");
+                self.standing.item = item;
                 self.need = (self.carry.len() as u64).saturating_add(fault.word());
                 Ok(Step { consumed: taken, raw: &[], event: None })
             }
@@ -319,21 +352,32 @@ impl<G: Grammar> Feed<G> {
 
     /// Says whether the stream may end here.
     pub(crate) fn finish(&mut self) -> Result<(), Fault> {
-        match self.mode {
-            Mode::Failed => Err(self.fault.unwrap_or_else(too_large)),
-            Mode::Carrying => Err(self.cut(self.need.saturating_sub(self.carry.len() as u64))),
-            Mode::Clean | Mode::Spent if G::may_end(&self.state) => Ok(()),
-            Mode::Clean | Mode::Spent => {
-                self.item = 0;
-                Err(self.cut(1))
+        match self.standing.mode {
+            Mode::Failed => Err(self.standing.said()),
+            Mode::Carrying => {
+                let missing = self.need.saturating_sub(self.carry.len() as u64);
+                Err(self.standing.fail(Fault::short(missing), self.standing.item))
             }
+            Mode::Clean | Mode::Spent if G::may_end(&self.state) => Ok(()),
+            Mode::Clean | Mode::Spent => Err(self.standing.fail(Fault::short(1), 0)),
         }
     }
+}
 
-    fn cut(&mut self, missing: u64) -> Fault {
-        let fault = Fault::short(missing);
-        self.mode = Mode::Failed;
-        self.fault = Some(fault);
-        fault
+/// Appends `bytes` of a step that has `need` of them at least.
+fn carry(carry: &mut Vec<u8>, bytes: &[u8], need: u64, limit: u64) -> Result<(), Fault> {
+    let held = carry.len();
+    let len = held.saturating_add(bytes.len());
+    if len as u64 > limit && len as u64 <= need {
+        return Err(too_large(need));
     }
+    if len > carry.capacity() {
+        // Twice what was there, but never more than the step needs.
+        let room = usize::try_from(need).unwrap_or(usize::MAX).min(carry.capacity().saturating_mul(2)).max(len);
+        if carry.try_reserve_exact(room.saturating_sub(held)).is_err() {
+            return Err(Fault::new(&NO_MEMORY, room as u64));
+        }
+    }
+    carry.extend_from_slice(bytes);
+    Ok(())
 }

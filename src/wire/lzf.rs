@@ -22,6 +22,7 @@ const KEEP: usize = 32 * 1024;
 static CUT: Cause = Cause::inside_item(FaultKind::Encoding, "a whole LZF token", Form::Text("the end of the string"));
 static TOO_FAR: Cause =
     Cause::inside_item(FaultKind::Encoding, "an LZF reference into the string", Form::Text("one before its start"));
+static NO_MEMORY: Cause = Cause::new(FaultKind::Limit, "memory for an expanded string", Form::Number);
 static WRONG_LEN: Cause = Cause::new(FaultKind::Encoding, "an LZF string of the length it states", Form::Number);
 
 /// Expands `packed` to exactly `len` bytes, kept in `buffer`. Faults count their
@@ -33,6 +34,10 @@ pub(crate) fn expand<'e>(packed: &[u8], head: u64, len: usize, buffer: &'e mut V
         *buffer = Vec::new();
     }
     if buffer.len() < room {
+        // No more than is needed: the vector itself would double.
+        if buffer.try_reserve_exact(room.saturating_sub(buffer.len())).is_err() {
+            return Err(Fault::new(&NO_MEMORY, len as u64));
+        }
         buffer.resize(room, 0);
     }
     let out = buffer.get_mut(..room).unwrap_or_default();
