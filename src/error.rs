@@ -282,8 +282,9 @@ impl fmt::Display for Place {
 }
 
 /// The first bytes of a key, at most [`KeyPreview::MAX`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct KeyPreview {
+    /// Behind a short key stand whatever bytes came next in the chunk.
     bytes: [u8; Self::MAX],
     len: u64,
 }
@@ -319,6 +320,20 @@ impl KeyPreview {
     #[must_use]
     pub fn key_len(&self) -> u64 {
         self.len
+    }
+}
+
+impl PartialEq for KeyPreview {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for KeyPreview {}
+
+impl fmt::Debug for KeyPreview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
     }
 }
 
@@ -570,6 +585,14 @@ mod tests {
         let long = KeyPreview::new(&[b'k'; 40]);
         assert_eq!(long.bytes().len(), 32);
         assert!(long.to_string().ends_with("k..."));
+    }
+
+    #[test]
+    fn previews_are_their_key_whatever_stood_behind_it() {
+        let window = *b"user:1 and what came in the chun";
+        let preview = KeyPreview::from_window(&window, 6);
+        assert_eq!(preview, KeyPreview::new(b"user:1"));
+        assert_eq!(std::format!("{preview:?}"), "\"user:1\"");
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl State {
             place.key = Some(key);
             place.value_type = Some(value_type).filter(|name| !name.is_empty());
         }
-        if matches!(self.phase, Phase::Counted | Phase::Nodes) {
+        if self.phase == Phase::Counted {
             place.element = Some(self.element);
         }
         Error::new(fault.error_kind(self.computed), offset, place)

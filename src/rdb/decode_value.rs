@@ -238,7 +238,8 @@ pub(crate) fn stream<'i: 'e, 'e, R>(
     let blob = &mut state.blob;
     let seen = |seen: BlobSeen, cursor: &Cursor<'i>| {
         let end = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
-        let start = if seen.is_plain { end.wrapping_sub(seen.len as u64) } else { at.offset };
+        let string_at = at.offset.wrapping_add(before.wrapping_sub(seen.left));
+        let start = if seen.is_plain { end.wrapping_sub(seen.len as u64) } else { string_at };
         *blob = Blob { start, is_plain: u64::from(seen.is_plain) };
     };
     let step = state.stream.advance(generation, cursor, scratch, seen)?;

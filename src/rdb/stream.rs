@@ -373,6 +373,8 @@ pub(crate) struct StreamStep<'e> {
 
 /// Where a node's blob stood: the decoder needs it to place faults.
 pub(crate) struct BlobSeen {
+    /// What the cursor had left before the string that holds the blob.
+    pub(crate) left: u64,
     pub(crate) len: usize,
     pub(crate) is_plain: bool,
 }
@@ -445,8 +447,9 @@ impl StreamState {
             return Err(Fault::new(&KEY_ORDER, 0));
         }
         *cursor = ahead;
+        let left = cursor.left();
         let blob = scalar::read_bytes(cursor, buffer, limits)?;
-        seen(BlobSeen { len: blob.bytes.len(), is_plain: blob.is_plain }, cursor);
+        seen(BlobSeen { left, len: blob.bytes.len(), is_plain: blob.is_plain }, cursor);
         let left = self.left.wrapping_sub(1);
         let (node, live) = StreamNode::open(master, blob.bytes, left)?;
         self.left = left;
