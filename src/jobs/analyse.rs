@@ -1,7 +1,7 @@
 //! What a snapshot holds: counts and bytes by type, encoding, database and
 //! expiry, its largest keys, and what it says of itself.
 
-use super::{Flow, Job, Row, Rows};
+use super::{Filter, Flow, Job, Row, Rows};
 use crate::error::Fault;
 use crate::rdb::{Checksum, Event, Kind, ModuleAux, Span, ValueType, Version};
 use crate::wire::Scalar;
@@ -228,6 +228,13 @@ impl Analyse {
         self
     }
 
+    /// Counts only these keys.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.rows = Rows::with_filter(filter);
+        self
+    }
+
     /// Keeps the `count` largest keys.
     #[must_use]
     pub fn with_largest(mut self, count: usize) -> Self {
@@ -270,8 +277,14 @@ impl Job for Analyse {
     #[inline]
     fn push(&mut self, event: &Event<'_>, _raw: &[u8]) -> Result<Flow, Fault> {
         match event {
-            Event::Key(_) | Event::Value(_) => {
+            Event::Value(_) => {
                 self.rows.push(event)?;
+            }
+            Event::Key(_) => {
+                self.rows.push(event)?;
+                if !self.rows.wants_value() {
+                    return Ok(Flow::SkipValue);
+                }
             }
             Event::KeyEnd { .. } => {
                 if let Some(row) = self.rows.push(event)? {

@@ -16,19 +16,24 @@
 )]
 
 mod analyse;
+mod check;
+mod check_stream;
 mod export;
 mod filter;
 mod glob;
 mod json;
 mod pending;
 mod row;
+mod seen;
 
 pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
+pub use check::{Check, Finding, Severity};
 pub use export::Export;
 pub use filter::{BadPattern, ExpiryRule, Filter, Pattern, SizeRule};
 pub use glob::glob_matches;
 pub use json::Json;
 pub use row::{Row, Rows};
+pub use seen::Seed;
 
 use crate::error::{Error, Fault};
 use crate::rdb::{Decoder, Event};

@@ -1,5 +1,6 @@
 //! What is known of a key once its value was read.
 
+use super::Filter;
 use crate::error::Fault;
 use crate::rdb::{Event, Eviction, Key, ModuleId, ModuleItem, Part, Span, StreamPart, ValueType};
 use alloc::vec::Vec;
@@ -26,9 +27,10 @@ pub struct Row<'a> {
     pub span: Span,
 }
 
-/// Makes a [`Row`] of the events of each key. Memory is one key.
+/// Makes a [`Row`] of the events of each key that a filter lets through. Memory is one key.
 #[derive(Debug, Default)]
 pub struct Rows {
+    filter: Filter,
     key: Vec<u8>,
     head: Option<Head>,
 }
@@ -47,10 +49,23 @@ impl Rows {
     /// Capacity kept between keys.
     const KEEP: usize = 64 * 1024;
 
-    /// Has seen no key yet.
+    /// Rows of all keys.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Rows of the keys that are meant.
+    #[must_use]
+    pub fn with_filter(filter: Filter) -> Self {
+        Self { filter, ..Self::default() }
+    }
+
+    /// Whether the value of the last key matters: not where its head says that it is not meant.
+    #[must_use]
+    #[inline]
+    pub fn wants_value(&self) -> bool {
+        self.head.is_some()
     }
 
     /// Takes an event; gives the row at the end of a key.
@@ -69,6 +84,10 @@ impl Rows {
     }
 
     fn open(&mut self, key: &Key<'_>) {
+        if !self.filter.matches_head(key) {
+            self.head = None;
+            return;
+        }
         self.key.clear();
         self.key.shrink_to(Self::KEEP);
         key.key.push_to(&mut self.key);
@@ -99,7 +118,7 @@ impl Rows {
     }
 
     fn close(&mut self, span: Span) -> Option<Row<'_>> {
-        let head = self.head.take()?;
+        let head = self.head.take().filter(|_| self.filter.size.matches(span.len()))?;
         Some(Row {
             db: head.db,
             key: &self.key,

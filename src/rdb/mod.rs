@@ -19,6 +19,7 @@ mod decode_value;
 mod encode;
 mod encode_value;
 mod event;
+mod head;
 mod module;
 mod opcode;
 mod stream;
@@ -38,3 +39,4 @@ pub use version::{Dialect, Version};
 pub use crate::pack::{Container, Packed};
 
 pub(crate) use decode::{RdbGrammar, State};
+pub(crate) use head::repeats_itself;
