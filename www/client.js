@@ -1,0 +1,113 @@
+// The page's end of the worker: a promise for every message id, progress by callback, and two ways to
+// stop: ask the worker to let go of the file, or end it when it does not answer.
+
+const policy = globalThis.trustedTypes?.createPolicy("aikv", {
+  createScriptURL: (address) => {
+    if (address === "worker.js") return new URL("worker.js", import.meta.url).href;
+    throw new TypeError(`${address} is not a script of this page`);
+  },
+});
+
+const CLOSE_PATIENCE_MS = 1000;
+
+export class Client {
+  #worker = null;
+  #spare = null;
+  #module = null;
+  #pending = new Map();
+  #nextId = 1;
+  #onEvent;
+  #started = null;
+
+  /** `onEvent(message)` gets progress while a file is read, and `{ event: "crash", message }`. */
+  constructor(onEvent) {
+    this.#onEvent = onEvent;
+  }
+
+  /** Starts the worker and loads the WebAssembly module. Resolves with what the package supports. */
+  start() {
+    this.#started ??= this.#startFirst();
+    return this.#started;
+  }
+
+  async #startFirst() {
+    this.#attach(newWorker());
+    const { module, ...facts } = await this.#post("init", {});
+    this.#module = module;
+    // A second worker stands by from the start, so that ending the first one needs no request later.
+    this.#spare = newWorker();
+    this.#spare.postMessage({ id: 0, op: "init", args: { module } });
+    return facts;
+  }
+
+  /** Runs one operation in the worker. Rejects with an `Error` that has `code`, `offset`, `db`, `keyText`. */
+  async call(op, args, transfer) {
+    await this.start();
+    return this.#post(op, args, transfer);
+  }
+
+  #post(op, args, transfer = []) {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, op, args }, transfer);
+    });
+  }
+
+  /** Lets go of the open file. A worker that is stuck in one long step is ended and replaced. */
+  async close() {
+    await this.start();
+    let timer;
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, CLOSE_PATIENCE_MS, "late");
+    });
+    const answer = await Promise.race([this.#post("close", {}).catch(() => "late"), patience]);
+    clearTimeout(timer);
+    if (answer === "late") this.replace();
+  }
+
+  /** Ends the worker with all it holds; whatever was asked of it fails with the code `ended`. */
+  replace() {
+    this.#worker.terminate();
+    const failed = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of failed) reject(workerError({ code: "ended", message: "The reader was ended." }));
+    if (this.#spare) {
+      this.#attach(this.#spare);
+      this.#spare = null;
+    } else {
+      this.#attach(newWorker());
+      this.#worker.postMessage({ id: 0, op: "init", args: { module: this.#module } });
+    }
+  }
+
+  #attach(worker) {
+    this.#worker = worker;
+    worker.onmessage = ({ data }) => {
+      if (worker !== this.#worker) return;
+      if (data.event) {
+        this.#onEvent(data);
+        return;
+      }
+      const waiting = this.#pending.get(data.id);
+      if (!waiting) return;
+      this.#pending.delete(data.id);
+      if (data.error) waiting.reject(workerError(data.error));
+      else waiting.resolve(data.value);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      if (worker !== this.#worker) return;
+      this.#onEvent({ event: "crash", message: event.message || "The worker did not start." });
+    };
+  }
+}
+
+function newWorker() {
+  return new Worker(policy ? policy.createScriptURL("worker.js") : new URL("worker.js", import.meta.url), { type: "module" });
+}
+
+function workerError(fields) {
+  return Object.assign(new Error(fields.message), fields);
+}

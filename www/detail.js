@@ -1,0 +1,192 @@
+// The detail pane: the selected key, its facts, and its value, read again from the file.
+
+import { badge } from "./columns.js";
+import { el, fill, icon, rem, setAttr, setIcon, setText, show } from "./dom.js";
+import { mountElements, prefixOf } from "./elements.js";
+import { bytesExact, bytesText, count, dateTimeUtc, expiry, span } from "./format.js";
+import { openMenu } from "./menu.js";
+import { splitter } from "./splitter.js";
+import { mountStream } from "./stream.js";
+import { nodes, runs } from "./text.js";
+import { elementWord, TYPES } from "./types.js";
+import { valueViewer } from "./viewer.js";
+
+const LATE_MS = 100;
+const KEY_SHOWN = 16_384;
+const LEAST = 32;
+const NORMAL = 39.2;
+const WIDE = 68.4;
+
+export function mountDetail(root, actions) {
+  const chosen = new Map();
+  const typeBadge = el("span", { class: "detail-type" });
+  const copyText = el("span", null, "Copy");
+  const copy = el("button", { class: "button bare", type: "button", "aria-haspopup": "menu", onclick: copyMenu }, icon("copy"), copyText, icon("down", "small"));
+  const back = el("button", { class: "icon-button only-narrow", type: "button", "aria-label": "Back to the keys", onclick: () => actions.closeDetail() }, icon("back"));
+  const widenIcon = icon("expand");
+  const widen = el("button", { class: "icon-button only-wide", type: "button", onclick: () => actions.widen(!state.detail.wide) }, widenIcon);
+  const close = el("button", { class: "icon-button only-wide", type: "button", "aria-label": "Close", title: "Close (Esc)", onclick: () => actions.closeDetail() }, icon("close"));
+  const key = el("h2", { class: "detail-key mono", tabIndex: -1 });
+  const facts = el("dl", { class: "detail-facts" });
+  const expiredNote = el("p", { class: "expired-line warn", hidden: true });
+  const head = el("div", { class: "detail-head" }, el("div", { class: "detail-tools" }, back, typeBadge, el("span", { class: "push" }), copy, widen, close), key);
+  const waiting = el("p", { class: "value-note", hidden: true }, "Reading value");
+  const failure = el("div", { class: "value-failure", role: "group", "aria-label": "Why the value is not shown", hidden: true });
+  const whole = valueViewer(actions, chosen, "Value");
+  const part = valueViewer(actions, chosen, "Element");
+  const elements = mountElements(actions, part);
+  const stream = mountStream(actions);
+  const body = el("div", { class: "detail-body" }, waiting, failure, whole.node, elements.node, stream.node);
+  const empty = el("div", { class: "detail-empty" },
+    el("h2", null, "No key selected"),
+    el("p", null, "Pick a key to see its value. ", el("span", { class: "while-reading" }, "Values can be read while the rest of the file is still coming.")),
+    el("p", { class: "detail-hints" }, el("kbd", null, "j"), el("kbd", null, "k"), "move", el("kbd", null, "↵"), "open"));
+  const split = splitter("Width of the value", widths, (px) => actions.setting({ detailWidth: px === null ? null : px / rem(1) }));
+  const filled = el("div", { class: "detail-filled" }, head, facts, expiredNote, body);
+  root.append(split.node, filled, empty);
+
+  let state = null;
+  let factsShown = "";
+  let keyShown = null;
+  let since = 0;
+
+  function widths() {
+    const most = Math.max(rem(LEAST), innerWidth * 0.7);
+    const wanted = rem(state?.detail.wide ? WIDE : state?.settings.detailWidth ?? NORMAL);
+    return { now: Math.min(most, wanted), least: rem(LEAST), most };
+  }
+
+  function copyMenu() {
+    const { row, item, page } = state.detail;
+    const hasBytes = row.type === "string" ? Boolean(page) : item !== null && row.type !== "stream";
+    openMenu(copy, [
+      { label: "Key", hint: "c", run: () => actions.copyKey() },
+      { label: row.type === "string" ? "Value as shown" : "Open element as shown", hint: "Shift+C", disabled: !hasBytes, run: () => actions.copyValue() },
+      { label: "Key as JSON line", run: () => actions.copyJson() },
+      { label: "Offset in the file", hint: count(row.offset), run: () => actions.copyOffset() },
+    ], { label: "Copy", align: "right" });
+  }
+
+  function render(next) {
+    state = next;
+    if (root.hidden) return;
+    const { detail } = next;
+    const { row } = detail;
+    const width = widths().now;
+    root.style.setProperty("--detail", `${width}px`);
+    root.classList.toggle("wide", detail.wide && Boolean(row));
+    split.render();
+    show(filled, Boolean(row));
+    show(empty, !row);
+    show(empty.querySelector(".while-reading"), next.phase === "reading");
+    if (!row) return;
+    renderHead(detail);
+    renderFacts(next);
+    renderBody(next);
+  }
+
+  function renderHead({ row, wide }) {
+    setIcon(widenIcon, wide ? "shrink" : "expand");
+    const words = wide ? "Narrower" : "Wider";
+    setAttr(widen, "aria-label", words);
+    setAttr(widen, "aria-pressed", wide);
+    widen.title = `${words} (Enter)`;
+    if (row === keyShown) return;
+    keyShown = row;
+    since = performance.now();
+    fill(typeBadge, badge(row.type), el("span", null, row.type));
+    const cut = row.key.length > KEY_SHOWN;
+    fill(key, nodes(runs(cut ? row.key.subarray(0, KEY_SHOWN) : row.key)), cut ? `… ${bytesText(row.key.length)} in all` : "", row.key.length === 0 ? el("span", { class: "quiet" }, "(empty key)") : "");
+    key.scrollTop = 0;
+  }
+
+  function renderFacts({ detail, clock, report }) {
+    const list = factsOf(detail, clock.ms, report);
+    const text = JSON.stringify(list);
+    if (text !== factsShown) {
+      factsShown = text;
+      fill(facts, list.map(([name, value, tip, kind]) => el("div", { title: tip ?? "" }, el("dt", null, name), el("dd", { class: kind ?? "" }, value))));
+    }
+    const { row } = detail;
+    const gone = row.expiresAtMs !== null && Number(row.expiresAtMs) <= clock.ms;
+    show(expiredNote, gone);
+    if (gone) {
+      const ago = `Expired ${span(clock.ms - Number(row.expiresAtMs), 2)} ago.`;
+      setText(expiredNote, clock.kind === "now" ? `${ago} It is still in the file: a primary drops it on loading, a replica and a log's preamble keep it.` : ago);
+    }
+  }
+
+  function renderBody(next) {
+    const { row, page, loading, error } = next.detail;
+    const isStream = row.type === "stream";
+    const late = loading && !page;
+    show(waiting, late && performance.now() - since > LATE_MS);
+    if (late && waiting.hidden) setTimeout(() => state.detail.row === row && render(state), LATE_MS);
+    show(failure, Boolean(error));
+    if (error) sayFailure(error);
+    const there = Boolean(page) && !error;
+    show(whole.node, there && row.type === "string");
+    show(elements.node, there && row.type !== "string" && !isStream);
+    show(stream.node, there && isStream);
+    body.classList.toggle("turning", loading && Boolean(page));
+    if (!there) return;
+    if (row.type === "string") whole.render({ value: page, keyPrefix: prefixOf(row), heading: null, wrap: next.settings.wrap, wide: `${next.detail.wide}` });
+    else if (isStream) stream.render(next);
+    else elements.render(next);
+  }
+
+  function sayFailure(error) {
+    if (failure.dataset.text === error.message) return;
+    failure.dataset.text = error.message;
+    if (error.code === "file-changed") {
+      fill(failure, el("p", null, "The file on disk has changed since it was opened, so this value cannot be read."), el("button", { class: "button", type: "button", onclick: actions.chooseFile }, "Open it again"));
+    } else {
+      fill(failure, el("p", null, "This value cannot be shown."), el("p", { class: "second" }, error.message), error.code ? el("span", { class: "code" }, error.code) : null);
+    }
+  }
+
+  return {
+    render,
+    focus: () => key.focus(),
+    viewer: () => (state.detail.row?.type === "string" ? whole : part),
+    focusBody() {
+      const { row } = state.detail;
+      if (row?.type === "string") whole.node.querySelector(".lines").focus();
+      else if (row?.type === "stream") stream.focus();
+      else if (row) elements.focus();
+    },
+    /** The word on the copy button, for a moment. */
+    flash() {
+      setText(copyText, "Copied");
+      setTimeout(() => setText(copyText, "Copy"), 1200);
+    },
+  };
+}
+
+/** `[name, value, tooltip, class]` of the facts about a key. */
+function factsOf({ row, page, wide }, nowMs, report) {
+  const when = expiry(row.expiresAtMs, nowMs, 2);
+  const list = [
+    ["Size", `${bytesText(row.bytes)} in file`, bytesExact(row.bytes)],
+    ["Expires", wide && when.state === "left" ? `${when.text}, ${dateTimeUtc(row.expiresAtMs)}` : when.text, when.tip, when.state],
+    ["Encoding", row.encoding],
+  ];
+  if (row.idleSeconds !== null && row.idleSeconds !== undefined) list.push(["Idle", span(row.idleSeconds * 1000)]);
+  if (row.freq !== null && row.freq !== undefined) list.push(["Frequency", String(row.freq)]);
+  if (row.type === "string") list.push(["Length", page ? bytesExact(page.length) : "…"]);
+  else if (row.type === "module") list.push(["Module", row.module ?? page?.module ?? "–"]);
+  else list.push([capital(TYPES[row.type].many), count(row.elements), `${count(row.elements)} ${elementWord(row.type, row.elements)}`]);
+  if (row.type === "stream" && page?.lastId) {
+    if (page.firstId) list.push(["First", page.firstId, "", "mono"]);
+    list.push(["Last", page.lastId, "", "mono"]);
+    if (page.entriesAdded !== undefined) list.push(["Added", count(page.entriesAdded)]);
+  }
+  if (row.type === "module" && page) list.push(["Version", String(page.encver)]);
+  if ((report?.databases.length ?? 1) > 1 || row.db > 0 || wide) list.push(["Database", String(row.db)]);
+  if (wide) list.push(["Offset", count(row.offset)]);
+  return list;
+}
+
+function capital(word) {
+  return word[0].toUpperCase() + word.slice(1);
+}

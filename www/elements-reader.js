@@ -1,0 +1,124 @@
+// Values, read again from the file by the span of their key: single pages, a whole value put in order
+// or searched, and the entries of a stream counted by hour. Runs in the worker.
+
+import { GATHER_ELEMENTS } from "./limits.js";
+import { asSourceError } from "./source.js";
+import { utf8 } from "./text.js";
+
+const SLICE = 1 << 20;
+const BATCH = 5000;
+const HOUR_MS = 3_600_000;
+
+export class ElementReader {
+  #session;
+  #source;
+  #job = 0;
+  #whole = null;
+
+  constructor(session, source) {
+    this.#session = session;
+    this.#source = source;
+  }
+
+  /** Ends what is being read, since the page has gone on to something else. */
+  cancel() {
+    this.#job += 1;
+  }
+
+  /** One page as the package gives it. A newer call ends an older one. */
+  async page(id, options) {
+    this.#job += 1;
+    return this.#read(id, options, this.#job);
+  }
+
+  /** A page of a value that is gathered whole: searched for `find`, ordered by score or turned round. */
+  async sorted(id, { find, order, from, count, min, max }) {
+    this.#job += 1;
+    const job = this.#job;
+    const page = await this.#gather(id, job);
+    let places = page.items.map((_, at) => at);
+    if (page.type === "zset") {
+      places.sort((a, b) => page.items[a].score - page.items[b].score || a - b);
+      page.ranks ??= rankOf(places);
+      places = places.filter((at) => page.items[at].score >= min && page.items[at].score <= max);
+    }
+    if (order === "down") places.reverse();
+    if (find) places = places.filter((at) => matches(page.items[at], find.toLowerCase()));
+    const shown = places.slice(from, from + count);
+    return {
+      type: page.type, total: page.total, matching: places.length, from,
+      items: shown.map((at) => page.items[at]), places: shown, ranks: page.ranks && shown.map((at) => page.ranks[at]),
+    };
+  }
+
+  /** Entries of a stream by hour: `{ first, counts }`, `first` in hours since 1970. */
+  async hours(id) {
+    const job = this.#job;
+    const counts = new Map();
+    for (let from = 0, total = 1; from < total; from += BATCH) {
+      const page = await this.#read(id, { from, count: BATCH }, job);
+      total = page.total;
+      for (const { id: entry } of page.items) {
+        const hour = Math.floor(Number(entry.slice(0, entry.indexOf("-"))) / HOUR_MS);
+        counts.set(hour, (counts.get(hour) ?? 0) + 1);
+      }
+      if (page.items.length === 0) break;
+    }
+    return [...counts].sort((a, b) => a[0] - b[0]);
+  }
+
+  async #gather(id, job) {
+    if (this.#whole?.id === id) return this.#whole.page;
+    this.#whole = null;
+    const page = await this.#read(id, { from: 0, count: GATHER_ELEMENTS }, job);
+    this.#whole = { id, page };
+    return page;
+  }
+
+  async #read(id, options, job) {
+    const { offset, bytes } = this.#session.row(id);
+    const reader = this.#session.valueReader(id, options);
+    try {
+      for (let at = offset, end = offset + bytes; at < end; at += SLICE) {
+        const chunk = await this.#span(at, Math.min(end, at + SLICE));
+        if (job !== this.#job) throw Object.assign(new Error("Another value is shown."), { code: "superseded" });
+        if (reader.feed(chunk)) break;
+      }
+      return reader.finish();
+    } finally {
+      reader.free();
+    }
+  }
+
+  async #span(start, end) {
+    try {
+      return new Uint8Array(await this.#source.slice(start, end).arrayBuffer());
+    } catch (error) {
+      throw asSourceError(error);
+    }
+  }
+}
+
+function rankOf(places) {
+  const ranks = new Uint32Array(places.length);
+  places.forEach((at, rank) => {
+    ranks[at] = rank;
+  });
+  return ranks;
+}
+
+/** Any part of a field, value or member holds `wanted`, which is in lower case. */
+function matches(item, wanted) {
+  return partsOf(item).some((part) => textOf(part).toLowerCase().includes(wanted));
+}
+
+function partsOf(item) {
+  if (item instanceof Uint8Array || item.bytes) return [item];
+  if (item.field) return [item.field, item.value];
+  return [item.member];
+}
+
+function textOf(part) {
+  const bytes = part.bytes ?? part;
+  return utf8(bytes) ?? String.fromCharCode(...bytes.subarray(0, 4096));
+}

@@ -1,0 +1,185 @@
+// The header: which file, its facts, the tabs, what is going on, and the tools on the right.
+
+import { el, fill, icon, setAttr, setIcon, setText, show } from "./dom.js";
+import { bytesText, count, dateTimeUtc, percent, span, took } from "./format.js";
+import { endWords } from "./lifecycle.js";
+import { openMenu } from "./menu.js";
+import { findings, hasFile } from "./state.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function mark() {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "mark");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  for (const [d, opacity] of [["M6.5 7.5h11", 1], ["M6.5 12.3h7", 0.85], ["M6.5 17h3.5", 0.6]]) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", d);
+    path.setAttribute("stroke-opacity", String(opacity));
+    svg.append(path);
+  }
+  return svg;
+}
+
+export function mountHeader(root, actions) {
+  const brand = el("div", { class: "brand-line" }, el("span", { class: "brand" }, "aikv"), el("span", { class: "quiet" }, "viewer"));
+  const name = el("h1", { class: "file-name" });
+  const facts = el("div", { class: "file-facts" });
+  const file = el("div", { class: "file" }, name, facts);
+  const keysTab = tab("keys", "Keys");
+  const bad = el("span", { class: "count" });
+  const findingsTab = tab("findings", "Findings", bad);
+  const tabs = el("nav", { class: "tabs", "aria-label": "Views" }, keysTab, findingsTab);
+  const news = el("div", { class: "news" });
+  const openButton = el("button", { class: "button", type: "button", title: "Open another file (o)", onclick: actions.chooseFile }, icon("folder"), "Open");
+  const themeIcon = icon("moon");
+  const themeButton = el("button", { class: "icon-button", type: "button", "aria-label": "Theme", title: "Theme", "aria-haspopup": "menu", onclick: themeMenu }, themeIcon);
+  const helpButton = el("button", { class: "icon-button", type: "button", "aria-label": "Keyboard and help", title: "Keyboard (?)", onclick: actions.help }, "?");
+  const moreButton = el("button", { class: "icon-button only-narrow more", type: "button", "aria-label": "Menu", "aria-haspopup": "menu", onclick: moreMenu }, icon("more"));
+  const tools = el("div", { class: "tools" }, openButton, themeButton, helpButton, moreButton);
+  const bar = el("i");
+  const progress = el("div", { class: "progress", role: "progressbar", "aria-label": "Reading", "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, bar);
+  root.append(mark(), brand, file, tabs, news, tools, progress);
+
+  let state = null;
+  let shownNews = "";
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  dark.addEventListener("change", () => state && render(state));
+
+  function tab(view, label, extra) {
+    return el("button", { class: "tab", type: "button", onclick: () => actions.view(view) }, label, extra);
+  }
+
+  function themeMenu() {
+    const items = [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"]].map(([theme, label]) => ({
+      label, kind: "radio", checked: state.settings.theme === theme, run: () => actions.setting({ theme }),
+    }));
+    openMenu(document.activeElement === moreButton ? moreButton : themeButton, items, { label: "Theme", align: "right" });
+  }
+
+  function moreMenu() {
+    const themes = [["auto", "Theme as the system"], ["light", "Light theme"], ["dark", "Dark theme"]].map(([theme, label]) => ({
+      label, kind: "radio", checked: state.settings.theme === theme, run: () => actions.setting({ theme }),
+    }));
+    openMenu(moreButton, [{ label: "Open a file", run: actions.chooseFile }, { label: "Open a sample", run: actions.openSample }, { line: true }, ...themes], { label: "Menu", align: "right" });
+  }
+
+  function render(next) {
+    state = next;
+    const open = hasFile(next);
+    show(brand, !open);
+    show(file, open);
+    show(tabs, open);
+    show(openButton, open && next.phase !== "reading" && !next.offered);
+    const isDark = next.settings.theme === "dark" || (next.settings.theme === "auto" && dark.matches);
+    setIcon(themeIcon, isDark ? "sun" : "moon");
+    show(progress, open && next.phase === "reading");
+    if (open) {
+      setText(name, next.source.name);
+      name.title = next.source.name;
+      renderFacts(next);
+      renderTabs(next);
+      renderProgress(next);
+    }
+    renderNews(next);
+  }
+
+  function renderFacts({ source, report }) {
+    const parts = [bytesText(source.size), ...formatFacts(report)];
+    if (facts.dataset.text === parts.join("|")) return;
+    facts.dataset.text = parts.join("|");
+    fill(facts, parts.map((text) => el("span", null, text)));
+    facts.title = parts.join(" · ");
+  }
+
+  function renderTabs(next) {
+    const current = next.view === "findings" ? findingsTab : keysTab;
+    for (const one of [keysTab, findingsTab]) setAttr(one, "aria-current", one === current ? "page" : null);
+    const found = findings(next);
+    const errors = found.filter((one) => one.severity === "error").length;
+    show(bad, next.phase !== "reading" || found.length > 0);
+    setText(bad, count(found.length));
+    bad.className = `count${errors ? " bad" : found.length ? " odd" : ""}`;
+  }
+
+  function renderProgress({ progress: now, phase }) {
+    if (phase !== "reading") return;
+    const done = Math.min(100, (now.offset / Math.max(1, now.total)) * 100);
+    bar.style.width = `${done}%`;
+    setAttr(progress, "aria-valuenow", Math.floor(done));
+    setAttr(progress, "aria-valuetext", `${Math.floor(done)} percent, ${count(now.keys)} keys`);
+  }
+
+  function renderNews(next) {
+    const kind = newsKind(next);
+    if (kind !== shownNews) {
+      shownNews = kind;
+      fill(news, ...newsNodes(kind, next));
+    }
+    show(news, kind !== "");
+    if (kind === "reading") readingNumbers(news, next.progress);
+    else if (news.firstChild?.classList?.contains("text")) {
+      const words = kind.startsWith("offer") ? `Open ${next.offered.name} instead of ${next.source.name}?` : endWords(next);
+      setText(news.firstChild, words);
+      news.firstChild.title = words;
+    }
+  }
+
+  function newsNodes(kind, next) {
+    const button = (label, run, extra = "") => el("button", { class: `button ${extra}`, type: "button", onclick: run }, label);
+    const text = el("span", { class: "text" });
+    switch (kind.split(" ")[0]) {
+      case "reading": return [el("span", { class: "strong num" }), el("span", { class: "num part" }), el("span", { class: "num part" }), el("span", { class: "num left" }), button("Stop", actions.stop)];
+      case "stopped": return [text, button("Read on", actions.readOn, "primary")];
+      case "broken": return [text, button("Open it again", actions.chooseFile)];
+      case "crashed": return [text, button("Read again", actions.readAgain, "primary"), button("Copy report", () => actions.copy(crashReport(next), "report"))];
+      case "memory": return [text];
+      case "offer": return [text, button("Open it", actions.accept, "primary"), button("Keep this file", actions.decline)];
+      default: return [];
+    }
+  }
+
+  return { render, openButton };
+}
+
+function newsKind({ phase, offered }) {
+  if (offered) return `offer ${offered.name}`;
+  return ["reading", "stopped", "broken", "crashed", "memory"].includes(phase) ? phase : "";
+}
+
+function readingNumbers(news, { offset, total, started }) {
+  const spent = performance.now() - started;
+  const rate = spent > 0 ? (offset / spent) * 1000 : 0;
+  const [done, amount, speed, left] = news.children;
+  setText(done, `Reading ${percent(offset, total)}`);
+  setText(amount, amountOf(offset, total));
+  setText(speed, rate > 0 ? `${bytesText(rate)}/s` : "");
+  setText(left, rate > 0 && spent > 500 ? `about ${span(Math.max(1000, ((total - offset) / rate) * 1000))} left` : "");
+}
+
+/** `1.41 of 2.31 GiB`, with one unit where both have the same. */
+function amountOf(offset, total) {
+  const [a, b] = [bytesText(offset), bytesText(total)];
+  const unit = b.slice(b.indexOf(" "));
+  return `${a.endsWith(unit) ? a.slice(0, -unit.length) : a} of ${b}`;
+}
+
+/** Producer, version and time of the snapshot, as far as they are known. */
+function formatFacts(report) {
+  if (!report) return [];
+  const facts = [];
+  if (report.producer) facts.push(report.producer);
+  const snapshot = report.version ? `${report.dialect === "valkey" && report.version >= 80 ? "VALKEY" : "RDB"} ${report.version}` : "";
+  if (report.format === "aof") facts.push(snapshot ? `AOF with ${snapshot} in front` : "AOF");
+  else facts.push(snapshot);
+  if (report.savedAtMs !== null && report.savedAtMs !== undefined) facts.push(`saved ${dateTimeUtc(report.savedAtMs)}`);
+  return facts;
+}
+
+function crashReport({ version, failure, progress, report }) {
+  return [
+    `aikv viewer ${version}`, `stopped at byte ${failure.offset} of ${progress?.total ?? 0} after ${took(progress?.spent ?? 0)}`,
+    `format ${report?.format ?? "unknown"} ${report?.dialect ?? ""} ${report?.version ?? ""}`, failure.message, navigator.userAgent,
+  ].join("\n");
+}

@@ -1,0 +1,216 @@
+// From a dropped file to a read one: sniff, read, stop, read on, and everything that can end it early.
+
+import { bytesSpoken, bytesText, count, hex, plural } from "./format.js";
+import { readSpan, ServedFile, SourceError, toMessage } from "./source.js";
+import { hasFile } from "./state.js";
+
+const SNIFF_BYTES = 64;
+const QUARTERS = [25, 50, 75];
+
+export function lifecycleActions(store, client, announce, query) {
+  let job = 0;
+  let told = 0;
+
+  async function open(source) {
+    job += 1;
+    const run = job;
+    told = 0;
+    const kept = keptFilter(store.state.query, run);
+    const progress = { offset: 0, keys: 0, total: source.size, started: performance.now(), spent: 0 };
+    store.reset({ phase: hasFile(store.state) ? "reading" : "sniffed", source, progress, offered: null, dragging: false, query: kept, view: run === 1 ? store.state.view : "keys" });
+    try {
+      const head = await readSpan(source, 0, Math.min(SNIFF_BYTES, source.size));
+      await client.close();
+      const sniffed = await client.call("sniff", { prefix: head });
+      if (run !== job) return;
+      const refusal = refuse(sniffed, head, source, store.state.supported);
+      if (refusal) {
+        store.update({ phase: "refused", head, refusal });
+        announce.alert(refusal.text);
+        return;
+      }
+      store.update({ head });
+      await nextFrame();
+      if (run !== job) return;
+      await begin(run, source);
+    } catch (error) {
+      if (run === job) ended(error);
+    }
+  }
+
+  /** A filter set by the address before the first file is kept for it; later files start without. */
+  function keptFilter(current, run) {
+    return run === 1 ? current : { ...current, text: "", types: [], dbs: [], expiry: null, minBytes: null, maxBytes: null, sort: "file", descending: false };
+  }
+
+  async function begin(run, source) {
+    store.update({ phase: "reading", progress: { ...store.state.progress, started: performance.now() } });
+    announce.say(`Reading ${source.name}, ${bytesSpoken(source.size)}`);
+    await follow(run, client.call("read", { job: run, source: toMessage(source), query: store.state.query, nowMs: store.state.clock.ms }));
+  }
+
+  /** Waits for the end of a reading that was begun or taken up again. */
+  async function follow(run, reading) {
+    query.refresh();
+    try {
+      const { paused, closed } = await reading;
+      if (run !== job || closed) return;
+      store.update({ phase: paused ? "stopped" : "read", progress: spent(store.state.progress) });
+      if (paused) announce.alert("Reading stopped");
+      else announce.say(`Read. ${plural(store.state.progress.keys, "key")}, ${foundWords(store.state.report)}`);
+    } catch (error) {
+      if (run === job) ended(error);
+    }
+  }
+
+  function ended(error) {
+    if (error.code === "ended") return;
+    const progress = store.state.progress && spent(store.state.progress);
+    const failure = { code: error.code, message: error.message, offset: error.offset, db: error.db, key: error.key, keyText: error.keyText };
+    const begun = Boolean(progress && store.state.report);
+    if (error.code === "file-changed" || error.code === "unreachable") {
+      store.update({ phase: begun ? "broken" : "refused", failure, progress, refusal: { text: error.message, advice: "Open it again." } });
+    } else if (error.code === "out-of-memory") {
+      store.update({ phase: "memory", failure, progress });
+    } else if (Number.isFinite(error.offset) && error.code !== "viewer") {
+      failure.damage = true;
+      // A wrong checksum comes after everything was read, so the keys stay in front.
+      const readAll = error.code === "bad-checksum";
+      store.update({ phase: readAll ? "read" : "damaged", failure, progress, view: readAll ? store.state.view : "findings" });
+      announce.alert(readAll ? "The checksum does not match" : `Damage at byte ${count(error.offset)}, reading stopped`);
+    } else {
+      crashed(error.message);
+    }
+  }
+
+  function crashed(message) {
+    const { progress } = store.state;
+    client.replace();
+    store.update({ phase: "crashed", failure: { code: "crashed", message, offset: progress?.offset ?? 0 }, progress: progress && spent(progress) });
+    announce.alert("The reader stopped");
+  }
+
+  function progress(message) {
+    if (message.job !== job) return;
+    const { state } = store;
+    const patch = { report: message.report, expiry: message.expiry, progress: { ...state.progress, offset: message.offset, keys: message.keys } };
+    if (message.selection && query.isCurrent(message.selection.generation)) patch.selection = message.selection;
+    store.update(patch);
+    const done = (message.offset / state.progress.total) * 100;
+    const quarter = QUARTERS.findLast((mark) => done >= mark) ?? 0;
+    if (quarter > told && done < 100 && performance.now() - state.progress.started > 1000) {
+      told = quarter;
+      announce.say(`${quarter} percent, ${plural(message.keys, "key")}`);
+    }
+  }
+
+  return {
+    open,
+    onEvent(message) {
+      if (message.event === "progress") progress(message);
+      else if (message.event === "crash") crashed(message.message);
+    },
+
+    /** A file was dropped or chosen while another is open: ask in the header first. */
+    offer(source) {
+      if (hasFile(store.state)) store.update({ offered: source, dragging: false });
+      else open(source);
+    },
+    accept: () => open(store.state.offered),
+    decline: () => store.update({ offered: null }),
+    readAgain: () => open(store.state.source),
+
+    async openSample() {
+      await openFetched(async () => {
+        const answer = await fetch("sample.rdb");
+        if (!answer.ok) throw new SourceError("unreachable", `The sample could not be fetched (${answer.status}).`);
+        return new File([await answer.blob()], "sample.rdb");
+      });
+    },
+    async openServed(name) {
+      await openFetched(() => ServedFile.open("opened-file", name));
+    },
+
+    stop() {
+      if (store.state.phase === "reading") client.call("pause", {});
+    },
+    readOn() {
+      const before = store.state.progress;
+      store.update({ phase: "reading", progress: { ...before, started: performance.now() - before.spent } });
+      follow(job, client.call("resume", {}));
+    },
+  };
+
+  async function openFetched(fetchSource) {
+    try {
+      await open(await fetchSource());
+    } catch (error) {
+      store.update({ phase: "refused", refusal: { text: error instanceof SourceError ? error.message : "The file could not be fetched.", advice: "Choose a file of this computer instead." } });
+    }
+  }
+}
+
+function spent(progress) {
+  return { ...progress, spent: performance.now() - progress.started };
+}
+
+function foundWords(report) {
+  const found = report?.findings.length ?? 0;
+  return found ? plural(found, "finding") : "no findings";
+}
+
+function nextFrame() {
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+}
+
+const ADVICE = {
+  gzip: "It looks like gzip: unpack it first.",
+  zstd: "It looks like Zstandard: unpack it first.",
+  lz4: "It looks like LZ4: unpack it first.",
+  bzip2: "It looks like bzip2: unpack it first.",
+  xz: "It looks like xz: unpack it first.",
+  zip: "It looks like a ZIP archive: unpack it first.",
+  json: "It looks like JSON.",
+  empty: "It is empty.",
+};
+
+/** Why a file cannot be opened, or null: `{ text, advice, badVersion }`. */
+function refuse(sniffed, head, source, supported) {
+  if (source.size === 0) return { text: "This file is empty.", advice: "It holds no bytes at all." };
+  if (sniffed.kind === "rdb" && sniffed.supported === false) {
+    const name = sniffed.dialect === "valkey" ? "VALKEY" : "RDB";
+    return { text: `This file says ${name} ${sniffed.version}. ${knownVersions(supported)}`, badVersion: true, advice: "" };
+  }
+  if (sniffed.kind === "rdb" || sniffed.kind === "aof") return null;
+  if (sniffed.kind === "manifest") {
+    return { text: "This is the manifest of a log in several files.", advice: "Open the base file beside it, the one ending in .base.rdb or .base.aof." };
+  }
+  if (sniffed.kind === "jsonl") return { text: "This is an export in JSON Lines.", advice: "The viewer opens the RDB or AOF file it was made from." };
+  const shown = [...head.subarray(0, 16)].map((byte) => hex(byte)).join(" ");
+  return {
+    text: "This does not begin like an RDB or AOF file.",
+    advice: ADVICE[sniffed.looksLike] ?? "",
+    firstBytes: shown,
+    firstText: [...head.subarray(0, 16)].map((byte) => (byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : "·")).join(""),
+  };
+}
+
+function knownVersions(supported) {
+  if (!supported) return "";
+  const redis = `Versions up to ${supported.redis[1]} (${FIRST_SERVER[supported.redis[1]] ?? "Redis"})`;
+  return supported.valkey ? `${redis} and VALKEY ${supported.valkey[1]} (Valkey 9.1) are known.` : `${redis} are known.`;
+}
+
+const FIRST_SERVER = { 11: "Redis 7.2, Valkey 8.1", 12: "Redis 8.4", 13: "Redis 8.6", 14: "Redis 8.8", 15: "Redis 8.10" };
+
+/** What the header says of a reading that ended early. */
+export function endWords({ phase, progress, failure, source }) {
+  const done = progress ? Math.floor((progress.offset / Math.max(1, progress.total)) * 100) : 0;
+  switch (phase) {
+    case "stopped": return `Stopped at ${done} %. ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
+    case "broken": return `${failure.message} ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
+    case "memory": return `This tab has no memory for more keys. ${count(progress.keys)} are shown, from the first ${bytesText(progress.offset)} of ${bytesText(source.size)}. aikv info reads the whole file.`;
+    case "crashed": return `The reader stopped at byte ${count(failure.offset)}. This is a fault of the viewer, not of your file.`;
+    default: return "";
+  }
+}

@@ -1,0 +1,264 @@
+// Starts the page: one store, one worker, the views, and the actions they call.
+
+import { mountAbout } from "./about.js";
+import { announcer } from "./announce.js";
+import { mountBottom } from "./bottom.js";
+import { Client } from "./client.js";
+import { mountDetail } from "./detail.js";
+import { isTextField, show } from "./dom.js";
+import { mountFilter } from "./filter.js";
+import { mountFindings } from "./findings.js";
+import { copyText } from "./formats.js";
+import { MINUTE } from "./format.js";
+import { mountHeader } from "./header.js";
+import { mountHelp } from "./help.js";
+import { lifecycleActions } from "./lifecycle.js";
+import { acceptDrops, chooseFile, mountStart } from "./open.js";
+import { queryActions } from "./query.js";
+import { applyTheme, fromFragment, loadSettings, saveSettings, toFragment } from "./settings.js";
+import { listenToKeys } from "./shortcuts.js";
+import { readSpan } from "./source.js";
+import { findings, hasFile, Store } from "./state.js";
+import { mountStatus } from "./status.js";
+import { mountSummary } from "./summary.js";
+import { mountTable } from "./table.js";
+import { utf8 } from "./text.js";
+import { valueActions } from "./value.js";
+
+const byId = (id) => document.getElementById(id);
+const store = new Store(loadSettings());
+const announce = announcer(byId("polite"), byId("assertive"));
+const client = new Client((message) => actions.onEvent(message));
+const query = queryActions(store, client, announce);
+const value = valueActions(store, client);
+const life = lifecycleActions(store, client, announce, query);
+const phone = matchMedia("(max-width: 639.9px)");
+const narrow = matchMedia("(max-width: 800px)");
+
+const actions = {
+  ...query,
+  ...value,
+  ...life,
+
+  rows: (generation, from, count) => client.call("rows", { generation, from, count }),
+  row: (id) => client.call("row", { id }).catch(() => null),
+  fileBytes: (start, end) => readSpan(store.state.source, start, end),
+  help: () => views.help.open(store.state.settings),
+  focusGrid: () => views.table.focus(),
+
+  async chooseFile() {
+    const file = await chooseFile();
+    if (file) life.open(file);
+  },
+
+  view(view) {
+    if (view === store.state.view) return;
+    store.update({ view });
+    remember(true);
+  },
+
+  setting(patch) {
+    const settings = { ...store.state.settings, ...patch };
+    saveSettings(settings);
+    applyTheme(settings.theme);
+    store.update({ settings });
+  },
+
+  async setClock(clock) {
+    store.update({ clock });
+    if (!hasFile(store.state)) return;
+    try {
+      store.update({ expiry: await client.call("clock", { nowMs: clock.ms }) });
+    } catch (error) {
+      if (error.code !== "ended") throw error;
+      return;
+    }
+    const { expiry } = store.state.query;
+    if (expiry && expiry !== "never" && expiry !== "any") query.refresh();
+  },
+
+  select(row) {
+    if (narrow.matches && !store.state.detail.row) history.pushState({ detail: true }, "");
+    value.select(row);
+    if (narrow.matches) requestAnimationFrame(() => views.detail.focus());
+  },
+  openAgain() {
+    if (narrow.matches) return;
+    if (!store.state.detail.wide) value.widen(true);
+    else views.detail.focusBody();
+  },
+  closeDetail() {
+    if (narrow.matches && history.state?.detail) {
+      history.back();
+      return;
+    }
+    leaveDetail();
+  },
+
+  async openLargest() {
+    const { report } = store.state;
+    const row = await actions.row(report.largest);
+    if (row) await actions.showRow(row);
+  },
+  async showLast() {
+    const { keys } = store.state.progress;
+    const row = await actions.row(keys - 1);
+    actions.view("keys");
+    if (row) await actions.showRow(row);
+  },
+  async showRow(row) {
+    actions.select(row);
+    const at = await client.call("find", { id: row.id });
+    if (at >= 0) views.table.goTo(at);
+  },
+
+  finding: (finding) => store.update({ finding }),
+  nextFinding(way) {
+    const total = findings(store.state).length;
+    if (!total) return;
+    if (store.state.view !== "findings") actions.view("findings");
+    else store.update({ finding: (store.state.finding + way + total) % total });
+  },
+
+  /** Puts text on the clipboard and says so. */
+  async copy(text, what) {
+    try {
+      await navigator.clipboard.writeText(text);
+      announce.say(`Copied ${what}`);
+      return true;
+    } catch {
+      announce.alert("The browser did not let this page copy.");
+      return false;
+    }
+  },
+  async copyKey() {
+    const { key } = store.state.detail.row;
+    if (await actions.copy(utf8(key) ?? copyText("text", key), "key")) views.detail.flash();
+  },
+  async copyValue() {
+    const { row, page, item } = store.state.detail;
+    if (row.type === "string" ? !page : item === null || row.type === "stream") return;
+    const bytes = await value.wholeBytes();
+    if (await actions.copy(copyText(views.detail.viewer().format(), bytes), "value")) views.detail.flash();
+  },
+  async copyJson() {
+    try {
+      if (await actions.copy(await value.jsonLine(), "key as JSON")) views.detail.flash();
+    } catch (error) {
+      announce.alert(error.message);
+    }
+  },
+  async copyOffset() {
+    if (await actions.copy(String(store.state.detail.row.offset), "offset")) views.detail.flash();
+  },
+
+  /** A value too large to show, as a file. */
+  async saveValue() {
+    const bytes = await value.wholeBytes();
+    const address = URL.createObjectURL(new Blob([bytes]));
+    const link = document.createElement("a");
+    link.href = address;
+    link.download = "value.bin";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), MINUTE);
+  },
+};
+
+function leaveDetail() {
+  const had = Boolean(store.state.detail.row);
+  value.closeDetail();
+  if (had) views.table.focus();
+}
+
+const views = {
+  start: mountStart(byId("start"), actions),
+  header: mountHeader(byId("header"), actions),
+  summary: mountSummary(byId("summary"), actions),
+  filter: mountFilter(byId("filter"), actions),
+  table: mountTable(byId("keys"), actions),
+  findings: mountFindings(byId("findings"), byId("summary"), actions),
+  about: mountAbout(byId("about"), actions),
+  detail: mountDetail(byId("detail"), actions),
+  status: mountStatus(byId("status"), actions),
+  bottom: mountBottom(byId("bottom"), actions),
+  help: mountHelp(actions),
+};
+
+/** Which parts are on screen; drawn before the views, so that they can measure themselves. */
+const frame = {
+  render(state) {
+    const open = hasFile(state);
+    const view = state.view === "summary" && !phone.matches ? "keys" : state.view;
+    const screen = !open ? "start" : view === "summary" ? "about" : view;
+    const changed = document.body.dataset.screen !== screen;
+    document.body.dataset.screen = screen;
+    show(byId("start"), !open);
+    show(byId("summary"), open && view !== "summary");
+    show(byId("filter"), open && view === "keys");
+    show(byId("keys"), open && view === "keys");
+    show(byId("findings"), open && view === "findings");
+    show(byId("about"), open && view === "summary");
+    show(byId("detail"), open && view === "keys" && !(narrow.matches && !state.detail.row) && !(state.detail.closed && !state.detail.row));
+    show(byId("status"), open);
+    show(byId("bottom"), open && phone.matches);
+    document.title = state.source && open ? `${state.source.name} · aikv` : "aikv viewer";
+    if (changed && screen === "keys") queueMicrotask(views.table.measure);
+    remember(false);
+  },
+};
+
+store.addView(frame);
+for (const view of Object.values(views)) if (view.render) store.addView(view);
+
+/** Keeps the address in step with view, sort and filter; a change of view is a step Back can undo. */
+function remember(step) {
+  if (!hasFile(store.state)) return;
+  const fragment = toFragment(store.state);
+  if (fragment === location.hash || (fragment === "" && location.hash === "")) return;
+  const address = `${location.pathname}${location.search}${fragment}`;
+  if (step) history.pushState(null, "", address);
+  else history.replaceState(history.state, "", address);
+}
+
+addEventListener("popstate", () => {
+  if (store.state.detail.row && narrow.matches) leaveDetail();
+  const { view, query: wanted } = fromFragment(location.hash);
+  store.update({ view });
+  const { sort = "file", descending = false, types, dbs, expiry = null } = wanted;
+  const now = store.state.query;
+  if (JSON.stringify([sort, descending, types, dbs, expiry]) !== JSON.stringify([now.sort, now.descending, now.types, now.dbs, typeof now.expiry === "string" ? now.expiry : null])) {
+    query.filter({ sort, descending, types, dbs, expiry });
+  }
+});
+
+acceptDrops({
+  dragging: (dragging) => store.update({ dragging }),
+  take: life.offer,
+  refuse: (text, advice) => {
+    if (hasFile(store.state)) announce.alert(text);
+    else store.update({ phase: "refused", refusal: { text, advice } });
+  },
+});
+listenToKeys(store, actions, views);
+for (const media of [phone, narrow]) media.addEventListener("change", () => store.update({}));
+addEventListener("resize", () => store.update({}));
+setInterval(() => {
+  if (store.state.clock.kind === "now" && document.visibilityState === "visible" && !isTextField(document.activeElement)) actions.setClock({ kind: "now", ms: Date.now() });
+}, MINUTE);
+
+const { view, query: wanted } = fromFragment(location.hash);
+store.update({ view, query: { ...store.state.query, ...wanted } });
+store.draw();
+
+// After the first paint, so that the page stands before the WebAssembly is fetched.
+requestAnimationFrame(() => setTimeout(async () => {
+  const named = new URLSearchParams(location.search).get("file");
+  try {
+    const { supported, version } = await client.start();
+    store.update({ supported, version });
+    document.body.dataset.ready = "";
+    if (named !== null) await life.openServed(named);
+  } catch (error) {
+    store.update({ phase: "refused", refusal: { text: "The reader could not be started.", advice: error.message } });
+  }
+}));

@@ -1,0 +1,60 @@
+// What outlives a visit: theme, widths and the single-key switch in localStorage; view, sort and
+// filter in the fragment of the address. Key names, search text and data are never stored.
+
+import { BUCKETS, TYPE_NAMES } from "./types.js";
+
+const STORE = "aikv.viewer";
+const SORTS = ["file", "type", "db", "key", "elements", "size", "encoding", "expires", "offset"];
+export const VIEWS = ["keys", "findings", "summary"];
+
+const defaults = { theme: "auto", singleKeys: true, detailWidth: null, columns: {}, wrap: false };
+
+export function loadSettings() {
+  try {
+    return { ...defaults, ...JSON.parse(localStorage.getItem(STORE) ?? "{}") };
+  } catch {
+    // Storage is off or holds something else: the page works without it.
+    return { ...defaults };
+  }
+}
+
+export function saveSettings(settings) {
+  try {
+    localStorage.setItem(STORE, JSON.stringify(settings));
+  } catch {
+    // Nothing is lost but the wish for the next visit.
+  }
+}
+
+export function applyTheme(theme) {
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+}
+
+/** The fragment for a state: only what names no data. */
+export function toFragment({ view, query }) {
+  const parts = new URLSearchParams();
+  if (view !== "keys") parts.set("view", view);
+  if (query.sort !== "file" || query.descending) parts.set("sort", `${query.descending ? "-" : ""}${query.sort}`);
+  if (query.types.length) parts.set("types", query.types.join(","));
+  if (query.dbs.length) parts.set("db", query.dbs.join(","));
+  if (typeof query.expiry === "string") parts.set("expiry", query.expiry);
+  const text = parts.toString().replaceAll("%2C", ",");
+  return text ? `#${text}` : "";
+}
+
+/** View and query of a fragment; whatever is not understood is left out. */
+export function fromFragment(hash) {
+  const parts = new URLSearchParams(hash.replace(/^#/, ""));
+  const list = (name) => (parts.get(name) ?? "").split(",").filter(Boolean);
+  const sort = parts.get("sort") ?? "";
+  const name = sort.replace(/^-/, "");
+  const query = {};
+  if (SORTS.includes(name)) Object.assign(query, { sort: name, descending: sort.startsWith("-") });
+  query.types = list("types").filter((type) => TYPE_NAMES.includes(type));
+  query.dbs = list("db").map(Number).filter((db) => Number.isInteger(db) && db >= 0);
+  const expiry = parts.get("expiry");
+  if ([...BUCKETS, "any"].includes(expiry)) query.expiry = expiry;
+  const view = parts.get("view");
+  return { view: VIEWS.includes(view) ? view : "keys", query };
+}

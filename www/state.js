@@ -1,0 +1,96 @@
+// The state of the page: one object, one `update`. Views are told once per frame, with the whole state.
+
+/** What stays when a file is opened: everything that is not about one file. */
+const lasting = () => ({
+  /** start | sniffed | refused | reading | stopped | read | damaged | broken | memory | crashed */
+  phase: "start",
+  dragging: false,
+  offered: null,
+  supported: null,
+  version: "",
+  view: "keys",
+  clock: { kind: "now", ms: Date.now() },
+  settings: null,
+});
+
+const ofFile = () => ({
+  source: null,
+  head: null,
+  refusal: null,
+  progress: null,
+  report: null,
+  expiry: null,
+  failure: null,
+  finding: 0,
+  query: emptyQuery(),
+  queryError: null,
+  selection: { count: 0, bytes: 0, total: 0, generation: 0 },
+  detail: emptyDetail(),
+});
+
+export function emptyQuery() {
+  return { text: "", mode: "text", types: [], dbs: [], expiry: null, minBytes: null, maxBytes: null, sort: "file", descending: false };
+}
+
+export function emptyDetail() {
+  return {
+    open: false, wide: false, row: null,
+    loading: false, page: null, error: null,
+    from: 0, order: null, find: "", min: null, max: null, shown: 65_536, hours: null, streamTab: "entries",
+    item: null, itemValue: null,
+  };
+}
+
+/** The part of the query that narrows the rows. */
+export function isFiltered(query) {
+  return Boolean(query.text || query.types.length || query.dbs.length || query.expiry || query.minBytes !== null || query.maxBytes !== null);
+}
+
+/** Every finding: those of the report and the failure that ended the reading. */
+export function findings(state) {
+  const listed = state.report?.findings ?? [];
+  const { failure } = state;
+  if (!failure || !failure.damage || listed.some((one) => one.code === failure.code && one.offset === failure.offset)) return listed;
+  const last = { severity: "error", code: failure.code, offset: failure.offset, db: failure.db, key: failure.key, keyText: failure.keyText, text: failure.message };
+  return [...listed, last].sort((a, b) => a.offset - b.offset);
+}
+
+/** A file is on screen, whole or in part. */
+export function hasFile(state) {
+  return ["reading", "stopped", "read", "damaged", "broken", "memory", "crashed"].includes(state.phase);
+}
+
+export class Store {
+  #views = [];
+  #scheduled = false;
+
+  constructor(settings) {
+    this.state = { ...lasting(), ...ofFile(), settings };
+  }
+
+  /** Merges `patch` and draws in the next frame. */
+  update(patch) {
+    Object.assign(this.state, patch);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    requestAnimationFrame(() => this.draw());
+  }
+
+  /** Forgets the file that was open. */
+  reset(patch) {
+    this.update({ ...ofFile(), ...patch });
+  }
+
+  detail(patch) {
+    this.update({ detail: { ...this.state.detail, ...patch } });
+  }
+
+  addView(view) {
+    this.#views.push(view);
+  }
+
+  draw() {
+    this.#scheduled = false;
+    for (const view of this.#views) view.render(this.state);
+  }
+}

@@ -1,0 +1,198 @@
+// The body of the detail pane for a stream: entries by hour, a page of entries, consumer groups.
+
+import { el, fill, icon, setAttr, setText, show } from "./dom.js";
+import { elementGrid } from "./element-grid.js";
+import { mountPager, text } from "./elements.js";
+import { clockTime, count, dateTimeUtc, day, HOUR, plural, span } from "./format.js";
+import { plain, utf8 } from "./text.js";
+
+const MOST_BARS = 72;
+const MOST_COLUMNS = 8;
+const LATE_MS = HOUR;
+
+export function mountStream(actions) {
+  const bars = el("div", { class: "hours-bars", role: "group", "aria-label": "Entries by hour" });
+  const hoursNote = el("span", { class: "second num" });
+  const scale = el("div", { class: "hours-scale", "aria-hidden": "true" });
+  const hours = el("section", { class: "hours", "aria-label": "Entries by hour" }, el("div", { class: "section-head" }, el("h3", null, "Entries by hour"), hoursNote), bars, scale);
+  const entriesTab = el("button", { type: "button", role: "radio", onclick: () => actions.streamTab("entries") }, "Entries");
+  const pendingTab = el("button", { type: "button", role: "radio", onclick: () => actions.streamTab("pending") });
+  const tabs = el("div", { class: "segments", role: "radiogroup", "aria-label": "Shown" }, entriesTab, pendingTab);
+  const columnsTab = el("button", { type: "button", role: "radio", onclick: () => choose("columns") }, "Columns");
+  const pairsTab = el("button", { type: "button", role: "radio", onclick: () => choose("pairs") }, "Pairs");
+  const shapes = el("div", { class: "segments", role: "radiogroup", "aria-label": "Entries as" }, columnsTab, pairsTab);
+  const pager = mountPager(actions);
+  const direction = el("button", { class: "button bare", type: "button", onclick: () => actions.order(state.detail.order === "down" ? null : "down") });
+  const bar = el("div", { class: "el-bar" }, tabs, shapes, direction, pager.node);
+  const entries = elementGrid("Entries", (at) => actions.openItem(at));
+  const pending = elementGrid("Consumers", null);
+  const entry = el("dl", { class: "entry-pairs", tabIndex: 0, hidden: true, "aria-label": "Entry" });
+  const late = el("span", { class: "second" });
+  const groupHead = el("div", { class: "section-head pane" }, el("h3", null, "Consumer groups"), el("span", { class: "quiet" }), late);
+  const groups = el("table", { class: "groups" });
+  const groupPane = el("section", { class: "group-pane", "aria-label": "Consumer groups" }, groupHead, el("div", { class: "groups-box" }, groups));
+  const node = el("div", { class: "elements stream" }, hours, bar, entries.node, pending.node, entry, groupPane);
+
+  let state = null;
+  let wish = "columns";
+  let hoursShown = null;
+  let groupsShown = null;
+  let entryShown = null;
+
+  function choose(next) {
+    wish = next;
+    render(state);
+  }
+
+  function render(next) {
+    state = next;
+    const { detail } = next;
+    const { page, streamTab, wide } = detail;
+    renderHours(detail);
+    const consumers = page.groups?.flatMap((group) => group.consumers.map((one) => ({ group, ...one }))) ?? [];
+    const waiting = page.groups?.reduce((sum, group) => sum + group.pending, 0) ?? 0;
+    show(tabs, consumers.length > 0);
+    setText(pendingTab, `Pending ${count(waiting)}`);
+    pick(entriesTab, streamTab === "entries");
+    pick(pendingTab, streamTab === "pending");
+    const fields = sameFields(page.items);
+    const canColumns = wide && fields !== null;
+    const now = canColumns && wish === "columns" ? "columns" : "pairs";
+    show(shapes, canColumns && streamTab === "entries");
+    pick(columnsTab, now === "columns");
+    pick(pairsTab, now === "pairs");
+    show(entries.node, streamTab === "entries");
+    show(pending.node, streamTab === "pending");
+    show(pager.node, streamTab === "entries");
+    show(direction, streamTab === "entries" && page.total > 1);
+    setText(direction, detail.order === "down" ? "Newest first" : "Oldest first");
+    pager.render(detail, "entries");
+    entries.render(shapedPage(page, now), () => ({ items: page.items, first: page.from, total: page.matching, ...(now === "columns" ? columnLayout(page, fields) : pairLayout(page)) }), detail.item);
+    if (streamTab === "pending") pending.render(page, () => consumerLayout(consumers), null);
+    renderEntry(detail);
+    renderGroups(page);
+  }
+
+  // A page has one drawing per shape; the grid tells them apart by the object.
+  const drawings = new WeakMap();
+  function shapedPage(page, kind) {
+    if (!drawings.has(page)) drawings.set(page, { columns: {}, pairs: {} });
+    return drawings.get(page)[kind];
+  }
+
+  function renderEntry({ item, page, streamTab }) {
+    const open = item !== null && streamTab === "entries" && page.items[item];
+    show(entry, Boolean(open));
+    if (!open || open === entryShown) return;
+    entryShown = open;
+    fill(entry, [["ID", [open.id]], ...open.fields.map(([field, value]) => [text(field), text(value)])].map(([field, value]) => [el("dt", null, field), el("dd", null, value)]));
+  }
+
+  function renderHours({ hours: counted }) {
+    show(hours, Boolean(counted?.length > 1));
+    if (!counted || counted === hoursShown || counted.length < 2) return;
+    hoursShown = counted;
+    const { steps, width } = stepped(counted);
+    const most = Math.max(...steps.map((step) => step.n));
+    const total = counted.reduce((sum, [, n]) => sum + n, 0);
+    setText(hours.querySelector("h3"), width === 1 ? "Entries by hour" : `Entries by ${width % 24 === 0 ? plural(width / 24, "day") : `${width} hours`}`);
+    fill(hoursNote, `${count(Math.round(total / steps.length))} on average, at most `, el("i", { class: "hours-most" }), ` ${count(most)}`);
+    fill(bars, steps.map((step) => {
+      const words = `${dateTimeUtc(step.hour * HOUR)}, ${plural(step.n, "entry", "entries")}`;
+      const one = el("button", { type: "button", class: step.n === most ? "most" : "", "aria-label": words, title: words, onclick: () => actions.jumpTo(state.detail.order === "down" ? total - step.before - step.n : step.before) });
+      one.style.setProperty("--height", `${step.n === 0 ? 0 : Math.max(4, (step.n / most) * 100)}%`);
+      return one;
+    }));
+    const ticks = [0, 1, 2, 3].map((nth) => steps[Math.round((nth * (steps.length - 1)) / 3)].hour * HOUR);
+    fill(scale, ticks.map((ms, at) => el("span", null, at === 0 || at === 3 ? dateTimeUtc(ms).replace(/ [0-9]{4},/, ",") : day(ms))));
+  }
+
+  function renderGroups(page) {
+    const list = page.groups ?? [];
+    show(groupPane, list.length > 0);
+    if (list === groupsShown || list.length === 0) return;
+    groupsShown = list;
+    setText(groupHead.children[1], count(list.length));
+    const end = timeOf(page.lastId);
+    const behind = list.map((group) => ({ name: plain(group.name, 40), ms: end - timeOf(group.lastId) })).filter((one) => one.ms > LATE_MS).sort((a, b) => b.ms - a.ms);
+    setText(late, behind.length ? `${behind[0].name} is ${span(behind[0].ms)} behind` : "");
+    fill(groups,
+      el("thead", null, el("tr", null, ["Group", "Last delivered", "Lag", "Pending", "Consumers", "Seen, UTC"].map((title, at) => el("th", { scope: "col", class: at > 1 ? "right" : "" }, title)))),
+      el("tbody", null, list.map((group) => groupRow(group, page, end))));
+  }
+
+  return { node, render, focus: () => entries.node.focus() };
+}
+
+function pick(radio, on) {
+  setAttr(radio, "aria-checked", String(on));
+  radio.tabIndex = on ? 0 : -1;
+}
+
+/** Hours of the stream, several to a bar when there are too many for single ones. */
+function stepped(counted) {
+  const first = counted[0][0];
+  const last = counted.at(-1)[0];
+  const width = [1, 2, 4, 6, 12, 24, 48, 168, 336, 720, 2160, 8760].find((size) => (last - first + 1) / size <= MOST_BARS) ?? Math.ceil((last - first + 1) / MOST_BARS);
+  const steps = Array.from({ length: Math.floor((last - first) / width) + 1 }, (_, at) => ({ hour: first + at * width, n: 0, before: 0 }));
+  for (const [hour, n] of counted) steps[Math.floor((hour - first) / width)].n += n;
+  let before = 0;
+  for (const step of steps) {
+    step.before = before;
+    before += step.n;
+  }
+  return { steps, width };
+}
+
+/** The field names all entries share in the same order, or null. */
+function sameFields(items) {
+  if (!items.length) return null;
+  const names = (item) => item.fields.map(([field]) => plain(field, 100)).join("\n");
+  const first = names(items[0]);
+  const same = items[0].fields.length <= MOST_COLUMNS && items.every((item) => names(item) === first);
+  return same ? items[0].fields.map(([field]) => field) : null;
+}
+
+function columnLayout(page, fields) {
+  const columns = [{ title: "ID", width: `${Math.max(...page.items.map((item) => item.id.length)) + 1}ch`, kind: "mono" }, { title: "Time, UTC", width: "7.2rem", kind: "second" }];
+  fields.forEach((field, at) => {
+    const values = page.items.map((item) => utf8(item.fields[at][1]) ?? "");
+    const numbers = values.every((value) => /^-?[0-9]*\.?[0-9]+$/.test(value));
+    const widest = Math.min(24, Math.max(field.length, ...values.map((value) => Math.min(24, value.length)))) + 1;
+    columns.push({ title: text(field), width: `minmax(4ch, ${widest}ch)`, right: numbers, mono: true, kind: "mono" });
+  });
+  columns.push({ title: "", width: "minmax(0, 1fr)" });
+  return { columns, cells: (item) => [item.id, clockTime(timeOf(item.id)), ...item.fields.map(([, value]) => text(value)), ""] };
+}
+
+function pairLayout(page) {
+  const columns = [{ title: "ID", width: `${Math.max(2, ...page.items.map((item) => item.id.length)) + 1}ch`, kind: "mono" }, { title: "Fields", width: "minmax(0, 1fr)", kind: "mono value" }];
+  const cells = (item) => [item.id, item.fields.slice(0, 20).flatMap(([field, value], at) => [at ? "  " : "", el("span", { class: "pair-name" }, text(field)), " ", ...text(value)])];
+  return { columns, cells };
+}
+
+function consumerLayout(consumers) {
+  const columns = [
+    { title: "Group", width: "minmax(8ch, 1fr)", kind: "mono" }, { title: "Consumer", width: "minmax(8ch, 1fr)", kind: "mono" },
+    { title: "Pending", width: "7rem", right: true }, { title: "Seen, UTC", width: "8rem", right: true, kind: "second" },
+  ];
+  const cells = ({ group, name, pending, seenAtMs }) => [text(group.name), text(name), count(pending), [el("span", { title: dateTimeUtc(seenAtMs) }, clockTime(Number(seenAtMs)))]];
+  return { columns, items: consumers, first: 0, total: consumers.length, cells };
+}
+
+function groupRow(group, page, end) {
+  const lag = page.entriesAdded !== undefined && group.entriesRead !== null ? page.entriesAdded - group.entriesRead : null;
+  const isLate = end - timeOf(group.lastId) > LATE_MS;
+  const seen = Math.max(0, ...group.consumers.map((one) => Number(one.seenAtMs)));
+  return el("tr", null,
+    el("td", { class: "mono" }, text(group.name)),
+    el("td", { class: "mono second" }, group.lastId),
+    el("td", { class: `right num${isLate ? " warn strong" : ""}` }, isLate ? icon("warn", "small") : null, lag === null ? "–" : count(lag)),
+    el("td", { class: "right num" }, count(group.pending)),
+    el("td", { class: "right num" }, count(group.consumers.length)),
+    el("td", { class: "right num second", title: seen ? dateTimeUtc(seen) : "" }, seen ? clockTime(seen) : "–"));
+}
+
+function timeOf(id) {
+  return Number(id.slice(0, id.indexOf("-")));
+}

@@ -1,0 +1,243 @@
+// All parsing happens here, through the package. One file at a time: the worker streams it into a
+// Session, answers for windows of rows, and reads single values again from the file by span.
+
+import { init, Session, sniff, supportedVersions, version } from "./aikv/index.js";
+import { asSourceError, fromMessage } from "./source.js";
+import { ElementReader } from "./elements-reader.js";
+import { jsonLine } from "./json-line.js";
+
+const STREAM_BUFFER = 4 << 20;
+const PROGRESS_EVERY_MS = 100;
+const TURN_MS = 12;
+
+/** The open file: `{ job, source, session, values, chunks, paused, closed, sort }`, or null. */
+let open = null;
+let ready = null;
+let latestSelect = 0;
+let dead = false;
+
+const operations = {
+  async init({ module }) {
+    ready = start(module);
+    return ready;
+  },
+
+  async sniff({ prefix }) {
+    return sniff(prefix);
+  },
+
+  async close() {
+    close();
+  },
+
+  /** Reads a file to its end, or until `pause`. Resolves `{ paused }`; fails where the file is damaged. */
+  async read({ job, source, query, nowMs }) {
+    close();
+    const from = fromMessage(source);
+    open = { job, source: from, session: new Session(), chunks: null, paused: false, pausing: false, query, generation: 0, nowMs, last: 0 };
+    open.values = new ElementReader(open.session, from);
+    open.chunks = await chunksOf(from);
+    return readOn(open);
+  },
+
+  async resume() {
+    need();
+    open.paused = false;
+    return readOn(open);
+  },
+
+  async pause() {
+    if (open) open.pausing = true;
+  },
+
+  async clock({ nowMs }) {
+    need().nowMs = nowMs;
+    return open.session.expiry(nowMs);
+  },
+
+  async select({ query, generation }) {
+    latestSelect = generation;
+    await turn();
+    const file = need();
+    // A newer query came in while this one waited its turn.
+    if (latestSelect !== generation) return null;
+    const counts = file.session.select(withClock(file, query));
+    file.query = query;
+    file.generation = generation;
+    return { ...counts, generation };
+  },
+
+  async rows({ generation, from, count }) {
+    const file = need();
+    return file.generation === generation ? file.session.rows(from, count) : null;
+  },
+
+  async row({ id }) {
+    return need().session.row(id);
+  },
+
+  async find({ id }) {
+    return need().session.find(id);
+  },
+
+  async value({ id, options }) {
+    return need().values.page(id, options);
+  },
+
+  async elements({ id, options }) {
+    return need().values.sorted(id, options);
+  },
+
+  async hours({ id }) {
+    return need().values.hours(id);
+  },
+
+  async jsonLine({ id }) {
+    const file = need();
+    return jsonLine(file.source, file.session.row(id));
+  },
+};
+
+async function start(module) {
+  const compiled = module ?? (await compile(new URL("./aikv/aikv_bg.wasm", import.meta.url)));
+  await init(compiled);
+  return { module: compiled, version: version(), supported: supportedVersions() };
+}
+
+async function compile(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`The reader could not be loaded (${answer.status}).`);
+  return WebAssembly.compile(await answer.arrayBuffer());
+}
+
+function need() {
+  if (!open) throw Object.assign(new Error("No file is open."), { code: "ended" });
+  return open;
+}
+
+function close() {
+  if (!open) return;
+  const file = open;
+  open = null;
+  file.values?.cancel();
+  file.chunks?.cancel();
+  file.session.free();
+}
+
+async function readOn(file) {
+  const since = { turn: performance.now() };
+  file.pausing = false;
+  for (;;) {
+    const chunk = await nextChunk(file);
+    if (open !== file) return { closed: true };
+    if (!chunk) break;
+    file.session.feed(chunk);
+    const now = performance.now();
+    if (now - file.last >= PROGRESS_EVERY_MS) {
+      file.last = now;
+      postProgress(file);
+    }
+    if (file.pausing) {
+      file.paused = true;
+      postProgress(file);
+      return { paused: true };
+    }
+    if (now - since.turn >= TURN_MS) {
+      await turn();
+      if (open !== file) return { closed: true };
+      since.turn = performance.now();
+    }
+  }
+  file.session.finish();
+  return { paused: false };
+}
+
+async function nextChunk(file) {
+  try {
+    return await file.chunks.next();
+  } catch (error) {
+    throw asSourceError(error);
+  }
+}
+
+/** What the page shows while reading: counts so far, and in file order the rows that came in. */
+function postProgress(file) {
+  const { session } = file;
+  const message = { event: "progress", job: file.job, offset: session.offset, keys: session.rowCount, report: session.report(), expiry: session.expiry(file.nowMs) };
+  if (file.generation > 0 && file.query.sort === "file" && !file.query.descending) {
+    message.selection = { ...session.select(withClock(file, file.query)), generation: file.generation };
+  }
+  postMessage(message);
+}
+
+function withClock(file, query) {
+  return { ...query, nowMs: file.nowMs };
+}
+
+/** Lets messages that wait be handled before going on. */
+function turn() {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(0);
+  });
+}
+
+/** Chunks of a source: into one reused buffer where streams can do that, else as they come. */
+async function chunksOf(source) {
+  const stream = await source.stream();
+  let reader;
+  let buffer = null;
+  try {
+    reader = stream.getReader({ mode: "byob" });
+    buffer = new ArrayBuffer(STREAM_BUFFER);
+  } catch {
+    reader = stream.getReader();
+  }
+  return {
+    async next() {
+      const { value, done } = await (buffer ? reader.read(new Uint8Array(buffer)) : reader.read());
+      if (buffer && value) buffer = value.buffer;
+      return done ? null : value;
+    },
+    cancel() {
+      reader.cancel().catch(() => {});
+    },
+  };
+}
+
+onmessage = async ({ data: { id, op, args } }) => {
+  try {
+    if (op !== "init") await ready;
+    if (dead) return;
+    const value = await operations[op](args);
+    if (op === "read" || op === "resume") postEnd(value);
+    if (id) postMessage({ id, value }, transferables(value));
+  } catch (error) {
+    fail(id, op, error);
+  }
+};
+
+/** The last state of a file that was read to its end goes out before the answer. */
+function postEnd(value) {
+  if (open && !value.closed && !value.paused) postProgress(open);
+}
+
+function fail(id, op, error) {
+  if (error instanceof WebAssembly.RuntimeError) {
+    // After a trap the instance cannot be trusted: the page ends this worker.
+    dead = true;
+    postMessage({ event: "crash", message: error.message });
+    return;
+  }
+  if ((op === "read" || op === "resume") && open) postProgress(open);
+  const { code = "viewer", message, offset, db, key, keyText, name } = error;
+  postMessage({ id, error: { code: name === "RangeError" && code === "viewer" ? "out-of-memory" : code, message, offset, db, key, keyText } });
+}
+
+function transferables(value) {
+  return value?.bytes instanceof Uint8Array ? [value.bytes.buffer] : [];
+}
