@@ -1,8 +1,8 @@
 // The columns of the key table: what they are called, how wide, how they sort, and how a row is
 // written into a cell. Widths are in rem of 10 px.
 
-import { el, fill, icon, setAttr, setText } from "./dom.js";
-import { bytes, bytesExact, bytesSpoken, count, expiry, span } from "./format.js";
+import { el, fill, icon, setText } from "./dom.js";
+import { bytes, bytesExact, count, expiry, span } from "./format.js";
 import { paintOneLine, plain } from "./text.js";
 import { elementWord, TYPES } from "./types.js";
 
@@ -88,14 +88,14 @@ function paintElements(cell, row) {
 
 function buildSize(cell) {
   cell.classList.add("bytes");
-  cell.append(el("span"), el("span", { class: "unit" }));
+  cell.append(el("span"), el("span", { class: "unit", "aria-hidden": "true" }), el("span", { class: "sr" }));
 }
 
 function paintSize(cell, row) {
-  const { number, unit } = bytes(row.bytes);
+  const { number, unit, spoken } = bytes(row.bytes);
   setText(cell.children[0], number);
   setText(cell.children[1], unit);
-  setAttr(cell, "aria-label", bytesSpoken(row.bytes));
+  setText(cell.children[2], ` ${spoken}`);
   cell.title = bytesExact(row.bytes);
 }
 

@@ -24,13 +24,13 @@ export function elementGrid(label, open) {
     length = items.length;
     node.style.setProperty("--el-columns", columns.map((column) => column.width).join(" "));
     node.setAttribute("aria-rowcount", total + 1);
-    fill(head, columns.map((column) => el("div", { class: `el-td${column.right ? " right" : ""}${column.mono ? " mono" : ""}`, role: "columnheader" }, column.title)));
+    fill(head, columns.map((column) => el("div", { class: `el-td${column.right ? " right" : ""}${column.mono ? " mono" : ""}`, role: column.title ? "columnheader" : "none" }, column.title)));
     fill(body, items.map((item, at) => {
       const values = cells(item, at);
       return el("div", { class: "el-row", role: "row", id: `${name}-${at}`, "aria-rowindex": first + at + 2, "aria-selected": open ? "false" : null },
         values.map((value, nth) => {
           const column = columns[nth];
-          const cell = el("div", { class: `el-td${column.right ? " right" : ""}${column.mono ? " mono" : ""} ${column.kind ?? ""}`, role: "gridcell" });
+          const cell = el("div", { class: `el-td${column.right ? " right" : ""}${column.mono ? " mono" : ""} ${column.kind ?? ""}`, role: column.title ? "gridcell" : "none" });
           if (typeof value === "string") cell.textContent = value;
           else fill(cell, value);
           return cell;

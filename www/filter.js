@@ -18,14 +18,17 @@ export function mountFilter(root, actions) {
   const search = el("div", { class: "search" }, icon("search"), input, hint, mode, error);
   const sortChip = el("button", { class: "filter-menu sort only-narrow", type: "button", "aria-haspopup": "menu", onclick: sortMenu });
   const chips = el("div", { class: "chips", role: "group", "aria-label": "Types" });
+  const rest = el("button", { class: "chip rest", type: "button", "aria-haspopup": "menu", hidden: true, onclick: restMenu });
   const db = menuButton("db", dbMenu, () => actions.filter({ dbs: [] }));
   const expiry = menuButton("Expiry", expiryMenu, () => actions.filter({ expiry: null }));
   const size = menuButton("Size", sizeForm, () => actions.filter({ minBytes: null, maxBytes: null }));
   const menus = el("div", { class: "filter-menus" }, db.node, expiry.node, size.node);
-  root.append(search, el("div", { class: "divide" }), el("div", { class: "chip-line" }, sortChip, chips, el("div", { class: "divide" }), menus));
+  root.append(search, el("div", { class: "divide" }), el("div", { class: "chip-line" }, sortChip, chips, rest, el("div", { class: "divide" }), menus));
+  new ResizeObserver(() => state && fit()).observe(root);
 
   let state = null;
   let order = [];
+  let fitted = "";
 
   function menuButton(label, run, clear) {
     const text = el("span", null, label);
@@ -157,6 +160,48 @@ export function mountFilter(root, actions) {
       setAttr(node, "aria-pressed", query.types.includes(type));
       node.title = `${type}: ${plural(one.keys, "key")} (${at + 1})`;
     });
+    fit();
+  }
+
+  /**
+   * What does not fit gives way: the search field, then the counts, then the last chips into a menu.
+   * Counts that grow while a file is read only ever take more room, so nothing moves to and fro.
+   */
+  function fit() {
+    const key = `${root.clientWidth} ${menus.clientWidth} ${order}`;
+    const all = [...chips.children];
+    const overflows = () => chips.scrollWidth > chips.clientWidth + 1;
+    if (key !== fitted) {
+      fitted = key;
+      for (const node of all) show(node, true);
+      root.classList.remove("narrow");
+      chips.classList.remove("tight");
+      show(rest, false);
+    }
+    // On phones the chips scroll sideways.
+    if (getComputedStyle(chips).overflow === "visible" || !overflows()) return;
+    root.classList.add("narrow");
+    if (!overflows()) return;
+    chips.classList.add("tight");
+    let hidden = 0;
+    while (overflows() && hidden < all.length) {
+      hidden += 1;
+      show(all[all.length - hidden], false);
+      show(rest, true);
+      setText(rest, `+${hidden}`);
+    }
+    setAttr(rest, "aria-label", `${hidden} more types`);
+  }
+
+  function restMenu() {
+    const hidden = order.filter((_, at) => chips.children[at].hidden);
+    openMenu(rest, hidden.map((type) => ({
+      label: type, hint: count(state.report.types.find((one) => one.type === type).keys), kind: "checkbox", checked: state.query.types.includes(type), keep: true,
+      run: () => {
+        actions.toggleType(type);
+        return state.query.types.includes(type);
+      },
+    })), { label: "More types" });
   }
 
   function chip() {

@@ -163,7 +163,7 @@ export function mountFindings(root, summaryRoot, actions) {
     for (let at = 0; at < bytes.length; at += ROW) dump.append(dumpRow(bytes.subarray(at, at + ROW), start + at, one), "\n");
     const beyond = one.offset >= source.size;
     fill(bytesBox,
-      el("div", { class: "bytes-head" }, el("h2", null, "Bytes around the fault"), el("div", { class: "legend hexdump" }, beyond ? null : el("span", null, el("span", { class: "fault" }, hex(bytes[one.offset - start] ?? 0)), el("span", { class: "legend-word" }, "here it goes wrong")))),
+      el("div", { class: "bytes-head" }, el("h2", null, "Bytes around the fault"), el("div", { class: "legend" }, beyond ? null : el("span", null, el("span", { class: "hexdump" }, el("span", { class: "fault" }, hex(bytes[one.offset - start] ?? 0).toLowerCase())), "here it goes wrong"))),
       bytes.length ? dump : el("p", { class: "second" }, "The file ends here."),
       beyond && bytes.length ? el("p", { class: "second" }, `The file ends at byte ${count(source.size)}.`) : null);
   }

@@ -111,10 +111,16 @@ export function acceptDrops({ dragging, take, refuse }) {
 
 /** The system's file dialog. Resolves with the file, or null. */
 export function chooseFile() {
-  const input = el("input", { type: "file" });
+  // It stands in the page while the dialog is open, else the browser may throw it away with its answer.
+  const input = el("input", { type: "file", hidden: true });
+  document.body.append(input);
   return new Promise((resolve) => {
-    input.addEventListener("change", () => resolve(input.files[0] ?? null));
-    input.addEventListener("cancel", () => resolve(null));
+    const done = () => {
+      input.remove();
+      resolve(input.files[0] ?? null);
+    };
+    input.addEventListener("change", done);
+    input.addEventListener("cancel", done);
     input.click();
   });
 }

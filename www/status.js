@@ -8,7 +8,7 @@ import { findings, isFiltered } from "./state.js";
 
 export function mountStatus(root, actions) {
   const counts = el("span");
-  const details = el("span");
+  const details = el("span", { class: "rest" });
   const clockText = el("span", { class: "num" });
   const clock = el("button", { type: "button", "aria-haspopup": "menu", onclick: clockMenu }, icon("clock"), clockText, icon("down", "small"));
   const privacy = el("span", { class: "privacy-note", title: "The file is read in this tab and never uploaded." }, icon("lock"), "Stays in this tab");

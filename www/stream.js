@@ -35,7 +35,7 @@ export function mountStream(actions) {
 
   let state = null;
   let wish = "columns";
-  let hoursShown = null;
+  let hoursShown;
   let groupsShown = null;
   let entryShown = null;
 
@@ -88,9 +88,17 @@ export function mountStream(actions) {
     fill(entry, [["ID", [open.id]], ...open.fields.map(([field, value]) => [text(field), text(value)])].map(([field, value]) => [el("dt", null, field), el("dd", null, value)]));
   }
 
-  function renderHours({ hours: counted }) {
-    show(hours, Boolean(counted?.length > 1));
-    if (!counted || counted === hoursShown || counted.length < 2) return;
+  function renderHours({ row, hours: counted }) {
+    // Its place is kept while the entries are counted, so that nothing moves when they are.
+    show(hours, row.elements > 1);
+    if (counted === hoursShown || row.elements < 2) return;
+    if (!counted) {
+      hoursShown = null;
+      fill(hoursNote, "counting");
+      bars.replaceChildren();
+      fill(scale, "\u00a0");
+      return;
+    }
     hoursShown = counted;
     const { steps, width } = stepped(counted);
     const most = Math.max(...steps.map((step) => step.n));

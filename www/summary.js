@@ -1,7 +1,7 @@
 // The summary strip: keys, bytes, the largest key, and two bars whose segments filter.
 
 import { badge } from "./columns.js";
-import { el, fill, icon, setAttr, setText, show, textWidth } from "./dom.js";
+import { el, fill, icon, rem, setAttr, setText, show, textWidth } from "./dom.js";
 import { bytes, bytesText, count, percent, plural, spokenPercent } from "./format.js";
 import { paintOneLine } from "./text.js";
 import { BUCKET_LABEL, BUCKET_LONG, BUCKETS, TYPES } from "./types.js";
@@ -13,10 +13,10 @@ export function mountSummary(root, actions) {
   const largestFact = el("div", { class: "fact" }, el("div", { class: "fact-label" }, "Largest key"), largest);
   const typeLabel = el("span", { class: "only-narrow second" }, "bytes by type");
   const phoneKeys = el("b", { class: "only-narrow" });
-  const typeBar = el("div", { class: "bar", role: "group", "aria-label": "Bytes by type" });
+  const typeBar = el("div", { class: "bar", role: "group", "aria-label": "Bytes by type", onkeydown: moveInBar });
   const types = el("div", { class: "fact wide" }, el("div", { class: "fact-label" }, phoneKeys, el("span", { class: "only-wide" }, "Bytes by type"), typeLabel), typeBar);
   const expired = el("span", { class: "warn expired-note", hidden: true });
-  const expiryBar = el("div", { class: "bar", role: "group", "aria-label": "Keys by expiry" });
+  const expiryBar = el("div", { class: "bar", role: "group", "aria-label": "Keys by expiry", onkeydown: moveInBar });
   const expiry = el("div", { class: "fact expiry" }, el("div", { class: "fact-label" }, el("span", null, "Keys by expiry"), expired), expiryBar);
   const normal = [keys.node, size.node, largestFact, types, expiry];
   root.append(...normal);
@@ -59,7 +59,7 @@ export function mountSummary(root, actions) {
   function renderTypes({ report, query }) {
     const parts = report?.types ?? [];
     const whole = parts.reduce((sum, one) => sum + one.bytes, 0);
-    reuse(typeBar, parts.length, () => el("button", { type: "button", onclick: (event) => actions.toggleType(event.currentTarget.dataset.type, true) }));
+    reuse(typeBar, parts.map((one) => one.bytes), () => el("button", { type: "button", onclick: (event) => actions.toggleType(event.currentTarget.dataset.type, true) }));
     const widths = shares(parts.map((one) => one.bytes), typeBar.clientWidth);
     parts.forEach((one, at) => {
       const segment = typeBar.children[at];
@@ -71,10 +71,12 @@ export function mountSummary(root, actions) {
       const kind = `${one.type}|${label}|${share}`;
       if (segment.dataset.kind !== kind) {
         segment.dataset.kind = kind;
-        fill(segment, label === "none" ? null : el("b", null, TYPES[one.type].letter), label === "full" ? [el("span", null, one.type), el("span", { class: "share" }, share)] : null);
+        fill(segment,
+          label === "none" ? null : el("b", { "aria-hidden": "true" }, TYPES[one.type].letter),
+          label === "full" ? [el("span", { "aria-hidden": "true" }, one.type), el("span", { class: "share", "aria-hidden": "true" }, share)] : null,
+          el("span", { class: "sr" }, `${one.type}, ${spokenPercent(one.bytes, whole)} of bytes`));
       }
       setAttr(segment, "aria-pressed", query.types.includes(one.type));
-      setAttr(segment, "aria-label", `${one.type}, ${spokenPercent(one.bytes, whole)} of bytes`);
       segment.title = `${one.type}: ${bytesText(one.bytes)}, ${share}, ${plural(one.keys, "key")}`;
     });
     typeBar.classList.toggle("chosen", query.types.length > 0);
@@ -83,18 +85,21 @@ export function mountSummary(root, actions) {
   function renderExpiry({ expiry: counts, query }) {
     const present = counts ? BUCKETS.filter((bucket) => counts[bucket] > 0) : [];
     const whole = present.reduce((sum, bucket) => sum + counts[bucket], 0);
-    reuse(expiryBar, present.length, () => el("button", { type: "button", onclick: (event) => actions.toggleExpiry(event.currentTarget.dataset.bucket) }));
+    reuse(expiryBar, present.map((bucket) => counts[bucket]), () => el("button", { type: "button", onclick: (event) => actions.toggleExpiry(event.currentTarget.dataset.bucket) }));
     const widths = shares(present.map((bucket) => counts[bucket]), expiryBar.clientWidth);
     present.forEach((bucket, at) => {
       const segment = expiryBar.children[at];
       segment.dataset.bucket = bucket;
       segment.className = `segment e e-${bucket}`;
       segment.style.setProperty("--share", counts[bucket]);
-      const fits = bucket !== "expired" && textWidth(BUCKET_LABEL[bucket], "500 12px system-ui") + 8 <= widths[at];
-      setText(segment, fits ? BUCKET_LABEL[bucket] : "");
+      const fits = bucket !== "expired" && textWidth(BUCKET_LABEL[bucket], `400 ${rem(1.2)}px system-ui`) + 6 <= widths[at];
       setAttr(segment, "aria-pressed", query.expiry === bucket);
       const words = bucket === "never" ? "Never expire" : bucket === "expired" ? "Expired" : `Expire ${bucket === "hour" || bucket === "later" ? BUCKET_LONG[bucket] : `in ${BUCKET_LONG[bucket]}`}`;
-      setAttr(segment, "aria-label", `${words}, ${plural(counts[bucket], "key")}`);
+      const kind = `${bucket}|${fits}|${counts[bucket]}`;
+      if (segment.dataset.kind !== kind) {
+        segment.dataset.kind = kind;
+        fill(segment, fits ? el("span", { "aria-hidden": "true" }, BUCKET_LABEL[bucket]) : null, el("span", { class: "sr" }, `${words}, ${plural(counts[bucket], "key")}`));
+      }
       segment.title = `${words}: ${plural(counts[bucket], "key")}, ${percent(counts[bucket], whole)}`;
     });
     expiryBar.classList.toggle("chosen", present.includes(query.expiry));
@@ -120,9 +125,27 @@ function inDatabases(report) {
   return n ? `in ${plural(n, "database")}` : "";
 }
 
-function reuse(bar, wanted, make) {
-  while (bar.childElementCount < wanted) bar.append(make());
-  while (bar.childElementCount > wanted) bar.lastChild.remove();
+/** A bar is one tab stop, its widest segment at first; the arrow keys move in it. */
+function reuse(bar, values, make) {
+  const held = bar.contains(document.activeElement);
+  while (bar.childElementCount < values.length) bar.append(make());
+  while (bar.childElementCount > values.length) bar.lastChild.remove();
+  if (held) return;
+  const widest = values.indexOf(Math.max(...values));
+  [...bar.children].forEach((segment, at) => {
+    segment.tabIndex = at === widest ? 0 : -1;
+  });
+}
+
+function moveInBar(event) {
+  const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  const all = [...event.currentTarget.children];
+  const at = all.indexOf(document.activeElement);
+  if (!way || at < 0) return;
+  event.preventDefault();
+  const next = all[(at + way + all.length) % all.length];
+  for (const segment of all) segment.tabIndex = segment === next ? 0 : -1;
+  next.focus();
 }
 
 /** Widths of the segments as the layout gives them: in proportion, at least 5 px, 2 px apart. */
@@ -134,7 +157,8 @@ function shares(values, width) {
 
 /** What fits: letter, name and percent; else the letter; else nothing. Never a cut label. */
 function fitting(type, share, width) {
-  const font = "500 12px system-ui";
-  if (textWidth(`${TYPES[type].letter} ${type} ${share}`, font) + 26 <= width) return "full";
-  return width >= 16 ? "letter" : "none";
+  const font = `400 ${rem(1.2)}px system-ui`;
+  const around = rem(0.7) + 2 * rem(0.5) + 2 * rem(0.5);
+  if (textWidth(type, font) + textWidth(share, font) + around <= width) return "full";
+  return width >= rem(1.2) ? "letter" : "none";
 }

@@ -9,7 +9,7 @@ const WIDEST_REM = 60;
 
 export function mountHeader(actions, { edited, focusGrid }) {
   const node = el("div", { class: "grid-head", role: "row", "aria-rowindex": 1, oncontextmenu: onContext });
-  const button = el("button", { class: "icon-button columns-button", type: "button", "aria-label": "Columns", title: "Columns", "aria-haspopup": "menu", onclick: menu }, icon("columns"));
+  const button = el("button", { class: "icon-button columns-button", type: "button", "aria-label": "Columns", title: "Columns", "aria-haspopup": "menu", tabIndex: -1, onclick: menu }, icon("columns"));
   let columns = [];
   let state = null;
 
@@ -30,6 +30,7 @@ export function mountHeader(actions, { edited, focusGrid }) {
       cell.append(title);
     }
     if (column.width !== null) cell.append(edge(column, at > split));
+    else cell.append(button);
     return cell;
   }
 
@@ -100,7 +101,7 @@ export function mountHeader(actions, { edited, focusGrid }) {
   }
 
   return {
-    node, button, rebuild,
+    node, rebuild,
     idOf: (at) => `head-${columns[at].id}`,
     mark(at) {
       columns.forEach((column, nth) => node.children[nth]?.classList.toggle("current", nth === at));

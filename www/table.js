@@ -18,7 +18,7 @@ export function mountTable(root, actions) {
   const head = mountHeader(actions, { edited, focusGrid: () => grid.focus() });
   const grid = el("div", { class: "grid", role: "grid", id: "grid", tabIndex: 0, "aria-label": "Keys", onkeydown: onKey, onclick: onClick }, head.node, rows);
   const note = mountNote(actions);
-  root.append(grid, head.button, note.node);
+  root.append(grid, note.node);
 
   let state = null;
   let columns = [];
@@ -45,6 +45,8 @@ export function mountTable(root, actions) {
     scroller = phone.matches ? document.getElementById("app") : grid;
     geometry.rowHeight = Math.round(rem(phone.matches ? 5.6 : 2.8));
     rows.style.setProperty("--row", `${geometry.rowHeight}px`);
+    // The thumb stands in the padding, where scrollbars take room.
+    grid.style.setProperty("--gutter", `${Math.max(4, rem(1.6) - (grid.offsetWidth - grid.clientWidth))}px`);
     geometry.viewport = scroller.clientHeight - (phone.matches ? 0 : head.node.offsetHeight);
     relayout();
     paint();
