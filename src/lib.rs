@@ -8,7 +8,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
-#[cfg(any(feature = "std", test))]
+#[cfg(any(feature = "std", feature = "wasm", test))]
 extern crate std;
 
 pub mod aof;
@@ -17,6 +17,8 @@ pub mod jobs;
 pub mod kind;
 pub mod model;
 pub mod rdb;
+#[cfg(feature = "wasm")]
+pub mod wasm;
 pub mod wire;
 
 mod pack;

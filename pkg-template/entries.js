@@ -1,0 +1,94 @@
+// Entries of a file as objects, one line of JSON Lines at a time.
+
+/** Bytes handed to the module at once: bounds what one step can expand to. */
+const PIECE = 1 << 16;
+/** An integer of 16 digits may be beyond 2^53, and so no number of its own. */
+const LONG_DIGITS = /\d{16}/;
+const STRING_OR_INTEGER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+
+/** `entries` over the module's line maker. */
+function entriesBy(Lines) {
+  return async function* entries(source) {
+    const lines = new Lines();
+    try {
+      for await (const chunk of chunksOf(source)) {
+        for (let at = 0; at < chunk.length; at += PIECE) {
+          yield* fed(lines, () => lines.feed(chunk.subarray(at, at + PIECE)));
+        }
+      }
+      yield* fed(lines, () => lines.finish());
+    } finally {
+      lines.free();
+    }
+  };
+}
+
+/** What was whole before a failure comes before the failure. */
+function* fed(lines, step) {
+  let failure = null;
+  try {
+    step();
+  } catch (error) {
+    failure = error;
+  }
+  const text = lines.take();
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf("\n", at);
+    yield parse(text.slice(at, end));
+    at = end + 1;
+  }
+  if (failure) throw failure;
+}
+
+/** Parses a line; integers beyond 2^53 become BigInt, scores stay numbers. */
+function parse(line) {
+  if (!LONG_DIGITS.test(line)) return JSON.parse(line);
+  // Scores are doubles, however many digits they are written with.
+  const scores = line.includes('"type":"zset"') ? line.indexOf('"value":[[') : -1;
+  let mark = "$int";
+  while (line.includes(mark)) mark += "$";
+  const marked = line.replace(STRING_OR_INTEGER, (token, at) => {
+    if (token[0] === '"' || Number.isSafeInteger(Number(token)) || (scores >= 0 && at > scores)) return token;
+    return `{"${mark}":"${token}"}`;
+  });
+  return JSON.parse(marked, (_, value) => (value !== null && typeof value === "object" && mark in value ? BigInt(value[mark]) : value));
+}
+
+async function* chunksOf(source) {
+  if (source instanceof Uint8Array) {
+    yield source;
+  } else if (source instanceof ArrayBuffer) {
+    yield new Uint8Array(source);
+  } else if (typeof source?.stream === "function") {
+    yield* streamed(source.stream());
+  } else if (typeof source?.getReader === "function") {
+    yield* streamed(source);
+  } else if (typeof source?.[Symbol.asyncIterator] === "function") {
+    for await (const chunk of source) yield bytesOf(chunk);
+  } else {
+    throw new TypeError("entries: expected bytes, a Blob, a stream or an async iterable of bytes");
+  }
+}
+
+async function* streamed(stream) {
+  const reader = stream.getReader();
+  let isWhole = false;
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      isWhole = done;
+      if (done) return;
+      yield bytesOf(value);
+    }
+  } finally {
+    if (!isWhole) await reader.cancel().catch(() => {});
+    reader.releaseLock();
+  }
+}
+
+function bytesOf(chunk) {
+  if (chunk instanceof Uint8Array) return chunk;
+  throw new TypeError("entries: expected chunks of bytes");
+}
+
+export { entriesBy };

@@ -1,0 +1,10 @@
+// The door for browsers and bundlers: fetches the WebAssembly module that lies beside it.
+
+import load, { Session, ValueReader, sniff, supportedVersions, version } from "./glue.js";
+
+/** Loads the module, from its place beside this file unless `source` says otherwise. */
+export async function init(source) {
+  await load(source === undefined ? undefined : { module_or_path: source });
+}
+
+export { Session, ValueReader, sniff, supportedVersions, version };

@@ -1,0 +1,125 @@
+//! What is known of a file, as objects.
+
+use super::error;
+use super::object::{self, ObjectExt};
+use crate::error::{Error, ErrorKind, Place};
+use crate::jobs::{Count, Expiry, Report};
+use crate::rdb::{Checksum, Span};
+use alloc::string::{String, ToString};
+use js_sys::{Array, Object};
+use wasm_bindgen::prelude::*;
+
+/// What only the session knows beside the job's report.
+pub(super) struct Around<'a> {
+    /// Id of the largest row.
+    pub(super) largest: Option<u32>,
+    pub(super) failure: Option<&'a Error>,
+    /// From the decoder's summary, once the file was read to its end.
+    pub(super) checksum: Option<Checksum>,
+    pub(super) trailing: Option<Span>,
+}
+
+pub(super) fn report(report: &Report, around: &Around<'_>) -> Object {
+    let object = Object::new();
+    object.set("format", "rdb");
+    object.set("dialect", report.version.map_or("redis", |version| version.dialect().name()));
+    object.set("version", report.version.map_or(JsValue::from(0), |version| object::number(version.number())));
+    object.put("producer", report.producer());
+    object.put("savedAtMs", report.saved_at_ms().map(object::signed));
+    object.set("aux", report.aux.iter().map(|(name, value)| Array::of2(&text(name), &text(value))).collect::<Array>());
+    object.set("functions", report.functions.iter().map(|library| text(&library.name)).collect::<Array>());
+    object.set("databases", report.databases.iter().map(|(db, count)| database(*db, count)).collect::<Array>());
+    let kind = |(kind, count): &(crate::rdb::Kind, Count)| {
+        let object = counted(count);
+        object.set("type", kind.name());
+        object.set("elements", object::number(count.elements));
+        object
+    };
+    object.set("types", report.kinds().iter().map(kind).collect::<Array>());
+    let mut encodings = report.encodings.clone();
+    encodings.sort_by_key(|encoding| core::cmp::Reverse(encoding.count.bytes));
+    let encoding = |encoding: &crate::jobs::Encoding| {
+        let object = counted(&encoding.count);
+        object.set("encoding", encoding.value_type.name());
+        object.set("type", encoding.value_type.kind().name());
+        object
+    };
+    object.set("encodings", encodings.iter().map(encoding).collect::<Array>());
+    object.set("keys", object::number(report.total.keys));
+    object.set("bytes", object::number(report.total.bytes));
+    object.put("largest", around.largest);
+    object.set("commands", 0);
+    object.set("checksum", checksum(around, report.checksum));
+    object.set("trailingBytes", object::number(around.trailing.map_or(0, Span::len)));
+    object.set("findings", findings(around));
+    object
+}
+
+fn text(bytes: &[u8]) -> JsValue {
+    String::from_utf8_lossy(bytes).as_ref().into()
+}
+
+fn counted(count: &Count) -> Object {
+    let object = Object::new();
+    object.set("keys", object::number(count.keys));
+    object.set("bytes", object::number(count.bytes));
+    object
+}
+
+fn database(db: u64, count: &Count) -> Object {
+    let object = counted(count);
+    object.set("db", object::number(db));
+    object.set("expiring", object::number(count.expiring));
+    object
+}
+
+fn checksum(around: &Around<'_>, read: Option<Checksum>) -> &'static str {
+    if around.failure.is_some_and(|error| matches!(error.kind(), ErrorKind::BadChecksum { .. })) {
+        return "mismatch";
+    }
+    match around.checksum.or(read) {
+        Some(Checksum::Verified) => "matches",
+        Some(Checksum::Absent) => "none",
+        Some(Checksum::Off) => "off",
+        Some(Checksum::Unchecked) | None => "pending",
+    }
+}
+
+fn findings(around: &Around<'_>) -> Array {
+    let findings = Array::new();
+    if let Some(failure) = around.failure {
+        findings.push(&finding("error", failure.code(), failure.offset(), failure.place(), &failure.kind().to_string()));
+    }
+    if let Some(trailing) = around.trailing {
+        let text = alloc::format!("{} bytes stand behind the end of the snapshot", trailing.len());
+        findings.push(&finding("warning", "trailing-bytes", trailing.start, &Place::default(), &text));
+    }
+    findings
+}
+
+fn finding(severity: &str, code: &str, offset: u64, place: &Place, text: &str) -> JsValue {
+    let object = Object::new();
+    object.set("severity", severity);
+    object.set("code", code);
+    object.set("offset", object::number(offset));
+    error::put_place(&object, place);
+    object.set("text", text);
+    object.into()
+}
+
+pub(super) fn expiry(expiry: &Expiry) -> Object {
+    let Expiry { expired, hour, day, week, month, later, never } = *expiry;
+    let object = Object::new();
+    for (name, keys) in [
+        ("expired", expired),
+        ("hour", hour),
+        ("day", day),
+        ("week", week),
+        ("month", month),
+        ("later", later),
+        ("never", never),
+    ] {
+        object.set(name, object::number(keys));
+    }
+    object
+}

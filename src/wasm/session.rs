@@ -1,0 +1,297 @@
+//! One file being read, and the index of its keys.
+
+use super::error;
+use super::object::{self, ObjectExt};
+use super::query::{self, Filter, Query};
+use super::report::{self, Around};
+use super::value::ValueReader;
+use crate::error::{Error, Fault};
+use crate::jobs::{Analyse, Expiry, Job};
+use crate::model::{Index, Row, Selection};
+use crate::rdb::{Decoder, Event, Eviction, Summary};
+use crate::wire::Limits;
+use alloc::vec::Vec;
+use js_sys::{Array, Object};
+use wasm_bindgen::prelude::*;
+
+/// Largest item held at once unless the caller says otherwise: a page has to
+/// live with far less memory than a server.
+const MAX_ITEM_BYTES: u64 = 64 << 20;
+
+/// One file being read, and the index of its keys. Feed it the file's chunks in
+/// order, then finish it; rows can be asked for at any time.
+#[wasm_bindgen(skip_typescript)]
+pub struct Session {
+    limits: Limits,
+    reader: Reader,
+    content: Content,
+    view: View,
+    tally: Tally,
+}
+
+enum Reader {
+    Open(Decoder),
+    Whole(Summary),
+    Failed(Error),
+}
+
+/// What was read.
+#[derive(Default)]
+struct Content {
+    index: Index,
+    analyse: Analyse,
+    /// Bytes and id of the largest row.
+    largest: Option<(u64, u32)>,
+    offset: u64,
+}
+
+/// What is looked at.
+struct View {
+    filter: Option<Filter>,
+    selection: Selection,
+    is_sorted: bool,
+    buffer: Vec<u8>,
+}
+
+/// Expiries counted so far against one clock.
+#[derive(Default)]
+struct Tally {
+    now_ms: i64,
+    rows: u32,
+    counts: Expiry,
+}
+
+#[wasm_bindgen]
+impl Session {
+    /// A session that has read nothing yet. Options: `maxItemBytes`.
+    ///
+    /// # Errors
+    /// A `TypeError` where an option is of the wrong type.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: &JsValue) -> Result<Self, JsValue> {
+        let max_item_bytes = query::whole(options, "maxItemBytes")?.unwrap_or(MAX_ITEM_BYTES);
+        let limits = Limits { max_item_bytes };
+        Ok(Self {
+            limits,
+            reader: Reader::Open(Decoder::with_limits(limits)),
+            content: Content::default(),
+            view: View { filter: None, selection: Selection::all(), is_sorted: false, buffer: Vec::new() },
+            tally: Tally::default(),
+        })
+    }
+
+    /// Reads the next chunk of the file, of any size.
+    ///
+    /// # Errors
+    /// Where the file is damaged; said again by every later call. Rows read
+    /// before stay.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), JsValue> {
+        let failure = match &mut self.reader {
+            Reader::Open(decoder) => match self.content.read(decoder, chunk) {
+                Ok(()) => return Ok(()),
+                Err(fault) => decoder.dress(fault),
+            },
+            Reader::Whole(_) => return Err(error::usage("feed: the session was finished")),
+            Reader::Failed(failure) => return Err(error::to_js(failure)),
+        };
+        Err(self.fail(failure))
+    }
+
+    /// Says that no chunk follows.
+    ///
+    /// # Errors
+    /// `truncated` where the file is not whole, or what a chunk said before.
+    pub fn finish(&mut self) -> Result<(), JsValue> {
+        match &mut self.reader {
+            Reader::Open(decoder) => {
+                let failure = match core::mem::take(decoder).finish() {
+                    Ok(summary) => {
+                        self.reader = Reader::Whole(summary);
+                        return Ok(());
+                    }
+                    Err(failure) => failure,
+                };
+                Err(self.fail(failure))
+            }
+            Reader::Whole(_) => Ok(()),
+            Reader::Failed(failure) => Err(error::to_js(failure)),
+        }
+    }
+
+    /// Keys read so far.
+    #[wasm_bindgen(getter, js_name = rowCount)]
+    #[must_use]
+    pub fn row_count(&self) -> u32 {
+        self.content.index.rows()
+    }
+
+    /// Bytes of the file that were read.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn offset(&self) -> f64 {
+        self.content.offset as f64
+    }
+
+    /// What was read so far: counts, aux fields, findings.
+    #[must_use]
+    pub fn report(&self) -> Object {
+        let summary = match &self.reader {
+            Reader::Whole(summary) => Some(summary),
+            _ => None,
+        };
+        let failure = match &self.reader {
+            Reader::Failed(failure) => Some(failure),
+            _ => None,
+        };
+        let around = Around {
+            largest: self.content.largest.map(|(_, id)| id),
+            failure,
+            checksum: summary.map(|summary| summary.checksum),
+            trailing: summary.and_then(|summary| summary.trailing),
+        };
+        report::report(self.content.analyse.report(), &around)
+    }
+
+    /// Keys by when they expire, seen from `now_ms`.
+    #[must_use]
+    pub fn expiry(&mut self, now_ms: f64) -> Object {
+        let now_ms = now_ms as i64;
+        if self.tally.now_ms != now_ms {
+            self.tally = Tally { now_ms, ..Tally::default() };
+        }
+        for row in self.content.index.scan(self.tally.rows) {
+            self.tally.counts.add(row.expires_at_ms(), now_ms);
+        }
+        self.tally.rows = self.content.index.rows();
+        report::expiry(&self.tally.counts)
+    }
+
+    /// Puts the rows read so far in the order of a query. In file order and with
+    /// the filter of the call before, only rows that came since are looked at.
+    ///
+    /// # Errors
+    /// `bad-pattern`; `limit-exceeded` where memory ends; a `TypeError` for a
+    /// query that is none.
+    pub fn select(&mut self, query: &JsValue) -> Result<Object, JsValue> {
+        let Query { filter, sort, is_descending } = Query::parse(query)?;
+        let Self { content: Content { index, .. }, view, .. } = self;
+        if view.is_sorted || view.filter.as_ref() != Some(&filter) {
+            view.filter = None;
+            view.is_sorted = false;
+            view.selection = if filter.keeps_all() { Selection::all() } else { Selection::filtered() };
+        }
+        let buffer = &mut view.buffer;
+        view.selection.extend(index, |row| filter.keeps(row, buffer)).map_err(|failure| error::to_js(&failure))?;
+        view.filter = Some(filter);
+        if let Some(column) = sort {
+            view.is_sorted = true;
+            view.selection.sort(index, column, is_descending).map_err(|failure| error::to_js(&failure))?;
+        }
+        let object = Object::new();
+        object.set("count", view.selection.len());
+        object.set("bytes", object::number(view.selection.bytes()));
+        object.set("total", view.selection.scanned());
+        Ok(object)
+    }
+
+    /// Rows of the selection, at most `count` of them from position `from` on.
+    #[must_use]
+    pub fn rows(&self, from: u32, count: u32) -> Array {
+        let rows = Array::new();
+        for position in from..from.saturating_add(count) {
+            let Some(row) = self.view.selection.id(position).and_then(|id| self.content.index.row(id)) else { break };
+            rows.push(&row_object(&row));
+        }
+        rows
+    }
+
+    /// Where row `id` stands in the selection, -1 where it does not.
+    #[must_use]
+    pub fn find(&self, id: u32) -> f64 {
+        self.view.selection.find(id).map_or(-1.0, f64::from)
+    }
+
+    /// The row of this id: its position in the file.
+    ///
+    /// # Errors
+    /// A `RangeError` where there is none.
+    pub fn row(&self, id: u32) -> Result<Object, JsValue> {
+        Ok(row_object(&self.get(id)?))
+    }
+
+    /// A reader for the value of row `id`, to be fed the row's bytes of the file.
+    /// Options: `from`, `count`, `maxBytes`.
+    ///
+    /// # Errors
+    /// A `RangeError` where there is no such row, a `TypeError` where an option
+    /// is of the wrong type.
+    #[wasm_bindgen(js_name = valueReader)]
+    pub fn value_reader(&self, id: u32, options: &JsValue) -> Result<ValueReader, JsValue> {
+        let row = self.get(id)?;
+        let version = self.content.analyse.report().version.ok_or_else(|| error::usage("valueReader: no header was read"))?;
+        let decoder = Decoder::resume(version, u64::from(row.db()), row.offset(), self.limits);
+        ValueReader::new(decoder, &row, options)
+    }
+}
+
+impl Session {
+    fn fail(&mut self, failure: Error) -> JsValue {
+        let thrown = error::to_js(&failure);
+        self.reader = Reader::Failed(failure);
+        thrown
+    }
+
+    fn get(&self, id: u32) -> Result<Row<'_>, JsValue> {
+        self.content.index.row(id).ok_or_else(|| js_sys::RangeError::new("there is no row of this id").into())
+    }
+}
+
+impl Content {
+    fn read(&mut self, decoder: &mut Decoder, chunk: &[u8]) -> Result<(), Fault> {
+        let mut rest = chunk;
+        loop {
+            let step = decoder.step(rest)?;
+            let consumed = step.consumed;
+            let Some(event) = step.event else {
+                rest = rest.get(consumed..).unwrap_or_default();
+                if rest.is_empty() {
+                    break;
+                }
+                continue;
+            };
+            self.index.push(&event)?;
+            self.analyse.push(&event, step.raw)?;
+            if let Event::KeyEnd { span } = event {
+                let id = self.index.rows().saturating_sub(1);
+                if self.largest.is_none_or(|(bytes, _)| bytes < span.len()) {
+                    self.largest = Some((span.len(), id));
+                }
+            }
+            rest = rest.get(consumed..).unwrap_or_default();
+        }
+        self.offset = self.offset.saturating_add(chunk.len() as u64);
+        Ok(())
+    }
+}
+
+fn row_object(row: &Row<'_>) -> Object {
+    let object = Object::new();
+    object.set("id", row.id());
+    object.set("db", row.db());
+    object.put("type", row.value_type().map(|value_type| value_type.kind().name()));
+    object.put("encoding", row.value_type().map(|value_type| value_type.name()));
+    object.set("key", object::bytes(row.key()));
+    object.put("elements", row.elements().map(object::number));
+    object.set("bytes", object::number(row.bytes()));
+    object.set("offset", object::number(row.offset()));
+    object.put("expiresAtMs", row.expires_at_ms().map(object::signed));
+    let (idle, freq) = match row.eviction() {
+        Eviction::None => (None, None),
+        Eviction::Idle(seconds) => (Some(seconds), None),
+        Eviction::Freq(freq) => (None, Some(freq)),
+    };
+    object.put("idleSeconds", idle.map(object::number));
+    object.put("freq", freq.map(object::number));
+    object.maybe("module", row.module().map(|module| alloc::string::ToString::to_string(&module)));
+    object
+}

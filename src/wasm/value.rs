@@ -1,0 +1,297 @@
+//! A page of one value, read again from the file by the span of its key.
+
+use super::error;
+use super::object::{self, ObjectExt};
+use super::query;
+use crate::error::{Error, ErrorKind, Fault, Place};
+use crate::model::Row;
+use crate::rdb::{Consumer, Decoder, Element, Event, Group, Kind, ModuleId, ModuleItem, Part, Pending, StreamEntry, StreamPart};
+use crate::wire::Scalar;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use js_sys::{Array, Object};
+use wasm_bindgen::prelude::*;
+
+/// Elements of a page unless the caller says otherwise.
+const COUNT: u64 = 200;
+/// Bytes kept of a string or an element unless the caller says otherwise.
+const MAX_BYTES: u64 = 65_536;
+
+/// Reads one page of a value from the row's bytes of the file, in any chunks.
+#[wasm_bindgen(skip_typescript)]
+pub struct ValueReader {
+    decoder: Option<Decoder>,
+    page: Page,
+}
+
+/// The page asked for, and what of it is there.
+struct Page {
+    kind: Kind,
+    from: u64,
+    count: u64,
+    max_bytes: u64,
+    /// Elements of the value that are known or were seen, bytes of a string.
+    total: u64,
+    is_total_known: bool,
+    /// Elements that were seen, bytes of a string.
+    seen: u64,
+    bytes: Vec<u8>,
+    items: Array,
+    module: Option<ModuleId>,
+    /// What stands behind the entries of a stream.
+    stream: Object,
+    groups: Array,
+    consumers: Array,
+    is_whole: bool,
+}
+
+#[wasm_bindgen]
+impl ValueReader {
+    /// Reads the next bytes; `true` once the page is there and no more are needed.
+    ///
+    /// # Errors
+    /// Where the value is damaged, or differs from what was read before.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<bool, JsValue> {
+        let Some(decoder) = &mut self.decoder else { return Ok(true) };
+        match self.page.read(decoder, chunk) {
+            Ok(true) => {
+                self.decoder = None;
+                Ok(true)
+            }
+            Ok(false) => Ok(false),
+            Err(fault) => Err(error::to_js(&decoder.dress(fault))),
+        }
+    }
+
+    /// The page.
+    ///
+    /// # Errors
+    /// `truncated` where bytes are missing.
+    pub fn finish(&self) -> Result<Object, JsValue> {
+        if let Some(decoder) = &self.decoder {
+            let missing = Error::new(ErrorKind::Truncated { needed: 1 }, decoder.offset(), Place::default());
+            return Err(error::to_js(&missing));
+        }
+        Ok(self.page.object())
+    }
+}
+
+impl ValueReader {
+    pub(super) fn new(decoder: Decoder, row: &Row<'_>, options: &JsValue) -> Result<Self, JsValue> {
+        let kind = row.value_type().map_or(Kind::String, |value_type| value_type.kind());
+        let page = Page {
+            kind,
+            from: query::whole(options, "from")?.unwrap_or(0),
+            count: query::whole(options, "count")?.unwrap_or(COUNT),
+            max_bytes: query::whole(options, "maxBytes")?.unwrap_or(MAX_BYTES),
+            total: row.elements().unwrap_or(0),
+            is_total_known: row.elements().is_some(),
+            seen: 0,
+            bytes: Vec::new(),
+            items: Array::new(),
+            module: None,
+            stream: Object::new(),
+            groups: Array::new(),
+            consumers: Array::new(),
+            is_whole: false,
+        };
+        Ok(Self { decoder: Some(decoder), page })
+    }
+}
+
+impl Page {
+    /// Reads a chunk; whether the page is there.
+    fn read(&mut self, decoder: &mut Decoder, chunk: &[u8]) -> Result<bool, Fault> {
+        let mut rest = chunk;
+        loop {
+            let step = decoder.step(rest)?;
+            let consumed = step.consumed;
+            match step.event {
+                Some(Event::Value(part)) => self.part(&part)?,
+                Some(Event::KeyEnd { .. }) => self.is_whole = true,
+                Some(_) => {}
+                None if consumed == rest.len() => return Ok(self.is_there()),
+                None => {}
+            }
+            if self.is_there() {
+                return Ok(true);
+            }
+            rest = rest.get(consumed..).unwrap_or_default();
+        }
+    }
+
+    /// Behind the last element that is wanted; what follows the last one of all is wanted too.
+    fn is_there(&self) -> bool {
+        let end = match self.kind {
+            Kind::String => self.from.saturating_add(self.max_bytes),
+            _ => self.from.saturating_add(self.count),
+        };
+        self.is_whole || (self.is_total_known && self.seen >= end && end < self.total)
+    }
+
+    fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
+        match part {
+            Part::Bytes { piece, left } => self.piece(piece, *left),
+            Part::Elements { elements, .. } => elements.each(|element| self.element(&element))?,
+            Part::Stream(part) => self.stream(part)?,
+            Part::Module(item) => self.module(item),
+        }
+        Ok(())
+    }
+
+    /// A piece of a string, of which `left` bytes are still to come.
+    fn piece(&mut self, piece: &Scalar<'_>, left: u64) {
+        piece.with_text(|piece| {
+            let end = self.seen.saturating_add(piece.len() as u64);
+            if !self.is_total_known {
+                self.total = end.saturating_add(left);
+                self.is_total_known = true;
+            }
+            let wanted_end = self.from.saturating_add(self.max_bytes);
+            let skipped = usize::try_from(self.from.saturating_sub(self.seen)).unwrap_or(usize::MAX);
+            let taken = usize::try_from(wanted_end.saturating_sub(self.seen)).unwrap_or(usize::MAX).min(piece.len());
+            self.bytes.extend_from_slice(piece.get(skipped..taken).unwrap_or_default());
+            self.seen = end;
+        });
+    }
+
+    /// Counts an element; whether it belongs to the page.
+    fn is_wanted(&mut self) -> bool {
+        let at = self.seen;
+        self.seen = at.saturating_add(1);
+        if !self.is_total_known {
+            self.total = self.seen;
+        }
+        at >= self.from && at < self.from.saturating_add(self.count)
+    }
+
+    fn element(&mut self, element: &Element<'_>) {
+        if !self.is_wanted() {
+            return;
+        }
+        let item = match element {
+            Element::Item(item) | Element::Member(item) => self.cut(item),
+            Element::Scored { member, score } => {
+                let object = Object::new();
+                object.set("member", self.cut(member));
+                object.set("score", *score);
+                object.into()
+            }
+            Element::Field { field, value } => {
+                let object = Object::new();
+                object.set("field", self.cut(field));
+                object.set("value", self.cut(value));
+                object.into()
+            }
+        };
+        self.items.push(&item);
+    }
+
+    /// The bytes; of more than `max_bytes` the first ones, and how many there are.
+    fn cut(&self, scalar: &Scalar<'_>) -> JsValue {
+        scalar.with_text(|text| {
+            let kept = usize::try_from(self.max_bytes).ok().and_then(|max| text.get(..max));
+            match kept {
+                Some(kept) if kept.len() < text.len() => {
+                    let object = Object::new();
+                    object.set("bytes", object::bytes(kept));
+                    object.set("cut", object::number(text.len() as u64));
+                    object.into()
+                }
+                _ => object::bytes(text),
+            }
+        })
+    }
+
+    fn stream(&mut self, part: &StreamPart<'_>) -> Result<(), Fault> {
+        match part {
+            StreamPart::Node(node) => {
+                for entry in node.entries() {
+                    let entry = entry?;
+                    if !entry.is_deleted && self.is_wanted() {
+                        let item = self.entry(&entry);
+                        self.items.push(&item);
+                    }
+                }
+            }
+            StreamPart::Meta(meta) => self.stream.set("lastId", meta.last_id.to_string()),
+            StreamPart::Counters(counters) => {
+                self.stream.set("firstId", counters.first_id.to_string());
+                self.stream.set("maxDeletedId", counters.max_deleted_id.to_string());
+                self.stream.set("entriesAdded", object::number(counters.entries_added));
+            }
+            StreamPart::Groups(_) => self.stream.set("groups", &self.groups),
+            StreamPart::Group(group) => self.group(group),
+            StreamPart::Consumer(consumer) => self.consumer(consumer),
+            StreamPart::Pending(Pending { .. }) | StreamPart::Consumers(_) | StreamPart::Owned(_) => {}
+        }
+        Ok(())
+    }
+
+    fn entry(&self, entry: &StreamEntry<'_>) -> JsValue {
+        let pair = |(field, value): (Scalar<'_>, Scalar<'_>)| Array::of2(&self.cut(&field), &self.cut(&value));
+        let object = Object::new();
+        object.set("id", entry.id.to_string());
+        object.set("fields", entry.fields.map(pair).collect::<Array>());
+        object.into()
+    }
+
+    fn group(&mut self, group: &Group<'_>) {
+        self.consumers = Array::new();
+        let object = Object::new();
+        object.set("name", self.cut(&group.name));
+        object.set("lastId", group.last_id.to_string());
+        object.put("entriesRead", Some(group.entries_read).filter(|read| *read != Group::UNKNOWN).map(object::number));
+        object.set("pending", object::number(group.pending));
+        object.set("consumers", &self.consumers);
+        self.groups.push(&object);
+    }
+
+    fn consumer(&mut self, consumer: &Consumer<'_>) {
+        let object = Object::new();
+        object.set("name", self.cut(&consumer.name));
+        object.set("pending", object::number(consumer.pending));
+        object.set("seenAtMs", object::signed(consumer.seen_at_ms));
+        object.put("activeAtMs", Some(consumer.active_at_ms).filter(|at| *at != -1).map(object::signed));
+        self.consumers.push(&object);
+    }
+
+    fn module(&mut self, item: &ModuleItem<'_>) {
+        let (kind, value) = match item {
+            ModuleItem::Id(id) => {
+                self.module = Some(*id);
+                return;
+            }
+            ModuleItem::End => return,
+            ModuleItem::Sint(int) => ("int", object::signed(*int)),
+            ModuleItem::Uint(int) => ("uint", object::number(*int)),
+            ModuleItem::Float(float) => ("float", f64::from(*float).into()),
+            ModuleItem::Double(double) => ("double", (*double).into()),
+            ModuleItem::Bytes(bytes) => ("string", self.cut(bytes)),
+        };
+        if self.is_wanted() {
+            let object = Object::new();
+            object.set("kind", kind);
+            object.set("value", value);
+            self.items.push(&object);
+        }
+    }
+
+    fn object(&self) -> Object {
+        let object = Object::new();
+        object.set("type", self.kind.name());
+        if self.kind == Kind::String {
+            object.set("length", object::number(self.total));
+            object.set("bytes", object::bytes(&self.bytes));
+            return object;
+        }
+        if let Some(module) = self.module {
+            object.set("module", module.to_string());
+            object.set("encver", object::number(module.encver()));
+        }
+        object.set("total", object::number(self.total));
+        object.set("from", object::number(self.from));
+        object.set("items", &self.items);
+        Object::assign(&object, &self.stream)
+    }
+}
