@@ -25,6 +25,7 @@ mod json;
 mod pending;
 mod row;
 mod seen;
+mod text;
 
 pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
 pub use check::{Check, Finding, Severity};
@@ -34,6 +35,7 @@ pub use glob::glob_matches;
 pub use json::Json;
 pub use row::{Row, Rows};
 pub use seen::Seed;
+pub use text::Text;
 
 use crate::error::{Error, Fault};
 use crate::rdb::{Decoder, Event};

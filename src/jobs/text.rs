@@ -1,27 +1,27 @@
-//! Search for a part of a key without regard to case.
+//! Search for a part of a key in any case. Millions of keys are looked at
+//! while somebody types, so plain keys are compared without another copy.
 
 use alloc::vec::Vec;
 
 /// A text to be found anywhere in a key. Bytes that are no UTF-8 stand for themselves.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Text {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
     folded: Vec<u8>,
 }
 
 impl Text {
-    pub(super) fn new(text: &str) -> Self {
-        let mut folded = Vec::new();
-        fold(text.as_bytes(), &mut folded);
-        Self { folded }
+    /// Takes the text in upper or lower case.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self { folded: fold(text.as_bytes()) }
     }
 
-    /// Whether `key` holds the text. `buffer` is room to be used again.
-    pub(super) fn is_in(&self, key: &[u8], buffer: &mut Vec<u8>) -> bool {
+    /// Whether `key` has the text in it.
+    #[must_use]
+    pub fn is_in(&self, key: &[u8]) -> bool {
         let Some((first, rest)) = self.folded.split_first() else { return true };
         if !key.is_ascii() {
-            buffer.clear();
-            fold(key, buffer);
-            return buffer.windows(self.folded.len()).any(|window| window == self.folded);
+            return fold(key).windows(self.folded.len()).any(|window| window == self.folded);
         }
         let mut tail = key;
         while let Some(at) = tail.iter().position(|byte| byte.to_ascii_lowercase() == *first) {
@@ -36,14 +36,17 @@ impl Text {
     }
 }
 
-/// Appends `bytes` in lower case, character by character.
-fn fold(bytes: &[u8], out: &mut Vec<u8>) {
+/// The bytes with every character in one case: that of the lower case of its upper
+/// case, since some characters share only the upper one.
+fn fold(bytes: &[u8]) -> Vec<u8> {
+    let mut folded = Vec::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars().flat_map(char::to_lowercase) {
-            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        for c in chunk.valid().chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase) {
+            folded.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         }
-        out.extend_from_slice(chunk.invalid());
+        folded.extend_from_slice(chunk.invalid());
     }
+    folded
 }
 
 #[cfg(test)]
@@ -51,7 +54,7 @@ mod tests {
     use super::*;
 
     fn finds(text: &str, key: &[u8]) -> bool {
-        Text::new(text).is_in(key, &mut Vec::new())
+        Text::new(text).is_in(key)
     }
 
     #[test]
@@ -65,7 +68,8 @@ mod tests {
     fn beyond_ascii_too() {
         assert!(finds("größe", "Hutgröße:1".as_bytes()) && finds("GRÖ", "größe".as_bytes()));
         assert!(finds("ключ", "МОЙ-КЛЮЧ".as_bytes()) && !finds("ключ", "клуч".as_bytes()));
-        // U+212A, the Kelvin sign, is a K.
+        // Both small sigmas, and U+212A, the Kelvin sign, which is a K.
+        assert!(finds("ΟΔΌΣ", "οδός".as_bytes()) && finds("όσ", "ΌΣ".as_bytes()));
         assert!(finds("k", "\u{212a}".as_bytes()));
         assert!(finds("b", b"\xffB\xfe") && !finds("\u{ff}", b"\xff"));
     }
