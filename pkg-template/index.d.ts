@@ -1,0 +1,275 @@
+// Types of the package. Byte arrays are copies; numbers beyond 2^53 are BigInt.
+// Every failure of a file is an AikvError.
+
+/** Loads the WebAssembly module. Needed once before anything else in browsers and bundles; does nothing in Node. */
+export function init(source?: URL | string | BufferSource | WebAssembly.Module | Promise<Response>): Promise<void>;
+
+/** The version of this package. */
+export function version(): string;
+
+export type TypeName = "string" | "list" | "set" | "zset" | "hash" | "stream" | "module" | "array";
+
+/** What failures of a file look like. */
+export interface AikvError extends Error {
+  /** A stable word such as `truncated` or `bad-checksum`. */
+  code: string;
+  /** Byte of the file; for `bad-pattern` byte of the pattern. From 0. */
+  offset: number;
+  /** Database, where one is known. */
+  db?: number;
+  /** At most the first 32 bytes of the key, where one is known. */
+  key?: Uint8Array;
+  /** The same as text, escaped. */
+  keyText?: string;
+}
+
+export interface Sniff {
+  kind: "rdb" | "aof" | "manifest" | "jsonl" | "unknown";
+  /** Of a snapshot with a whole header. */
+  dialect?: "redis" | "valkey";
+  /** Of a snapshot with a whole header. */
+  version?: number;
+  /** Whether snapshots of this version are read. */
+  supported?: boolean;
+  /** What an unknown file looks like, such as `gzip`, `json` or `empty`. */
+  looksLike?: string;
+}
+
+/** Says what a file is by its first bytes: 16 of them if there are so many; up to 4096 tell more. */
+export function sniff(prefix: Uint8Array): Sniff;
+
+/** First and last snapshot version that is read, by dialect. */
+export function supportedVersions(): { redis: [number, number] | null; valkey: [number, number] | null };
+
+/** Bytes in entries: text where they are UTF-8, else base64. */
+export type Bytes = string | { $b64: string };
+
+/** A number that is a BigInt beyond 2^53. */
+export type Integer = number | bigint;
+
+interface Head {
+  db: number;
+  key: Bytes;
+  /** The value type as snapshots name it, such as `hash-listpack`. */
+  encoding?: string;
+  /** Unix milliseconds. */
+  expires_at_ms?: Integer;
+  /** Seconds since the key was last used. */
+  idle_s?: Integer;
+  /** Counter of how often the key was used, 0 to 255. */
+  freq?: number;
+}
+
+export interface StreamValue {
+  /** Id, then field, value, field, value, ... */
+  entries: [string, Bytes[]][];
+  last_id: string;
+  first_id?: string;
+  max_deleted_id?: string;
+  entries_added?: Integer;
+  groups: {
+    name: Bytes;
+    last_id: string;
+    entries_read?: Integer | null;
+    /** Id, consumer, Unix milliseconds of the last delivery, deliveries. */
+    pending: [string, Bytes | null, Integer, Integer][];
+    consumers: { name: Bytes; seen_at_ms: Integer; active_at_ms?: Integer | null }[];
+  }[];
+}
+
+/** A key with its value. */
+export type KeyEntry = Head &
+  (
+    | { type: "string"; value: Bytes }
+    | { type: "list" | "set"; value: Bytes[] }
+    | { type: "zset"; value: [Bytes, number | "inf" | "-inf"][] }
+    /** A field name that is not UTF-8, or begins with `$b64:`, is `$b64:` and its base64. */
+    | { type: "hash"; value: Record<string, Bytes | { value: Bytes; expires_at_ms: Integer }> }
+    | { type: "stream"; value: StreamValue }
+    | { type: "module"; value: { module: string; encver: number; payload: { $b64: string } } }
+    | { type: "array"; value: { insert_index: Integer; elements: [Integer, Bytes][] } }
+  );
+
+/** What stands in a file, in file order. The first entry says which snapshot it is. */
+export type Entry =
+  | KeyEntry
+  | { snapshot: { dialect: "redis" | "valkey"; version: number } }
+  | { aux: [Bytes, Bytes] }
+  | { function: Bytes };
+
+/** Where entries are read from. Node's streams and file handles' streams are async iterables. */
+export type Source = Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** Reads the entries of a file one by one, in memory of the largest of them. */
+export function entries(source: Source): AsyncIterableIterator<Entry>;
+
+/** One file being read, and an index of its keys. */
+export class Session {
+  /** `maxItemBytes`: largest element, packed value or key held at once; 64 MiB unless given. */
+  constructor(options?: { maxItemBytes?: number });
+  /** Reads the next chunk, of any size. Throws where the file is damaged; rows read before stay. */
+  feed(chunk: Uint8Array): void;
+  /** Says that no chunk follows. Throws `truncated` where the file is not whole. */
+  finish(): void;
+  /** Keys read so far. */
+  readonly rowCount: number;
+  /** Bytes read so far. */
+  readonly offset: number;
+  /** What was read so far. */
+  report(): Report;
+  /** Keys by when they expire, seen from a clock. */
+  expiry(nowMs: number): Expiry;
+  /** Chooses and orders the rows read so far. */
+  select(query: Query): Selection;
+  /** A window of the selection. */
+  rows(from: number, count: number): Row[];
+  /** Position of a row in the selection, -1 where it is not in it. */
+  find(id: number): number;
+  /** A row by its position in the file. */
+  row(id: number): Row;
+  /** A reader for a page of a row's value. */
+  valueReader(id: number, options?: { from?: number; count?: number; maxBytes?: number }): ValueReader;
+  /** Gives the memory back. The session is of no use afterwards. */
+  free(): void;
+}
+
+export interface Row {
+  /** Position in the file, from 0. */
+  id: number;
+  db: number;
+  type: TypeName;
+  /** Such as `hash-listpack`. */
+  encoding: string;
+  key: Uint8Array;
+  /** `null` for strings and module values. */
+  elements: number | null;
+  /** Bytes in the file, from the key head to the end of the value. */
+  bytes: number;
+  /** First byte of the key head. */
+  offset: number;
+  expiresAtMs: Integer | null;
+  idleSeconds: Integer | null;
+  freq: number | null;
+  /** Which module wrote the value. */
+  module?: string;
+}
+
+export interface Query {
+  text?: string;
+  /** `text`: any part, in any case. `glob`: the servers' rules, whole key. `regex`: over bytes, any part. */
+  mode?: "text" | "glob" | "regex";
+  /** Empty: all. */
+  types?: TypeName[];
+  /** Empty: all. */
+  dbs?: number[];
+  expiry?: "none" | "any" | "expired" | { fromMs?: number; toMs?: number };
+  /** The clock for `expired`. */
+  nowMs?: number;
+  minBytes?: number;
+  maxBytes?: number;
+  sort?: "file" | "type" | "db" | "key" | "elements" | "size" | "encoding" | "expires" | "offset";
+  descending?: boolean;
+}
+
+export interface Selection {
+  /** Rows that were chosen, their bytes, and the rows they were chosen from. */
+  count: number;
+  bytes: number;
+  total: number;
+}
+
+/** Every key is in one of these: expired, within an hour, a day, 7 days, 30 days, later, never. */
+export interface Expiry {
+  expired: number;
+  hour: number;
+  day: number;
+  week: number;
+  month: number;
+  later: number;
+  never: number;
+}
+
+export interface Report {
+  format: "rdb" | "aof";
+  dialect: "redis" | "valkey";
+  version: number;
+  /** Such as `Redis 7.0.15`, as the file says itself. */
+  producer: string | null;
+  savedAtMs: Integer | null;
+  aux: [string, string][];
+  /** Names of function libraries. */
+  functions: string[];
+  databases: { db: number; keys: number; expiring: number; bytes: number }[];
+  /** Types that are present, most bytes first. */
+  types: { type: TypeName; keys: number; elements: number; bytes: number }[];
+  /** Most bytes first. */
+  encodings: { encoding: string; type: TypeName; keys: number; bytes: number }[];
+  keys: number;
+  /** Of all keys and values. */
+  bytes: number;
+  /** Id of the largest row. */
+  largest: number | null;
+  /** Commands behind the snapshot of a log; they are counted, not applied. */
+  commands: number;
+  checksum: "matches" | "none" | "off" | "pending" | "mismatch";
+  trailingBytes: number;
+  findings: Finding[];
+}
+
+export interface Finding {
+  severity: "error" | "warning";
+  code: string;
+  offset: number;
+  db?: number;
+  key?: Uint8Array;
+  keyText?: string;
+  text: string;
+}
+
+/** Bytes, or the first of them and how many there are. */
+export type MaybeCut = Uint8Array | { bytes: Uint8Array; cut: number };
+
+/** Reads a page of one value. Feed it the bytes `[row.offset, row.offset + row.bytes)` of the file in order. */
+export class ValueReader {
+  private constructor();
+  /** True once the page is whole and no more bytes are needed. */
+  feed(chunk: Uint8Array): boolean;
+  /** The page. */
+  finish(): ValuePage;
+  /** Gives the memory back. */
+  free(): void;
+}
+
+export type ValuePage =
+  | { type: "string"; length: number; bytes: Uint8Array }
+  | { type: "list" | "set"; total: number; from: number; items: MaybeCut[] }
+  | { type: "zset"; total: number; from: number; items: { member: MaybeCut; score: number }[] }
+  | { type: "hash"; total: number; from: number; items: { field: MaybeCut; value: MaybeCut; expiresAtMs?: Integer | null }[] }
+  | StreamPage
+  | {
+      type: "module";
+      module: string;
+      encver: number;
+      total: number;
+      from: number;
+      items: { kind: "int" | "uint" | "float" | "double" | "string"; value: Integer | MaybeCut }[];
+    };
+
+export interface StreamPage {
+  type: "stream";
+  total: number;
+  from: number;
+  items: { id: string; fields: [MaybeCut, MaybeCut][] }[];
+  /** From here on only where the page reaches the last entry. */
+  lastId?: string;
+  firstId?: string;
+  maxDeletedId?: string;
+  entriesAdded?: Integer;
+  groups?: {
+    name: MaybeCut;
+    lastId: string;
+    entriesRead: Integer | null;
+    pending: number;
+    consumers: { name: MaybeCut; pending: number; seenAtMs: Integer; activeAtMs: Integer | null }[];
+  }[];
+}

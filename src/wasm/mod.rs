@@ -17,14 +17,16 @@
 )]
 
 mod error;
+mod lines;
 mod object;
+mod option;
 mod query;
 mod report;
 mod session;
 mod sniff;
-mod text;
 mod value;
 
+pub use lines::Lines;
 pub use session::Session;
 pub use sniff::sniff;
 pub use value::ValueReader;
@@ -61,7 +63,7 @@ pub fn supported_versions() -> Object {
     let range = |of: fn(u64) -> Version| {
         let mut numbers = (1..=9999).filter(|number| of(*number).is_supported());
         numbers.next().map(|first| {
-            let last = numbers.last().unwrap_or(first);
+            let last = numbers.next_back().unwrap_or(first);
             Array::of2(&object::number(first), &object::number(last))
         })
     };

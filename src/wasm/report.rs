@@ -110,15 +110,9 @@ fn finding(severity: &str, code: &str, offset: u64, place: &Place, text: &str) -
 pub(super) fn expiry(expiry: &Expiry) -> Object {
     let Expiry { expired, hour, day, week, month, later, never } = *expiry;
     let object = Object::new();
-    for (name, keys) in [
-        ("expired", expired),
-        ("hour", hour),
-        ("day", day),
-        ("week", week),
-        ("month", month),
-        ("later", later),
-        ("never", never),
-    ] {
+    for (name, keys) in
+        [("expired", expired), ("hour", hour), ("day", day), ("week", week), ("month", month), ("later", later), ("never", never)]
+    {
         object.set(name, object::number(keys));
     }
     object

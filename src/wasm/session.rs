@@ -2,21 +2,23 @@
 
 use super::error;
 use super::object::{self, ObjectExt};
-use super::query::{self, Filter, Query};
+use super::option;
+use super::query::{Query, Rules, Wanted};
 use super::report::{self, Around};
 use super::value::ValueReader;
 use crate::error::{Error, Fault};
-use crate::jobs::{Analyse, Expiry, Job};
+use crate::jobs::{Analyse, Expiry, Flow, Job, Pass};
 use crate::model::{Index, Row, Selection};
 use crate::rdb::{Decoder, Event, Eviction, Summary};
 use crate::wire::Limits;
-use alloc::vec::Vec;
+use alloc::boxed::Box;
+use alloc::string::ToString;
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
 
 /// Largest item held at once unless the caller says otherwise: a page has to
 /// live with far less memory than a server.
-const MAX_ITEM_BYTES: u64 = 64 << 20;
+pub(super) const MAX_ITEM_BYTES: u64 = 64 << 20;
 
 /// One file being read, and the index of its keys. Feed it the file's chunks in
 /// order, then finish it; rows can be asked for at any time.
@@ -24,13 +26,16 @@ const MAX_ITEM_BYTES: u64 = 64 << 20;
 pub struct Session {
     limits: Limits,
     reader: Reader,
+    pass: Pass,
     content: Content,
+    /// Bytes of the file that were read.
+    offset: u64,
     view: View,
     tally: Tally,
 }
 
 enum Reader {
-    Open(Decoder),
+    Open(Box<Decoder>),
     Whole(Summary),
     Failed(Error),
 }
@@ -42,15 +47,14 @@ struct Content {
     analyse: Analyse,
     /// Bytes and id of the largest row.
     largest: Option<(u64, u32)>,
-    offset: u64,
 }
 
 /// What is looked at.
 struct View {
-    filter: Option<Filter>,
+    /// What the rows of the selection were chosen by.
+    chosen: Option<(Wanted, Rules)>,
     selection: Selection,
     is_sorted: bool,
-    buffer: Vec<u8>,
 }
 
 /// Expiries counted so far against one clock.
@@ -69,13 +73,15 @@ impl Session {
     /// A `TypeError` where an option is of the wrong type.
     #[wasm_bindgen(constructor)]
     pub fn new(options: &JsValue) -> Result<Self, JsValue> {
-        let max_item_bytes = query::whole(options, "maxItemBytes")?.unwrap_or(MAX_ITEM_BYTES);
+        let max_item_bytes = option::whole(options, "maxItemBytes")?.unwrap_or(MAX_ITEM_BYTES);
         let limits = Limits { max_item_bytes };
         Ok(Self {
             limits,
-            reader: Reader::Open(Decoder::with_limits(limits)),
+            reader: Reader::Open(Box::new(Decoder::with_limits(limits))),
+            pass: Pass::new(),
             content: Content::default(),
-            view: View { filter: None, selection: Selection::all(), is_sorted: false, buffer: Vec::new() },
+            offset: 0,
+            view: View { chosen: None, selection: Selection::all(), is_sorted: false },
             tally: Tally::default(),
         })
     }
@@ -87,9 +93,15 @@ impl Session {
     /// before stay.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<(), JsValue> {
         let failure = match &mut self.reader {
-            Reader::Open(decoder) => match self.content.read(decoder, chunk) {
-                Ok(()) => return Ok(()),
-                Err(fault) => decoder.dress(fault),
+            Reader::Open(decoder) => match self.pass.feed(decoder, chunk, &mut self.content) {
+                Ok(()) => {
+                    self.offset = self.offset.saturating_add(chunk.len() as u64);
+                    return Ok(());
+                }
+                Err(failure) => {
+                    self.offset = decoder.offset();
+                    failure
+                }
             },
             Reader::Whole(_) => return Err(error::usage("feed: the session was finished")),
             Reader::Failed(failure) => return Err(error::to_js(failure)),
@@ -104,7 +116,7 @@ impl Session {
     pub fn finish(&mut self) -> Result<(), JsValue> {
         match &mut self.reader {
             Reader::Open(decoder) => {
-                let failure = match core::mem::take(decoder).finish() {
+                let failure = match core::mem::take(&mut **decoder).finish() {
                     Ok(summary) => {
                         self.reader = Reader::Whole(summary);
                         return Ok(());
@@ -129,7 +141,7 @@ impl Session {
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn offset(&self) -> f64 {
-        self.content.offset as f64
+        self.offset as f64
     }
 
     /// What was read so far: counts, aux fields, findings.
@@ -155,7 +167,7 @@ impl Session {
     /// Keys by when they expire, seen from `now_ms`.
     #[must_use]
     pub fn expiry(&mut self, now_ms: f64) -> Object {
-        let now_ms = now_ms as i64;
+        let now_ms = option::millis(now_ms);
         if self.tally.now_ms != now_ms {
             self.tally = Tally { now_ms, ..Tally::default() };
         }
@@ -173,24 +185,35 @@ impl Session {
     /// `bad-pattern`; `limit-exceeded` where memory ends; a `TypeError` for a
     /// query that is none.
     pub fn select(&mut self, query: &JsValue) -> Result<Object, JsValue> {
-        let Query { filter, sort, is_descending } = Query::parse(query)?;
-        let Self { content: Content { index, .. }, view, .. } = self;
-        if view.is_sorted || view.filter.as_ref() != Some(&filter) {
-            view.filter = None;
-            view.is_sorted = false;
-            view.selection = if filter.keeps_all() { Selection::all() } else { Selection::filtered() };
+        let Query { wanted, sort, is_descending } = Query::parse(query)?;
+        let index = &self.content.index;
+        let goes_on = !self.view.is_sorted && self.view.chosen.as_ref().is_some_and(|(chosen, _)| *chosen == wanted);
+        if !goes_on {
+            // A bad pattern leaves the rows before as they are.
+            let rules = wanted.rules()?;
+            let selection = if wanted.is_everything() { Selection::all() } else { Selection::filtered() };
+            self.view = View { chosen: Some((wanted, rules)), selection, is_sorted: false };
         }
-        let buffer = &mut view.buffer;
-        view.selection.extend(index, |row| filter.keeps(row, buffer)).map_err(|failure| error::to_js(&failure))?;
-        view.filter = Some(filter);
-        if let Some(column) = sort {
-            view.is_sorted = true;
-            view.selection.sort(index, column, is_descending).map_err(|failure| error::to_js(&failure))?;
+        let View { chosen, selection, is_sorted } = &mut self.view;
+        let ordered = match chosen {
+            Some((_, rules)) => selection.extend(index, |row| rules.keep(row)),
+            None => Ok(()),
+        };
+        let ordered = ordered.and_then(|()| match sort {
+            Some(column) => {
+                *is_sorted = true;
+                selection.sort(index, column, is_descending)
+            }
+            None => Ok(()),
+        });
+        if let Err(failure) = ordered {
+            *chosen = None;
+            return Err(error::to_js(&failure));
         }
         let object = Object::new();
-        object.set("count", view.selection.len());
-        object.set("bytes", object::number(view.selection.bytes()));
-        object.set("total", view.selection.scanned());
+        object.set("count", selection.len());
+        object.set("bytes", object::number(selection.bytes()));
+        object.set("total", selection.scanned());
         Ok(object)
     }
 
@@ -246,31 +269,16 @@ impl Session {
     }
 }
 
-impl Content {
-    fn read(&mut self, decoder: &mut Decoder, chunk: &[u8]) -> Result<(), Fault> {
-        let mut rest = chunk;
-        loop {
-            let step = decoder.step(rest)?;
-            let consumed = step.consumed;
-            let Some(event) = step.event else {
-                rest = rest.get(consumed..).unwrap_or_default();
-                if rest.is_empty() {
-                    break;
-                }
-                continue;
-            };
-            self.index.push(&event)?;
-            self.analyse.push(&event, step.raw)?;
-            if let Event::KeyEnd { span } = event {
-                let id = self.index.rows().saturating_sub(1);
-                if self.largest.is_none_or(|(bytes, _)| bytes < span.len()) {
-                    self.largest = Some((span.len(), id));
-                }
-            }
-            rest = rest.get(consumed..).unwrap_or_default();
+impl Job for Content {
+    #[inline]
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+        self.index.push(event)?;
+        if let Event::KeyEnd { span } = event
+            && self.largest.is_none_or(|(bytes, _)| bytes < span.len())
+        {
+            self.largest = Some((span.len(), self.index.rows().saturating_sub(1)));
         }
-        self.offset = self.offset.saturating_add(chunk.len() as u64);
-        Ok(())
+        self.analyse.push(event, raw)
     }
 }
 
@@ -292,6 +300,6 @@ fn row_object(row: &Row<'_>) -> Object {
     };
     object.put("idleSeconds", idle.map(object::number));
     object.put("freq", freq.map(object::number));
-    object.maybe("module", row.module().map(|module| alloc::string::ToString::to_string(&module)));
+    object.maybe("module", row.module().map(|module| module.to_string()));
     object
 }

@@ -2,8 +2,9 @@
 
 use super::error;
 use super::object::{self, ObjectExt};
-use super::query;
+use super::option;
 use crate::error::{Error, ErrorKind, Fault, Place};
+use crate::jobs::{Flow, Job, Pass};
 use crate::model::Row;
 use crate::rdb::{Consumer, Decoder, Element, Event, Group, Kind, ModuleId, ModuleItem, Part, Pending, StreamEntry, StreamPart};
 use crate::wire::Scalar;
@@ -20,7 +21,9 @@ const MAX_BYTES: u64 = 65_536;
 /// Reads one page of a value from the row's bytes of the file, in any chunks.
 #[wasm_bindgen(skip_typescript)]
 pub struct ValueReader {
+    /// Until the page is there.
     decoder: Option<Decoder>,
+    pass: Pass,
     page: Page,
 }
 
@@ -53,14 +56,11 @@ impl ValueReader {
     /// Where the value is damaged, or differs from what was read before.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<bool, JsValue> {
         let Some(decoder) = &mut self.decoder else { return Ok(true) };
-        match self.page.read(decoder, chunk) {
-            Ok(true) => {
-                self.decoder = None;
-                Ok(true)
-            }
-            Ok(false) => Ok(false),
-            Err(fault) => Err(error::to_js(&decoder.dress(fault))),
+        self.pass.feed(decoder, chunk, &mut self.page).map_err(|failure| error::to_js(&failure))?;
+        if self.pass.is_stopped() {
+            self.decoder = None;
         }
+        Ok(self.decoder.is_none())
     }
 
     /// The page.
@@ -81,9 +81,9 @@ impl ValueReader {
         let kind = row.value_type().map_or(Kind::String, |value_type| value_type.kind());
         let page = Page {
             kind,
-            from: query::whole(options, "from")?.unwrap_or(0),
-            count: query::whole(options, "count")?.unwrap_or(COUNT),
-            max_bytes: query::whole(options, "maxBytes")?.unwrap_or(MAX_BYTES),
+            from: option::whole(options, "from")?.unwrap_or(0),
+            count: option::whole(options, "count")?.unwrap_or(COUNT),
+            max_bytes: option::whole(options, "maxBytes")?.unwrap_or(MAX_BYTES),
             total: row.elements().unwrap_or(0),
             is_total_known: row.elements().is_some(),
             seen: 0,
@@ -95,31 +95,22 @@ impl ValueReader {
             consumers: Array::new(),
             is_whole: false,
         };
-        Ok(Self { decoder: Some(decoder), page })
+        Ok(Self { decoder: Some(decoder), pass: Pass::new(), page })
+    }
+}
+
+impl Job for Page {
+    fn push(&mut self, event: &Event<'_>, _raw: &[u8]) -> Result<Flow, Fault> {
+        match event {
+            Event::Value(part) => self.part(part)?,
+            Event::KeyEnd { .. } => self.is_whole = true,
+            _ => {}
+        }
+        Ok(if self.is_there() { Flow::Stop } else { Flow::Continue })
     }
 }
 
 impl Page {
-    /// Reads a chunk; whether the page is there.
-    fn read(&mut self, decoder: &mut Decoder, chunk: &[u8]) -> Result<bool, Fault> {
-        let mut rest = chunk;
-        loop {
-            let step = decoder.step(rest)?;
-            let consumed = step.consumed;
-            match step.event {
-                Some(Event::Value(part)) => self.part(&part)?,
-                Some(Event::KeyEnd { .. }) => self.is_whole = true,
-                Some(_) => {}
-                None if consumed == rest.len() => return Ok(self.is_there()),
-                None => {}
-            }
-            if self.is_there() {
-                return Ok(true);
-            }
-            rest = rest.get(consumed..).unwrap_or_default();
-        }
-    }
-
     /// Behind the last element that is wanted; what follows the last one of all is wanted too.
     fn is_there(&self) -> bool {
         let end = match self.kind {
