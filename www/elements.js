@@ -23,7 +23,7 @@ export function mountElements(actions, viewer) {
   const grid = elementGrid("Elements", (at) => actions.openItem(at));
   const note = el("p", { class: "value-note", hidden: true });
   const lower = el("div", { class: "lower", hidden: true }, viewer.node);
-  const node = el("div", { class: "elements" }, bar, note, grid.node, lower);
+  const node = el("div", { class: "element-body" }, bar, note, grid.node, lower);
   let state = null;
   let typing = null;
 

@@ -31,7 +31,7 @@ export function mountStream(actions) {
   const groupHead = el("div", { class: "section-head pane" }, el("h3", null, "Consumer groups"), el("span", { class: "quiet" }), late);
   const groups = el("table", { class: "groups" });
   const groupPane = el("section", { class: "group-pane", "aria-label": "Consumer groups" }, groupHead, el("div", { class: "groups-box" }, groups));
-  const node = el("div", { class: "elements stream" }, hours, bar, entries.node, pending.node, entry, groupPane);
+  const node = el("div", { class: "element-body stream" }, hours, bar, entries.node, pending.node, entry, groupPane);
 
   let state = null;
   let wish = "columns";
