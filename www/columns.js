@@ -114,5 +114,5 @@ function paintExpires(cell, row, look) {
 
 function paintIdle(cell, row) {
   if (row.freq !== null && row.freq !== undefined) setText(cell, String(row.freq));
-  else setText(cell, row.idleSeconds === null || row.idleSeconds === undefined ? "–" : span(row.idleSeconds * 1000));
+  else setText(cell, row.idleSeconds === null || row.idleSeconds === undefined ? "–" : span(Number(row.idleSeconds) * 1000));
 }

@@ -171,7 +171,7 @@ function factsOf({ row, page, wide }, nowMs, report) {
     ["Expires", wide && when.state === "left" ? `${when.text}, ${dateTimeUtc(row.expiresAtMs)}` : when.text, when.tip, when.state],
     ["Encoding", row.encoding],
   ];
-  if (row.idleSeconds !== null && row.idleSeconds !== undefined) list.push(["Idle", span(row.idleSeconds * 1000)]);
+  if (row.idleSeconds !== null && row.idleSeconds !== undefined) list.push(["Idle", span(Number(row.idleSeconds) * 1000)]);
   if (row.freq !== null && row.freq !== undefined) list.push(["Frequency", String(row.freq)]);
   if (row.type === "string") list.push(["Length", page ? bytesExact(page.length) : "…"]);
   else if (row.type === "module") list.push(["Module", row.module ?? page?.module ?? "–"]);

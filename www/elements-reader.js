@@ -112,6 +112,7 @@ function matches(item, wanted) {
   return partsOf(item).some((part) => textOf(part).toLowerCase().includes(wanted));
 }
 
+/** The parts of an element that are bytes, each whole or `{ bytes, cut }`. */
 function partsOf(item) {
   if (item instanceof Uint8Array || item.bytes) return [item];
   if (item.field) return [item.field, item.value];

@@ -60,7 +60,7 @@ export class Geometry {
   stuck(scrollTop) {
     if (!this.scaled) return false;
     const end = this.height - this.viewport;
-    return (scrollTop <= 0 && this.top > this.viewport) || (scrollTop >= end && this.top < this.#most - this.viewport);
+    return (scrollTop <= 0 && this.top >= this.#ratio) || (scrollTop >= end && this.top <= this.#most - this.#ratio);
   }
 
   /** Where row `index` is drawn inside an element of `height` px that is scrolled to `scrollTop`. */

@@ -4,7 +4,7 @@ import { bytesSpoken, bytesText, count, hex, plural } from "./format.js";
 import { readSpan, ServedFile, SourceError, toMessage } from "./source.js";
 import { hasFile } from "./state.js";
 
-const SNIFF_BYTES = 64;
+const SNIFF_BYTES = 4096;
 const QUARTERS = [25, 50, 75];
 
 export function lifecycleActions(store, client, announce, query) {

@@ -91,7 +91,7 @@ function partsOf(state) {
   if (progress && ["read", "damaged", "stopped"].includes(phase)) {
     const rate = progress.spent > 0 ? (progress.offset / progress.spent) * 1000 : 0;
     out.rest.push({ icon: errors || phase !== "read" ? null : "check", text: `${phase === "stopped" ? "Stopped after" : "Read in"} ${took(progress.spent)}` });
-    if (progress.spent >= 10) out.rest.push({ text: `${bytesText(rate)}/s` });
+    if (progress.spent >= 100 && progress.offset > 0) out.rest.push({ text: `${bytesText(rate)}/s` });
   }
   const sum = CHECKSUM[report?.checksum];
   if (sum && phase === "read" && !errors) out.rest.push({ text: sum });

@@ -122,7 +122,7 @@ export function mountStream(actions) {
     groupsShown = list;
     setText(groupHead.children[1], count(list.length));
     const end = timeOf(page.lastId);
-    const behind = list.map((group) => ({ name: plain(group.name, 40), ms: end - timeOf(group.lastId) })).filter((one) => one.ms > LATE_MS).sort((a, b) => b.ms - a.ms);
+    const behind = list.map((group) => ({ name: plain(bytesOf(group.name), 40), ms: end - timeOf(group.lastId) })).filter((one) => one.ms > LATE_MS).sort((a, b) => b.ms - a.ms);
     setText(late, behind.length ? `${behind[0].name} is ${span(behind[0].ms)} behind` : "");
     fill(groups,
       el("thead", null, el("tr", null, ["Group", "Last delivered", "Lag", "Pending", "Consumers", "Seen, UTC"].map((title, at) => el("th", { scope: "col", class: at > 1 ? "right" : "" }, title)))),
@@ -155,7 +155,7 @@ function stepped(counted) {
 /** The field names all entries share in the same order, or null. */
 function sameFields(items) {
   if (!items.length) return null;
-  const names = (item) => item.fields.map(([field]) => plain(field, 100)).join("\n");
+  const names = (item) => item.fields.map(([field]) => plain(bytesOf(field), 100)).join("\n");
   const first = names(items[0]);
   const same = items[0].fields.length <= MOST_COLUMNS && items.every((item) => names(item) === first);
   return same ? items[0].fields.map(([field]) => field) : null;
@@ -164,9 +164,9 @@ function sameFields(items) {
 function columnLayout(page, fields) {
   const columns = [{ title: "ID", width: `${Math.max(...page.items.map((item) => item.id.length)) + 1}ch`, kind: "mono" }, { title: "Time, UTC", width: "7.2rem", kind: "second" }];
   fields.forEach((field, at) => {
-    const values = page.items.map((item) => utf8(item.fields[at][1]) ?? "");
+    const values = page.items.map((item) => utf8(bytesOf(item.fields[at][1])) ?? "");
     const numbers = values.every((value) => /^-?[0-9]*\.?[0-9]+$/.test(value));
-    const widest = Math.min(24, Math.max(field.length, ...values.map((value) => Math.min(24, value.length)))) + 1;
+    const widest = Math.min(24, Math.max(bytesOf(field).length, ...values.map((value) => Math.min(24, value.length)))) + 1;
     columns.push({ title: text(field), width: `minmax(4ch, ${widest}ch)`, right: numbers, mono: true, kind: "mono" });
   });
   columns.push({ title: "", width: "minmax(0, 1fr)" });
@@ -189,7 +189,7 @@ function consumerLayout(consumers) {
 }
 
 function groupRow(group, page, end) {
-  const lag = page.entriesAdded !== undefined && group.entriesRead !== null ? page.entriesAdded - group.entriesRead : null;
+  const lag = page.entriesAdded !== undefined && group.entriesRead !== null ? BigInt(page.entriesAdded) - BigInt(group.entriesRead) : null;
   const isLate = end - timeOf(group.lastId) > LATE_MS;
   const seen = Math.max(0, ...group.consumers.map((one) => Number(one.seenAtMs)));
   return el("tr", null,
@@ -199,6 +199,10 @@ function groupRow(group, page, end) {
     el("td", { class: "right num" }, count(group.pending)),
     el("td", { class: "right num" }, count(group.consumers.length)),
     el("td", { class: "right num second", title: seen ? dateTimeUtc(seen) : "" }, seen ? clockTime(seen) : "–"));
+}
+
+function bytesOf(part) {
+  return part.bytes ?? part;
 }
 
 function timeOf(id) {

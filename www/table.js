@@ -36,6 +36,7 @@ export function mountTable(root, actions) {
   const phone = matchMedia("(max-width: 639.9px)");
 
   grid.addEventListener("scroll", onScroll, { passive: true });
+  let exactWheel = false;
   document.getElementById("app").addEventListener("scroll", onScroll, { passive: true });
   new ResizeObserver(measure).observe(root);
   addEventListener("resize", measure);
@@ -70,6 +71,23 @@ export function mountTable(root, actions) {
     }, REST_MS);
   }
 
+  /** In a list beyond the browser's limit the wheel moves by exact pixels, so it is taken over. */
+  function onWheel(event) {
+    if (event.ctrlKey || event.deltaY === 0) return;
+    event.preventDefault();
+    const unit = [1, geometry.rowHeight, geometry.viewport][event.deltaMode];
+    scroller.scrollTop = geometry.moveTo(geometry.top + event.deltaY * unit) + above();
+    paint();
+  }
+
+  function watchWheel() {
+    const wanted = geometry.scaled && scroller === grid;
+    if (wanted === exactWheel) return;
+    exactWheel = wanted;
+    if (wanted) grid.addEventListener("wheel", onWheel, { passive: false });
+    else grid.removeEventListener("wheel", onWheel);
+  }
+
   function render(next) {
     state = next;
     const visible = next.view === "keys" && !root.hidden;
@@ -94,6 +112,7 @@ export function mountTable(root, actions) {
     geometry.rows = count;
     current = Math.min(current, Math.max(0, count - 1));
     rows.style.height = `${geometry.height}px`;
+    watchWheel();
     setAttr(grid, "aria-rowcount", count + 1);
     setAttr(grid, "aria-busy", next.phase === "reading");
     root.classList.toggle("stale", next.phase === "crashed");

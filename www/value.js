@@ -62,6 +62,7 @@ export function valueActions(store, client) {
 
   async function openItem(index) {
     const { detail } = store.state;
+    if (!isBytes(mainPart(detail.page.items[index]))) return;
     if (detail.item === index) {
       store.detail({ item: null, itemValue: null });
       return;
@@ -74,6 +75,7 @@ export function valueActions(store, client) {
     const { row, page } = store.state.detail;
     const mine = turn;
     const part = mainPart(page.items[index]);
+    if (part.fields) return;
     if (!part.cut) {
       store.detail({ itemValue: { bytes: part, length: part.length } });
       return;
@@ -151,5 +153,10 @@ export function valueActions(store, client) {
 
 /** The bytes of an element its viewer shows: the value of a field, else the element itself. */
 export function mainPart(item) {
-  return item.value instanceof Uint8Array || item.value?.bytes ? item.value : item.member ?? item;
+  return isBytes(item.value) ? item.value : item.member ?? item;
+}
+
+/** Bytes, whole or cut; entries of a stream have `fields` instead, which are shown as they are. */
+function isBytes(part) {
+  return part instanceof Uint8Array || part?.bytes instanceof Uint8Array || Boolean(part?.fields);
 }
