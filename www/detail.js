@@ -96,7 +96,7 @@ export function mountDetail(root, actions) {
     since = performance.now();
     fill(typeBadge, badge(row.type), el("span", null, row.type));
     const cut = row.key.length > KEY_SHOWN;
-    fill(key, nodes(runs(cut ? row.key.subarray(0, KEY_SHOWN) : row.key)), cut ? `… ${bytesText(row.key.length)} in all` : "", row.key.length === 0 ? el("span", { class: "quiet" }, "(empty key)") : "");
+    fill(key, nodes(runs(cut ? row.key.subarray(0, KEY_SHOWN) : row.key)), cut ? `… ${bytesText(row.key.length)} in all` : "", row.key.length === 0 ? el("span", { class: "esc" }, "empty key") : "");
     key.scrollTop = 0;
   }
 

@@ -6,9 +6,11 @@ import { bytesText, count, expiry, score } from "./format.js";
 import { canGather, PAGE } from "./limits.js";
 import { openForm, openMenu } from "./menu.js";
 import { nodes, plain, runs } from "./text.js";
-import { TYPES } from "./types.js";
+import { elementWord, TYPES } from "./types.js";
 
 const TYPING_MS = 150;
+/** Elements that are seen at once need no search. */
+const FEW = 10;
 const ORDERS = {
   list: [[null, "First to last"], ["down", "Last to first"]],
   zset: [["up", "Lowest score first"], ["down", "Highest score first"]],
@@ -65,7 +67,7 @@ export function mountElements(actions, viewer) {
     state = next;
     const { row, page, item, itemValue, find: wanted, order: now, min, max } = next.detail;
     const words = TYPES[row.type].many;
-    const searchable = ["hash", "set", "zset", "list"].includes(row.type) && canGather(row) && row.elements > 1;
+    const searchable = ["hash", "set", "zset", "list"].includes(row.type) && canGather(row) && row.elements > FEW;
     show(findBox, searchable);
     setAttr(find, "aria-label", `Find in ${words}`);
     find.placeholder = `Find in ${words}`;
@@ -76,7 +78,7 @@ export function mountElements(actions, viewer) {
       const range = min !== null || max !== null ? `, ${min ?? "-inf"} to ${max ?? "inf"}` : "";
       fill(order, ORDERS[row.type].find(([name]) => name === now)?.[1] ?? "", range, icon("down", "small"));
     }
-    pager.render(next.detail, words);
+    pager.render(next.detail);
     renderNote(next.detail, words);
     grid.render(page, () => layoutOf(row, page, next), item);
     show(lower, item !== null && itemValue !== null);
@@ -106,10 +108,11 @@ export function mountPager(actions) {
   const node = el("div", { class: "pager" }, range, back, on);
   return {
     node,
-    render({ page, from }, words, before = "") {
+    render({ row, page, from }) {
       const total = page.matching ?? page.total;
       const last = Math.min(from + PAGE, total);
-      setText(range, total === 0 ? "none" : total <= PAGE && from === 0 ? `${before}${count(total)} ${words}` : `${before}${count(from + 1)} – ${count(last)} of ${count(total)}`);
+      const single = total <= PAGE && from === 0;
+      setText(range, total === 0 ? "none" : single ? `${count(total)} ${elementWord(row.type, total)}` : `${count(from + 1)} – ${count(last)} of ${count(total)}`);
       back.disabled = from === 0;
       on.disabled = last >= total;
       show(back, total > PAGE || from > 0);

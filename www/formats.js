@@ -25,7 +25,7 @@ export function suited(bytes, cut) {
 export function possible(bytes, cut) {
   const text = textOf(bytes, cut);
   const out = ["text", "hex", "base64"];
-  if (text !== null && layout(text, cut)) out.unshift("json");
+  if (text !== null && /^\s*[{["]/.test(text) && layout(text, cut)) out.unshift("json");
   if (bytes.length <= MOST_BITS_BYTES && bytes.length > 0) out.push("number");
   return out;
 }

@@ -66,7 +66,7 @@ export function mountStream(actions) {
     show(pager.node, streamTab === "entries");
     show(direction, streamTab === "entries" && page.total > 1);
     setText(direction, detail.order === "down" ? "Newest first" : "Oldest first");
-    pager.render(detail, "entries");
+    pager.render(detail);
     entries.render(shapedPage(page, now), () => ({ items: page.items, first: page.from, total: page.matching, ...(now === "columns" ? columnLayout(page, fields) : pairLayout(page)) }), detail.item);
     if (streamTab === "pending") pending.render(page, () => consumerLayout(consumers), null);
     renderEntry(detail);

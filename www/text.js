@@ -97,10 +97,10 @@ export function oneLine(bytes, limit = 400) {
   return { head: [...all.slice(0, -1), { text: head, escaped: false }], tail: [{ text: tail, escaped: false }] };
 }
 
-/** Writes `oneLine` into a `.mid` cell (two spans), reusing its text nodes where it can. */
+/** Writes a key by `oneLine` into a `.mid` cell (two spans), reusing its text nodes where it can. */
 export function paintOneLine(cell, bytes) {
   if (cell.childElementCount !== 2) cell.replaceChildren(el("span", { class: "mid-head" }), el("span", { class: "mid-tail" }));
-  const { head, tail } = oneLine(bytes);
+  const { head, tail } = bytes.length ? oneLine(bytes) : { head: [{ text: "empty key", escaped: true }], tail: [] };
   paintRuns(cell.firstChild, head);
   paintRuns(cell.lastChild, tail);
 }
