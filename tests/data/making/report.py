@@ -147,13 +147,6 @@ def expiry_of(server, key):
     left = server("PTTL", key)
     if left == -1:
         return None
-
-
-def must_agree(name, told, again):
-    """Compares (keys, functions) before and after a reload."""
-    found = difference(told[0], again[0])
-    if found or sorted(told[1]) != sorted(again[1]):
-        raise SystemExit("%s: the server reads something else from its own file\n%s" % (name, found or "in its functions"))
     if server.kind.at_least(7, 0):
         return server("PEXPIRETIME", key)
     known = server.known_expiries[server.db, key]
