@@ -3,9 +3,13 @@
 
 #![allow(dead_code)] // every test uses its own share
 
+pub(crate) mod content;
+
 use aikv::Error;
 use aikv::rdb::{Decoder, Event, Part, StreamPart, Summary};
 use aikv::wire::{Fault, Limits};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// A checksum that owes nothing to the library: one bit at a time.
 pub(crate) fn crc64(bytes: &[u8]) -> u64 {
@@ -147,4 +151,29 @@ pub(crate) fn walk(event: &Event<'_>) -> Result<(), Fault> {
 /// Reads `bytes` whole and gives what became of it.
 pub(crate) fn outcome(bytes: &[u8]) -> Result<Summary, Error> {
     read(bytes, usize::MAX, Limits::default(), |_, _| ())
+}
+
+/// The folder of the fixtures.
+pub(crate) fn data() -> PathBuf {
+    std::env::var_os("AIKV_FIXTURES").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"), PathBuf::from)
+}
+
+/// Every snapshot that a real server wrote.
+pub(crate) fn fixtures() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![data()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for entry in entries {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rdb") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 100, "only {} snapshots under {}", found.len(), data().display());
+    found
 }
