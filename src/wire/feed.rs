@@ -372,8 +372,9 @@ fn carry(carry: &mut Vec<u8>, bytes: &[u8], need: u64, limit: u64) -> Result<(),
         return Err(too_large(need));
     }
     if len > carry.capacity() {
-        // Twice what was there, but never more than the step needs.
-        let room = usize::try_from(need).unwrap_or(usize::MAX).min(carry.capacity().saturating_mul(2)).max(len);
+        // Twice what was there, but never more than the step needs or may have.
+        let most = usize::try_from(need.min(limit)).unwrap_or(usize::MAX);
+        let room = most.min(carry.capacity().saturating_mul(2)).max(len);
         if carry.try_reserve_exact(room.saturating_sub(held)).is_err() {
             return Err(Fault::new(&NO_MEMORY, room as u64));
         }
