@@ -34,6 +34,11 @@ pub(crate) fn file(version: u64, body: &[u8]) -> Vec<u8> {
     file
 }
 
+/// A whole file of RDB 11 whose writer had checksums off.
+pub(crate) fn unsummed(body: &[u8]) -> Vec<u8> {
+    [&head(11, body)[..], &[0xff], &[0; 8]].concat()
+}
+
 /// A file that ends behind its body.
 pub(crate) fn head(version: u64, body: &[u8]) -> Vec<u8> {
     let mut file = format!("REDIS{version:04}").into_bytes();
