@@ -44,28 +44,26 @@ fn ordered(number: i64) -> u64 {
     (number.cast_unsigned() ^ 1 << 63).min(u64::MAX - 1)
 }
 
-/// Rows with what they are compared by; a row's number settles ties.
-type Pairs = Vec<(u64, u32)>;
-
-fn pairs(rows: usize) -> Result<Pairs, Full> {
+/// Rows with what they are compared by; the place in the file settles ties.
+fn pairs<K>(rows: &[u32], what: impl Fn(u32) -> K) -> Result<Vec<(K, u32)>, Full> {
     let mut pairs = Vec::new();
-    pairs.try_reserve_exact(rows)?;
+    pairs.try_reserve_exact(rows.len())?;
+    pairs.extend(rows.iter().map(|id| (what(*id), *id)));
     Ok(pairs)
+}
+
+fn put_back<K>(rows: &mut [u32], pairs: &[(K, u32)]) {
+    for (row, (_, id)) in rows.iter_mut().zip(pairs) {
+        *row = *id;
+    }
 }
 
 fn by_number(index: &Index, rows: &mut [u32], descending: bool, number: impl Fn(&Row<'_>) -> u64) -> Result<(), Full> {
     let turn = if descending { u64::MAX } else { 0 };
-    let mut pairs = pairs(rows.len())?;
-    pairs.extend(rows.iter().map(|id| (index.row(*id).map_or(0, |row| number(&row)) ^ turn, *id)));
+    let mut pairs = pairs(rows, |id| index.row(id).map_or(0, |row| number(&row)) ^ turn)?;
     pairs.sort_unstable();
     put_back(rows, &pairs);
     Ok(())
-}
-
-fn put_back(rows: &mut [u32], pairs: &[(u64, u32)]) {
-    for (row, (_, id)) in rows.iter_mut().zip(pairs) {
-        *row = *id;
-    }
 }
 
 fn by_name(index: &Index, rows: &mut [u32], descending: bool, name: impl Fn(ValueType) -> &'static str) -> Result<(), Full> {
@@ -81,17 +79,16 @@ fn by_name(index: &Index, rows: &mut [u32], descending: bool, name: impl Fn(Valu
 }
 
 /// Key bytes compared at once; the low byte of the number says how many there were.
-const WINDOW: usize = 7;
+const WINDOW: usize = 15;
 /// Ties are broken by further windows this often, then by comparing the rest.
-const WINDOWS: u32 = 6;
+const WINDOWS: u32 = 4;
 /// Below this many rows a window costs more than it saves.
-const FEW: usize = 24;
+const FEW: usize = 2;
 
 fn by_key(index: &Index, rows: &mut [u32], descending: bool) -> Result<(), Full> {
     let key = |id: u32| index.row(id).map_or(&[][..], |row| row.key());
     let common = common_prefix(rows.iter().map(|id| key(*id)));
-    let mut pairs = pairs(rows.len())?;
-    pairs.extend(rows.iter().map(|id| (0, *id)));
+    let mut pairs = pairs(rows, |_| 0u128)?;
     refine(&mut pairs, &key, common, WINDOWS, descending);
     put_back(rows, &pairs);
     Ok(())
@@ -109,7 +106,7 @@ fn common_prefix<'a>(mut keys: impl Iterator<Item = &'a [u8]>) -> usize {
 }
 
 /// Sorts rows whose keys agree in their first `depth` bytes.
-fn refine<'a>(pairs: &mut [(u64, u32)], key: &impl Fn(u32) -> &'a [u8], depth: usize, windows: u32, descending: bool) {
+fn refine<'a>(pairs: &mut [(u128, u32)], key: &impl Fn(u32) -> &'a [u8], depth: usize, windows: u32, descending: bool) {
     let rest = |id: u32| key(id).get(depth..).unwrap_or_default();
     if pairs.len() <= FEW || windows == 0 {
         pairs.sort_unstable_by(|(_, a), (_, b)| {
@@ -119,13 +116,13 @@ fn refine<'a>(pairs: &mut [(u64, u32)], key: &impl Fn(u32) -> &'a [u8], depth: u
         });
         return;
     }
-    let turn = if descending { u64::MAX } else { 0 };
+    let turn = if descending { u128::MAX } else { 0 };
     for (number, id) in pairs.iter_mut() {
         *number = window(rest(*id)) ^ turn;
     }
     pairs.sort_unstable();
     for group in pairs.chunk_by_mut(|(a, _), (b, _)| a == b) {
-        let goes_on = group.first().is_some_and(|(number, _)| (number ^ turn) & 0xff > WINDOW as u64);
+        let goes_on = group.first().is_some_and(|(number, _)| (number ^ turn) & 0xff > WINDOW as u128);
         if group.len() > 1 && goes_on {
             refine(group, key, depth.saturating_add(WINDOW), windows.saturating_sub(1), descending);
         }
@@ -134,9 +131,9 @@ fn refine<'a>(pairs: &mut [(u64, u32)], key: &impl Fn(u32) -> &'a [u8], depth: u
 
 /// The next bytes of a key as a number of the same order: bytes first, then how many of them there are.
 #[inline(always)]
-fn window(rest: &[u8]) -> u64 {
-    let mut bytes = [0; 8];
-    match rest.first_chunk::<8>() {
+fn window(rest: &[u8]) -> u128 {
+    let mut bytes = [0; 16];
+    match rest.first_chunk::<16>() {
         Some(whole) => bytes = *whole,
         None => {
             for (to, from) in bytes.iter_mut().zip(rest) {
@@ -144,6 +141,6 @@ fn window(rest: &[u8]) -> u64 {
             }
         }
     }
-    let len = rest.len().min(WINDOW.saturating_add(1)) as u64;
-    u64::from_be_bytes(bytes) & !0xff | len
+    let len = rest.len().min(WINDOW.saturating_add(1)) as u128;
+    u128::from_be_bytes(bytes) & !0xff | len
 }
