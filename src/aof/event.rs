@@ -64,12 +64,7 @@ impl<'a> Command<'a> {
 
 impl fmt::Debug for Command<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Command(")?;
-        for (index, argument) in self.args().enumerate() {
-            let gap = if index == 0 { "" } else { " " };
-            write!(f, "{gap}\"{}\"", Escaped(argument))?;
-        }
-        f.write_str(")")
+        self.args().fmt(f)
     }
 }
 
@@ -101,7 +96,12 @@ impl FusedIterator for Args<'_> {}
 
 impl fmt::Debug for Args<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone().map(Escaped)).finish()
+        f.write_str("[")?;
+        for (index, argument) in self.clone().enumerate() {
+            let gap = if index == 0 { "" } else { " " };
+            write!(f, "{gap}\"{}\"", Escaped(argument))?;
+        }
+        f.write_str("]")
     }
 }
 

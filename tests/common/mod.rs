@@ -1,0 +1,190 @@
+//! What several test files share: temporary folders, real servers and a small
+//! client for them, and skips that say why.
+
+#![allow(dead_code)] // no test file uses all of it
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Says that something was not tested. With `CI=true` that is a failure.
+pub(crate) fn skip(what: &str, reason: &str) {
+    eprintln!("SKIPPED {what}: {reason}");
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "SKIPPED {what}: {reason}");
+}
+
+/// The folder of the fixtures.
+pub(crate) fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
+}
+
+/// A folder that is removed when the test ends. Its path is short enough for a socket in it.
+pub(crate) struct TempDir(PathBuf);
+
+impl TempDir {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("aikv-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Names of what is in the folder, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The servers that `tests/data/servers.sh` obtains.
+pub(crate) const SERVERS: [&str; 9] =
+    ["redis-2.8", "redis-3.2", "redis-5.0", "redis-6.2", "redis-7.0", "redis-8.0", "redis-8.6", "valkey-8.1", "valkey-9.1"];
+
+/// The program of a server, or a skip that says where it was looked for.
+pub(crate) fn server(name: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = std::env::var_os("AIKV_SERVERS").map_or_else(|| root.join(".servers"), PathBuf::from);
+    let program = folder.join(name).join("server");
+    if program.exists() {
+        return Some(program);
+    }
+    skip(name, &format!("{} is not there; tests/data/servers.sh obtains it", program.display()));
+    None
+}
+
+/// A server that runs on a unix socket, and ends with the test.
+#[cfg(unix)]
+pub(crate) struct Server {
+    child: Child,
+    socket: PathBuf,
+    log: PathBuf,
+}
+
+#[cfg(unix)]
+impl Server {
+    /// Starts `program` in `folder`, where it finds its `dump.rdb` or `appendonly.aof`,
+    /// and waits until it has loaded it. The error is the server's own log.
+    pub(crate) fn start(program: &Path, folder: &Path, options: &[&str]) -> Result<Self, String> {
+        let socket = folder.join("s");
+        let log = folder.join("log");
+        let output = fs::File::create(&log).unwrap();
+        let child = Command::new(program)
+            .current_dir(folder)
+            .args(["--port", "0", "--unixsocket", "s", "--save", "", "--dbfilename", "dump.rdb", "--dir", "."])
+            .args(options)
+            .stdin(Stdio::null())
+            .stderr(Stdio::from(output.try_clone().unwrap()))
+            .stdout(Stdio::from(output))
+            .spawn()
+            .unwrap();
+        let mut server = Self { child, socket, log };
+        let start = Instant::now();
+        loop {
+            if server.child.try_wait().unwrap().is_some() {
+                return Err(server.log());
+            }
+            if server.socket.exists()
+                && let Ok(mut client) = server.connect()
+                && client.ask(&["PING"]) == Reply::Status("PONG".into())
+            {
+                return Ok(server);
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "the server does not start: {}", server.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.connect().unwrap()
+    }
+
+    fn connect(&self) -> std::io::Result<Client> {
+        let stream = std::os::unix::net::UnixStream::connect(&self.socket)?;
+        Ok(Client(BufReader::new(stream)))
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a server answers.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    Array(Vec<Reply>),
+    Bytes(Vec<u8>),
+    Error(String),
+    Int(i64),
+    Nil,
+    Status(String),
+}
+
+/// A connection to a server.
+#[cfg(unix)]
+pub(crate) struct Client(BufReader<std::os::unix::net::UnixStream>);
+
+#[cfg(unix)]
+impl Client {
+    /// Sends a command and reads its reply.
+    pub(crate) fn ask<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Reply {
+        let mut request = format!("*{}\r\n", args.len()).into_bytes();
+        for argument in args {
+            let argument = argument.as_ref();
+            request.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+            request.extend_from_slice(argument);
+            request.extend_from_slice(b"\r\n");
+        }
+        self.0.get_mut().write_all(&request).unwrap();
+        self.read()
+    }
+
+    fn read(&mut self) -> Reply {
+        let mut line = Vec::new();
+        self.0.read_until(b'\n', &mut line).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        let (kind, rest) = line.trim_end().split_at(1);
+        match kind {
+            "+" => Reply::Status(rest.into()),
+            "-" => Reply::Error(rest.into()),
+            ":" => Reply::Int(rest.parse().unwrap()),
+            "$" if rest == "-1" => Reply::Nil,
+            "$" => {
+                let mut bytes = vec![0; rest.parse::<usize>().unwrap() + 2];
+                self.0.read_exact(&mut bytes).unwrap();
+                bytes.truncate(bytes.len() - 2);
+                Reply::Bytes(bytes)
+            }
+            "*" if rest == "-1" => Reply::Nil,
+            "*" => Reply::Array((0..rest.parse::<usize>().unwrap()).map(|_| self.read()).collect()),
+            other => panic!("a reply of kind {other}"),
+        }
+    }
+}
