@@ -16,6 +16,8 @@ pub mod error;
 pub mod jobs;
 pub mod kind;
 pub mod model;
+#[cfg(feature = "std")]
+pub mod persistence;
 pub mod rdb;
 #[cfg(feature = "wasm")]
 pub mod wasm;
@@ -23,5 +25,7 @@ pub mod wire;
 
 mod pack;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind};
 pub use kind::FileKind;
+#[cfg(feature = "std")]
+pub use persistence::{AikvError, Result};

@@ -207,7 +207,7 @@ fn stop<'i>(fault: Fault, left: u64, at: &Position, cursor: &mut Cursor<'i>, ahe
 fn follow(state: &mut State, at: &Position, command: Command<'_>) -> Result<(), Fault> {
     if command.argc() == 1 {
         let before = state.transaction;
-        state.transaction = before.after(command)?;
+        state.transaction = before.after(command.name())?;
         if before == Transaction::Closed {
             state.multi = at.offset;
         }

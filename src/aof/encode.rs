@@ -215,7 +215,9 @@ impl Encoder {
     }
 
     fn follow(&mut self, command: Command<'_>) -> Result<(), ErrorKind> {
-        self.transaction = self.transaction.after(command).map_err(|fault| fault.error_kind(0))?;
+        if command.argc() == 1 {
+            self.transaction = self.transaction.after(command.name()).map_err(|fault| fault.error_kind(0))?;
+        }
         Ok(())
     }
 

@@ -24,3 +24,6 @@ mod transaction;
 pub use decode::{Decoder, Preamble, Summary};
 pub use encode::{Encoder, write_command};
 pub use event::{Args, Command, Event};
+
+#[cfg(feature = "std")]
+pub(crate) use transaction::Transaction;

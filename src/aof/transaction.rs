@@ -1,6 +1,5 @@
 //! Transactions: what `MULTI` opens, only `EXEC` closes.
 
-use super::event::Command;
 use crate::error::{Cause, Fault, FaultKind, Form};
 
 static NESTED: Cause = Cause::new(FaultKind::Command, "EXEC before the next MULTI", Form::Text("MULTI"));
@@ -17,13 +16,9 @@ pub(crate) enum Transaction {
 }
 
 impl Transaction {
-    /// What holds behind `command`. A server that writes a log never nests
-    /// transactions and never logs one that it discarded.
-    pub(crate) fn after(self, command: Command<'_>) -> Result<Self, Fault> {
-        if command.argc() != 1 {
-            return Ok(self);
-        }
-        let name = command.name();
+    /// What holds behind a command that consists of `name` alone. A server that
+    /// writes a log never nests transactions and never logs one that it discarded.
+    pub(crate) fn after(self, name: &[u8]) -> Result<Self, Fault> {
         match self {
             Self::Open if name.eq_ignore_ascii_case(b"EXEC") => Ok(Self::Closed),
             Self::Open if name.eq_ignore_ascii_case(b"MULTI") => Err(Fault::new(&NESTED, 0)),

@@ -182,6 +182,12 @@ const fn by_byte() -> [Option<ValueType>; 256] {
 }
 
 impl ValueType {
+    /// A plain string, the first type of the table.
+    pub const STRING: Self = {
+        let [string, ..] = &TABLE;
+        Self(string)
+    };
+
     /// The type of this byte in a snapshot of `dialect`.
     ///
     /// A type that is known is read under an older header too, as servers do.

@@ -1,0 +1,89 @@
+//! Logs as lists of commands.
+
+use super::error::{PersistenceError, Result, Task};
+use super::files::{open, read_chunks};
+use crate::aof::{Command, Decoder, Event, Summary};
+use crate::error::{Error, ErrorKind, Place};
+use crate::kind::FileKind;
+use bytes::Bytes;
+use std::fs::File;
+use std::path::Path;
+use std::string::String;
+use std::vec::Vec;
+
+/// Loads all commands of a log, the name of each first. `SELECT`, `MULTI` and
+/// `EXEC` are commands as well; annotations are passed over.
+///
+/// # Errors
+/// [`AikvError::Persistence`](super::AikvError::Persistence), and no command: where
+/// the log is damaged or does not end whole, with the offset where it stops being
+/// whole; where it begins with a snapshot or is the manifest of a multi-part log;
+/// where an argument is not UTF-8 (see [`load_aof_bytes`]).
+pub fn load_aof<P: AsRef<Path>>(path: P) -> Result<Vec<Vec<String>>> {
+    load(path.as_ref(), |argument| String::from_utf8(argument.to_vec()).ok())
+}
+
+/// As [`load_aof`], with arguments of any bytes.
+///
+/// # Errors
+/// As [`load_aof`].
+pub fn load_aof_bytes<P: AsRef<Path>>(path: P) -> Result<Vec<Vec<Bytes>>> {
+    load(path.as_ref(), |argument| Some(Bytes::copy_from_slice(argument)))
+}
+
+fn load<A>(path: &Path, own: impl Fn(&[u8]) -> Option<A>) -> Result<Vec<Vec<A>>> {
+    let task = Task { doing: "load the log", path };
+    let mut file = open(task)?;
+    let mut commands = Vec::new();
+    read(&mut file, task, |event, offset| {
+        match event {
+            Event::Command(command) => match owned(command, &own) {
+                Some(command) => commands.push(command),
+                None => return Err(refuse("an argument that is not UTF-8 (load_aof_bytes takes any)", offset)),
+            },
+            Event::Snapshot(_) => return Err(refuse("a log that begins with a snapshot (aikv::aof::Decoder reads it)", offset)),
+            Event::Annotation(_) | Event::Timestamp { .. } => {}
+        }
+        Ok(())
+    })?;
+    Ok(commands)
+}
+
+fn owned<A>(command: Command<'_>, own: impl Fn(&[u8]) -> Option<A>) -> Option<Vec<A>> {
+    command.args().map(own).collect()
+}
+
+fn refuse(what: &'static str, offset: u64) -> Error {
+    Error::new(ErrorKind::Unrepresentable { what, target: "a list of commands" }, offset, Place::default())
+}
+
+/// Reads a log to its end, which must be whole. `take` gets every event with
+/// the offset at which it begins.
+pub(super) fn read(
+    file: &mut File,
+    task: Task<'_>,
+    mut take: impl FnMut(Event<'_>, u64) -> Result<(), Error>,
+) -> Result<Summary, PersistenceError> {
+    let mut decoder = Decoder::new();
+    let mut is_first = true;
+    read_chunks(file, task, |mut chunk| {
+        if is_first && FileKind::sniff(chunk) == FileKind::Manifest {
+            return Err(task.format(refuse("the manifest of a multi-part log", 0)));
+        }
+        is_first = false;
+        loop {
+            let offset = decoder.offset();
+            let step = match decoder.step(chunk) {
+                Ok(step) => step,
+                Err(fault) => return Err(task.format(decoder.dress(fault))),
+            };
+            chunk = chunk.get(step.consumed..).unwrap_or_default();
+            match step.event {
+                Some(event) => take(event, offset).map_err(|error| task.format(error))?,
+                None if chunk.is_empty() => return Ok(()),
+                None => {}
+            }
+        }
+    })?;
+    decoder.finish().map_err(|error| task.format(error))
+}

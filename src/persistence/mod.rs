@@ -1,0 +1,33 @@
+//! Snapshots and logs as files.
+//!
+//! [`save_rdb`] and [`load_rdb`] keep databases of strings in a snapshot,
+//! [`AofWriter`] and [`load_aof`] keep commands in a log. They take keys and
+//! arguments as `String`; the functions whose names end in `_bytes` take any bytes.
+//! What they cannot hold they refuse by name; [`crate::rdb`] and [`crate::aof`] read everything.
+//!
+//! ```
+//! use aikv::persistence::{AofSyncPolicy, AofWriter, load_aof};
+//! # let folder = std::env::temp_dir().join(format!("aikv-doc-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # let path = folder.join("appendonly.aof");
+//!
+//! let writer = AofWriter::new(&path, AofSyncPolicy::EverySecond)?;
+//! writer.log_command(&["SET".to_string(), "key1".to_string(), "value1".to_string()])?;
+//! writer.close()?;
+//! assert_eq!(load_aof(&path)?, [["SET", "key1", "value1"]]);
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod aof_file;
+mod aof_writer;
+mod config;
+mod error;
+mod files;
+mod rdb_file;
+
+pub use aof_file::{load_aof, load_aof_bytes};
+pub use aof_writer::AofWriter;
+pub use config::{AofSyncPolicy, PersistenceConfig};
+pub use error::{AikvError, PersistenceError, PersistenceErrorKind, Result};
+pub use rdb_file::{BytesDatabaseData, DatabaseData, load_rdb, load_rdb_bytes, save_rdb, save_rdb_bytes};
