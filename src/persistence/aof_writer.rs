@@ -358,3 +358,6 @@ fn encode<A: AsRef<[u8]>>(args: &[A], before: Transaction, out: &mut Vec<u8>) ->
         _ => Ok(before),
     }
 }
+
+#[cfg(test)]
+mod tests;
