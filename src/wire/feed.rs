@@ -194,6 +194,15 @@ impl Standing {
 /// Capacity that `carry` and the scratch buffers keep between steps.
 const KEEP: usize = 64 * 1024;
 
+/// What a carried step needs.
+#[derive(Clone, Copy, Default)]
+struct Need {
+    /// Bytes it has at least.
+    bytes: u64,
+    /// How often it was found to have more.
+    raised: u64,
+}
+
 /// A grammar, its state and the bytes between chunks.
 pub(crate) struct Feed<G: Grammar> {
     standing: Standing,
@@ -201,8 +210,7 @@ pub(crate) struct Feed<G: Grammar> {
     state: G::State,
     scratch: Scratch,
     carry: Vec<u8>,
-    /// Bytes the carried step has at least.
-    need: u64,
+    need: Need,
 }
 
 static TOO_LARGE: Cause = Cause::new(FaultKind::Limit, "an item within the limit on its bytes", Form::Number);
@@ -222,7 +230,7 @@ impl<G: Grammar> Feed<G> {
             state,
             scratch: Scratch::new(limits),
             carry: Vec::new(),
-            need: 0,
+            need: Need::default(),
         }
     }
 
@@ -278,7 +286,7 @@ impl<G: Grammar> Feed<G> {
                     } else {
                         #[cfg(debug_assertions)]
                         debug_assert!(before == self.state, "a short step changed the state");
-                        self.need = (input.len() as u64).saturating_add(fault.word());
+                        self.need = Need { bytes: (input.len() as u64).saturating_add(fault.word()), raised: 0 };
                         match carry(&mut self.carry, input, self.need, limit) {
                             Ok(()) => {
                                 self.standing.item = item;
@@ -310,12 +318,12 @@ impl<G: Grammar> Feed<G> {
             }
         }
         let limit = self.scratch.limits.max_item_bytes;
-        let missing = self.need.min(limit.saturating_add(1)).saturating_sub(self.carry.len() as u64);
+        let missing = self.need.bytes.min(limit.saturating_add(1)).saturating_sub(self.carry.len() as u64);
         let taken = usize::try_from(missing).unwrap_or(usize::MAX).min(input.len());
         if let Err(fault) = carry(&mut self.carry, input.get(..taken).unwrap_or(input), self.need, limit) {
             return Err(self.standing.fail(fault, 0));
         }
-        if (self.carry.len() as u64) < self.need {
+        if (self.carry.len() as u64) < self.need.bytes {
             return Ok(Step { consumed: taken, raw: &[], event: None });
         }
         #[cfg(debug_assertions)]
@@ -344,7 +352,8 @@ impl<G: Grammar> Feed<G> {
                 #[cfg(debug_assertions)]
                 debug_assert!(before == self.state, "a short step changed the state");
                 self.standing.item = item;
-                self.need = (self.carry.len() as u64).saturating_add(fault.word());
+                self.need.bytes = (self.carry.len() as u64).saturating_add(fault.word());
+                self.need.raised = self.need.raised.saturating_add(1);
                 Ok(Step { consumed: taken, raw: &[], event: None })
             }
         }
@@ -355,7 +364,7 @@ impl<G: Grammar> Feed<G> {
         match self.standing.mode {
             Mode::Failed => Err(self.standing.said()),
             Mode::Carrying => {
-                let missing = self.need.saturating_sub(self.carry.len() as u64);
+                let missing = self.need.bytes.saturating_sub(self.carry.len() as u64);
                 Err(self.standing.fail(Fault::short(missing), self.standing.item))
             }
             Mode::Clean | Mode::Spent if G::may_end(&self.state) => Ok(()),
@@ -364,17 +373,25 @@ impl<G: Grammar> Feed<G> {
     }
 }
 
+/// A step whose need was found to be more this often learns it bit by bit.
+const FEW: u64 = 8;
+
 /// Appends `bytes` of a step that has `need` of them at least.
-fn carry(carry: &mut Vec<u8>, bytes: &[u8], need: u64, limit: u64) -> Result<(), Fault> {
+fn carry(carry: &mut Vec<u8>, bytes: &[u8], need: Need, limit: u64) -> Result<(), Fault> {
     let held = carry.len();
     let len = held.saturating_add(bytes.len());
-    if len as u64 > limit && len as u64 <= need {
-        return Err(too_large(need));
+    if len as u64 > limit && len as u64 <= need.bytes {
+        return Err(too_large(need.bytes));
     }
     if len > carry.capacity() {
-        // Twice what was there, but never more than the step needs or may have.
-        let most = usize::try_from(need.min(limit)).unwrap_or(usize::MAX);
-        let room = most.min(carry.capacity().saturating_mul(2)).max(len);
+        // Twice what was there, but no more than the step is known to need: that is
+        // all there is to a long string. A command learns its need from argument to
+        // argument, so there an eighth is added at least.
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let known = usize::try_from(need.bytes).unwrap_or(usize::MAX);
+        let spare = if need.raised > FEW { carry.capacity() / 8 } else { 0 };
+        let double = carry.capacity().saturating_mul(2).min(known);
+        let room = double.max(carry.capacity().saturating_add(spare)).min(most).max(len);
         if carry.try_reserve_exact(room.saturating_sub(held)).is_err() {
             return Err(Fault::new(&NO_MEMORY, room as u64));
         }
