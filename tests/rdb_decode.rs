@@ -148,6 +148,7 @@ fn check_stream(name: &str, found: &Value, told: &Value) {
             assert_eq!(found[member], *told, "{name}: {member}");
         }
     }
+    assert_eq!(found["length"].as_u64(), told["entries"].as_array().map(|entries| entries.len() as u64), "{name}: length");
     let (found, told) = (found["groups"].as_array().unwrap(), told["groups"].as_array().unwrap());
     assert_eq!(found.len(), told.len(), "{name}: number of groups");
     for told in told {

@@ -118,10 +118,13 @@ fn nodes() {
     cases.good(66, "an empty stream", &[&[0][..], &tail(0, 0, 0)].concat());
     cases.good(66, "one entry", &one_node(10, ONE, 1));
     cases.bad(66, "no nodes and a length", &[&[0][..], &tail(3, 9, 9)].concat(), BAD_VALUE, VALUE_AT + 1);
-    for live in [0, 2] {
-        let stream = one_node(10, ONE, live);
-        let at = VALUE_AT + stream.len() as u64 - tail(live, 900, 0).len() as u64;
-        cases.bad(66, "another length than entries", &stream, BAD_VALUE, at);
+    let stream = one_node(10, ONE, 0);
+    let at = VALUE_AT + stream.len() as u64 - tail(0, 900, 0).len() as u64;
+    cases.bad(66, "a node and no length", &stream, BAD_VALUE, at);
+    cases.good(66, "a length that counts deleted entries, as release candidates of 5.0 wrote it", &one_node(10, ONE, 2));
+    for length in [0, 2, 4] {
+        let stream = [&dumped()[..84], &[length], &dumped()[85..]].concat();
+        cases.expect(66, "another length than entries", &value(19, &stream), Some((BAD_VALUE, VALUE_AT + 84)));
     }
     for len in [0, 15, 17] {
         let stream = [&[1][..], &string(&vec![0; len]), &string(&listpack(10, &hex(ONE))), &tail(1, 9, 0)].concat();

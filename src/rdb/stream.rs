@@ -70,7 +70,7 @@ pub enum StreamPart<'a> {
 /// Length and last id of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamMeta {
-    /// Live entries.
+    /// Live entries as stated; in streams of Redis 5.0 to 6.2 their nodes may hold another number.
     pub length: u64,
     /// Last id given out.
     pub last_id: StreamId,
@@ -394,10 +394,10 @@ impl StreamState {
         let part = match self.next {
             Next::Nodes => {
                 state.left = length::read(cursor)?;
-                if state.left == 0 { state.meta(cursor)? } else { state.node(cursor, first, second, limits, seen)? }
+                if state.left == 0 { state.meta(generation, cursor)? } else { state.node(cursor, first, second, limits, seen)? }
             }
             Next::Node => state.node(cursor, first, second, limits, seen)?,
-            Next::Meta => state.meta(cursor)?,
+            Next::Meta => state.meta(generation, cursor)?,
             Next::Counters if generation == Generation::V1 => state.groups(cursor)?,
             Next::Counters => state.counters(cursor)?,
             Next::Groups => state.groups(cursor)?,
@@ -459,10 +459,12 @@ impl StreamState {
         Ok(StreamPart::Node(node))
     }
 
-    fn meta<'e>(&mut self, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
+    fn meta<'e>(&mut self, generation: Generation, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
         let mut ahead = *cursor;
         let length = length::read(&mut ahead)?;
-        if length != self.live {
+        // Release candidates of Redis 5.0 left deleted entries in the length.
+        let may_be_off = generation == Generation::V1 && length != 0 && self.live != 0;
+        if length != self.live && !may_be_off {
             return Err(Fault::new(&LENGTH, length));
         }
         *cursor = ahead;

@@ -187,7 +187,7 @@ impl Builder {
                 }
             }
             StreamPart::Meta(meta) => {
-                assert_eq!(meta.length, self.entries.len() as u64, "the stream's length");
+                self.stream.insert("length".into(), meta.length.into());
                 self.stream.insert("last_id".into(), meta.last_id.to_string().into());
             }
             StreamPart::Counters(counters) => {
