@@ -1,7 +1,7 @@
 //! What the fuzz targets share.
 
-use aikv::rdb::{Event, Part, StreamPart};
-use aikv::wire::Fault;
+use aikv::rdb::{Element, Event, Part, StreamPart};
+use aikv::wire::{Fault, Scalar};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Cuts `bytes` into chunks whose sizes follow from the bytes themselves, so
@@ -36,7 +36,17 @@ pub fn walk(event: &Event<'_>, hash: &mut impl Hasher) -> Result<(), Fault> {
             let mut count = 0;
             elements.each(|element| {
                 count += 1;
-                format!("{element:?}").hash(hash);
+                match element {
+                    Element::Item(item) | Element::Member(item) => add(item, hash),
+                    Element::Scored { member, score } => {
+                        add(member, hash);
+                        score.to_bits().hash(hash);
+                    }
+                    Element::Field { field, value } => {
+                        add(field, hash);
+                        add(value, hash);
+                    }
+                }
             })?;
             assert_eq!(elements.count().ok(), Some(count), "a sound blob has the count it states");
         }
@@ -46,15 +56,28 @@ pub fn walk(event: &Event<'_>, hash: &mut impl Hasher) -> Result<(), Fault> {
                 let mut fields = 0;
                 for (field, value) in entry.fields {
                     fields += 1;
-                    format!("{field:?} {value:?}").hash(hash);
+                    add(field, hash);
+                    add(value, hash);
                 }
                 assert_eq!(fields, entry.fields.size_hint().0, "a checked entry has all its fields");
                 (entry.id, entry.is_deleted).hash(hash);
             }
         }
+        Event::Value(Part::Bytes { piece, left }) => {
+            add(*piece, hash);
+            left.hash(hash);
+        }
+        Event::KeyEnd { span } => span.hash(hash),
         event => format!("{event:?}").hash(hash),
     }
     Ok(())
+}
+
+fn add(scalar: Scalar<'_>, hash: &mut impl Hasher) {
+    match scalar {
+        Scalar::Bytes(bytes) => bytes.hash(hash),
+        Scalar::Int(int) => int.hash(hash),
+    }
 }
 
 /// What became of an input: how many events, their hash, the bytes of all

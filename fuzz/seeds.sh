@@ -5,14 +5,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 data=../tests/data
 mkdir -p corpus/rdb_stream corpus/aof corpus/lzf
 
-# Files above this slow every run down and hold nothing that smaller ones lack.
-small=16k
-
-find "$data" -name '*.rdb' -size "-$small" | while read -r file; do
+# Larger files slow every run down and hold nothing that smaller ones lack.
+find "$data" -name '*.rdb' -size -4k | while read -r file; do
     name=${file#"$data"/}
     cp "$file" "corpus/rdb_stream/${name//\//-}"
 done
-find "$data" -name '*.aof' -size "-$small" | while read -r file; do
+find "$data" -name '*.aof' -size -16k | while read -r file; do
     name=${file#"$data"/}
     cp "$file" "corpus/aof/${name//\//-}"
 done
