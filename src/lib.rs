@@ -9,9 +9,12 @@
 
 extern crate alloc;
 #[cfg(any(feature = "std", feature = "wasm", test))]
+#[cfg_attr(feature = "cli", macro_use)]
 extern crate std;
 
 pub mod aof;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod error;
 pub mod jobs;
 pub mod kind;

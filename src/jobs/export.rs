@@ -5,11 +5,13 @@
 //! {"aux":[S,S]}    {"function":S}    where they stand in the file
 //! {"db":0,"key":S,"type":T,"encoding":E,"expires_at_ms":N,"idle_s":N,"freq":N,"value":V}
 //! ```
+//! A command of a log is `{"command":[S,...],"offset":N,"file":S,"timestamp_s":N}`.
 //! `S` is bytes as [`Json::bytes`] writes them. The text of a value is written as
 //! its parts come, so memory is that of one string, or of one group's pending entries.
 
 use super::json::{self, Json};
 use super::pending::PendingList;
+use crate::aof::Command;
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::{
     Consumer, Element, Elements, Event, Eviction, Generation, Group, Key, Kind, ModuleAux, ModuleId, ModuleItem, Part, Shape,
@@ -102,6 +104,24 @@ impl Export {
                 Ok(())
             }
         }
+    }
+
+    /// Appends the line of a command that starts `offset` bytes into the log named `file`. The time
+    /// is that of the last annotation before it.
+    pub fn command(command: Command<'_>, offset: u64, file: Option<&[u8]>, timestamp_s: Option<u64>, out: &mut Vec<u8>) {
+        let mut json = Json::new(out);
+        json.open(b'{').name("command").open(b'[');
+        for argument in command.args() {
+            json.bytes(Scalar::Bytes(argument));
+        }
+        json.close(b']').name("offset").int(offset);
+        if let Some(file) = file {
+            json.name("file").bytes(Scalar::Bytes(file));
+        }
+        if let Some(seconds) = timestamp_s {
+            json.name("timestamp_s").int(seconds);
+        }
+        json.close(b'}').end_line();
     }
 
     fn open(&mut self, key: &Key<'_>, out: &mut Vec<u8>) {

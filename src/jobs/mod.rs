@@ -89,13 +89,15 @@ impl Pass {
         self.is_stopped
     }
 
-    /// Reads all of `chunk`, or less where the job stops the pass.
+    /// Reads all of `chunk`, or less where the job stops the pass or the snapshot ends;
+    /// gives the bytes read. What stands behind the snapshot can be fed too, and is counted.
     ///
     /// # Errors
     /// The decoder's error, which stays, or a fault of elements that the job did not note.
-    pub fn feed<J: Job>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<(), Error> {
+    pub fn feed<J: Job>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<usize, Error> {
         let mut rest = chunk;
-        while !self.is_stopped {
+        let was_done = decoder.is_done();
+        while !self.is_stopped && decoder.is_done() == was_done {
             let start = decoder.offset();
             let step = match decoder.step(rest) {
                 Ok(step) => step,
@@ -120,7 +122,7 @@ impl Pass {
             }
             rest = rest.get(consumed..).unwrap_or_default();
         }
-        Ok(())
+        Ok(chunk.len().saturating_sub(rest.len()))
     }
 }
 

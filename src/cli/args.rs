@@ -1,0 +1,205 @@
+//! What may be typed.
+
+use super::failure::Failure;
+use super::print::now_ms;
+use super::units;
+use crate::jobs::{Filter, Pattern};
+use crate::rdb::Kind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::prelude::rust_2024::*;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "aikv",
+    version,
+    about = "Look into, check and export the files of Redis and Valkey: RDB snapshots and AOF logs"
+)]
+#[command(after_help = "FILE is an RDB snapshot, an AOF log, or - for stdin; what it is, is decided by its bytes.\n\
+Exit codes: 0 done, nothing wrong; 1 done, and there is something to report; 2 wrong usage; 3 the input cannot be read.")]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// What a file is and what it holds
+    Info(ReadArgs),
+    /// A line for each key: db, type, encoding, elements, bytes, expiry, key
+    Keys(ReadArgs),
+    /// One value
+    Show(ShowArgs),
+    /// Everything that is wrong with a file
+    Check(ReadArgs),
+    /// Keys and values in another format
+    Export(ExportArgs),
+    /// Serve the viewer on 127.0.0.1
+    View(ViewArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReadArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+    /// The key, byte for byte
+    pub(super) key: OsString,
+    /// Its database; without it, the first that has the key
+    #[arg(short, long, value_name = "N")]
+    pub(super) db: Option<u64>,
+    /// Print the line that export prints
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Print the bytes of a string and nothing else
+    #[arg(long, conflicts_with = "json")]
+    pub(super) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    /// The format to write
+    #[arg(long, value_name = "F", default_value = "jsonl")]
+    pub(super) format: ExportFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// JSON Lines: an object for each key
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ViewArgs {
+    /// The file that is open in the page; without it, the sample
+    pub(super) file: Option<PathBuf>,
+    /// The folder of the page
+    #[arg(long, value_name = "DIR")]
+    pub(super) www: Option<PathBuf>,
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) port: u16,
+    /// Do not open a browser
+    #[arg(long)]
+    pub(super) no_open: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InputArgs {
+    /// The file, or - for stdin
+    pub(super) file: PathBuf,
+    /// Where to write; the file appears whole or not at all
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which keys")]
+pub(super) struct FilterArgs {
+    /// Keys that match a regular expression
+    #[arg(short, long, value_name = "REGEX", allow_hyphen_values = true)]
+    key: Option<String>,
+    /// Keys that match a glob of the servers: * ? [abc] [^a] [a-z] \
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
+    glob: Option<OsString>,
+    /// Keys that do not match a regular expression
+    #[arg(short = 'K', long, value_name = "REGEX", allow_hyphen_values = true)]
+    not_key: Option<String>,
+    /// Keys of this database; may stand several times
+    #[arg(short = 'd', long = "db", value_name = "N")]
+    dbs: Vec<u64>,
+    /// Keys of this type: string list set zset hash stream module; may stand several times
+    #[arg(short = 't', long = "type", value_name = "T", value_parser = kind)]
+    kinds: Vec<Kind>,
+    /// Keys that expire then: none, any, or FROM~TO with times as Unix ms, ISO 8601 or 7d, -1h
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    expiry: Option<String>,
+    /// Keys of this size in the file: MIN~MAX, such as 1MiB~ or ~10KB
+    #[arg(long, value_name = "MIN~MAX")]
+    bytes: Option<String>,
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    let known = || Kind::ALL.map(Kind::name).join(", ");
+    Kind::from_name(&name.to_ascii_lowercase()).ok_or_else(|| format!("expected one of {}", known()))
+}
+
+impl FilterArgs {
+    /// Whether any rule was given.
+    pub(super) fn is_empty(&self) -> bool {
+        self.key.is_none()
+            && self.glob.is_none()
+            && self.not_key.is_none()
+            && self.dbs.is_empty()
+            && self.kinds.is_empty()
+            && self.expiry.is_none()
+            && self.bytes.is_none()
+    }
+
+    pub(super) fn filter(&self) -> Result<Filter, Failure> {
+        let usage = |option: &str, error: String| Failure::Usage(format!("{option}: {error}"));
+        let regex = |option: &str, pattern: &str| Pattern::regex(pattern).map_err(|error| usage(option, error.to_string()));
+        let mut filter = Filter { dbs: self.dbs.clone(), kinds: self.kinds.clone(), ..Filter::default() };
+        if let Some(pattern) = &self.key {
+            filter.keys.push(regex("--key", pattern)?);
+        }
+        if let Some(pattern) = &self.glob {
+            filter.keys.push(Pattern::glob(pattern.as_encoded_bytes()));
+        }
+        if let Some(pattern) = &self.not_key {
+            filter.not_keys.push(regex("--not-key", pattern)?);
+        }
+        if let Some(text) = &self.expiry {
+            filter.expiry = Some(units::expiry_rule(text, now_ms()).map_err(|error| usage("--expiry", error))?);
+        }
+        if let Some(text) = &self.bytes {
+            filter.size = units::size_rule(text).map_err(|error| usage("--bytes", error))?;
+        }
+        Ok(filter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn filters_are_the_same_everywhere() {
+        for command in ["info", "keys", "check", "export"] {
+            let typed =
+                ["aikv", command, "f", "-k", "a", "--glob", "b*", "-K", "c", "-d", "0", "-d", "1", "-t", "ZSet", "-t", "str"];
+            let cli = Cli::try_parse_from(typed.iter().chain(&["--expiry", "-1h~", "--bytes", "1KiB~"])).unwrap();
+            let filter = match cli.command {
+                Command::Info(args) | Command::Keys(args) | Command::Check(args) => args.filter,
+                Command::Export(args) => args.filter,
+                Command::Show(_) | Command::View(_) => continue,
+            };
+            let filter = filter.filter().unwrap();
+            assert_eq!((filter.keys.len(), filter.not_keys.len()), (2, 1));
+            assert_eq!((filter.dbs, filter.kinds), (vec![0, 1], vec![Kind::Zset, Kind::String]));
+            assert!(filter.expiry.is_some());
+            assert_eq!(filter.size.min, Some(1024));
+        }
+    }
+}

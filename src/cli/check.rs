@@ -1,0 +1,189 @@
+//! `aikv check`: everything that is wrong with a file.
+
+use super::args::ReadArgs;
+use super::failure::Failure;
+use super::input::{Input, Task};
+use super::output::{Output, Progress};
+use super::print::{plural, safe};
+use super::{Outcome, Result};
+use crate::aof;
+use crate::error::{Error, ErrorKind, Fault, Place};
+use crate::jobs::{Check, Finding, Flow, Job, Json, Severity};
+use crate::rdb::Event;
+use crate::wire::Scalar;
+use std::io::Write;
+use std::prelude::rust_2024::*;
+
+pub(super) fn run(args: &ReadArgs) -> Result {
+    let filter = args.filter.filter()?;
+    let file = &args.input.file;
+    let input = Input::open(file)?;
+    let path = args.input.output.as_deref();
+    let output = if args.json { Output::open_json(path)? } else { Output::open(path)? };
+    let mut progress = Progress::new(&output);
+    let seed = || getrandom::u64().map_err(|error| Failure::kind(file, format!("no random numbers: {error}")));
+    let mut task = Findings {
+        check: Check::new([seed()?, seed()?], Check::LIMIT_BYTES).with_filter(filter),
+        is_json: args.json,
+        errors: 0,
+        warnings: 0,
+        last_s: None,
+        log_findings: Vec::new(),
+        text: Vec::new(),
+        output,
+    };
+    if args.json {
+        task.text.extend_from_slice(b"{\"findings\":[");
+    }
+    let ending = input.read(&mut task, &mut progress)?;
+    if let Some(error) = ending.error.as_ref().filter(|error| is_unreadable(error)) {
+        return Err(Failure::Format { file: file.clone(), error: error.clone() });
+    }
+    match (&ending.error, &ending.snapshot) {
+        (Some(error), _) => task.check.end(Err(error)),
+        (None, Some(summary)) => task.check.end(Ok(summary)),
+        (None, None) => {}
+    }
+    task.take();
+    task.end(&safe(file), ending.log.map(|log| log.commands));
+    task.output.write(&mut task.text)?;
+    task.output.finish()?;
+    Ok(if task.errors + task.warnings > 0 { Outcome::Found } else { Outcome::Clean })
+}
+
+/// Whether nothing of the file could be read, so that there is nothing to check.
+fn is_unreadable(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::BadMagic { .. } | ErrorKind::UnsupportedVersion { .. })
+}
+
+struct Findings {
+    check: Check,
+    is_json: bool,
+    errors: u64,
+    warnings: u64,
+    /// The last time that a log names.
+    last_s: Option<u64>,
+    log_findings: Vec<Finding>,
+    text: Vec<u8>,
+    output: Output,
+}
+
+impl Job for Findings {
+    #[inline]
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
+        self.check.push(event, raw)
+    }
+
+    fn note(&mut self, error: Error) -> std::result::Result<(), Error> {
+        self.check.note(error)
+    }
+}
+
+impl Task for Findings {
+    fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> std::result::Result<(), Fault> {
+        /// The longest line that servers read, `#` and CR LF included.
+        const SERVER_LINE: usize = 1024;
+        match event {
+            aof::Event::Timestamp { unix_s } => {
+                if let Some(last) = self.last_s.filter(|last| last > unix_s) {
+                    self.warn("bad-value", offset, format!("expected a time at or after {last}, found {unix_s}"));
+                }
+                self.last_s = Some(*unix_s);
+            }
+            aof::Event::Annotation(text) if text.starts_with(b"TS:") => {
+                self.warn("bad-value", offset, "expected Unix seconds behind #TS:, found other text".into());
+            }
+            aof::Event::Annotation(text) if text.len() + 3 > SERVER_LINE => {
+                self.warn(
+                    "bad-length",
+                    offset,
+                    format!("expected a line of at most {SERVER_LINE} bytes, found {}", text.len() + 3),
+                );
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> std::result::Result<(), Failure> {
+        self.take();
+        self.output.write(&mut self.text)
+    }
+}
+
+impl Findings {
+    fn warn(&mut self, code: &'static str, offset: u64, text: String) {
+        let place = Place::default();
+        let severity = Severity::Warning;
+        self.log_findings.push(Finding { severity, code, offset, place, text, is_repairable: true });
+    }
+
+    /// Writes the findings that are settled.
+    fn take(&mut self) {
+        let mut findings = self.check.take_findings();
+        findings.append(&mut self.log_findings);
+        for finding in findings {
+            if self.is_json {
+                if self.errors + self.warnings > 0 {
+                    self.text.push(b',');
+                }
+                push_json(&finding, &mut self.text);
+            } else {
+                let repair = if finding.is_repairable { "" } else { "; nothing behind it can be read" };
+                // A vector takes every byte.
+                let _ = writeln!(self.text, "{finding} [{}]{repair}", finding.code);
+            }
+            match finding.severity {
+                Severity::Error => self.errors += 1,
+                Severity::Warning => self.warnings += 1,
+            }
+        }
+    }
+
+    fn end(&mut self, file: &str, commands: Option<u64>) {
+        let keys = self.check.keys();
+        if self.is_json {
+            self.text.extend_from_slice(b"],");
+            let mut numbers = Vec::new();
+            let mut json = Json::new(&mut numbers);
+            json.open(b'{').name("errors").int(self.errors).name("warnings").int(self.warnings).name("keys").int(keys);
+            if let Some(commands) = commands {
+                json.name("commands").int(commands);
+            }
+            json.close(b'}').end_line();
+            self.text.extend_from_slice(&numbers[1..]);
+            return;
+        }
+        let mut read = plural(keys, "key");
+        if let Some(commands) = commands {
+            read.push_str(&format!(" and {}", plural(commands, "command")));
+        }
+        let found = match (self.errors, self.warnings) {
+            (0, 0) => "no findings".into(),
+            (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+        };
+        let _ = writeln!(self.text, "{file}: {read} read, {found}");
+    }
+}
+
+fn push_json(finding: &Finding, out: &mut Vec<u8>) {
+    let mut json = Json::new(out);
+    json.open(b'{').name("severity").text(finding.severity.name()).name("code").text(finding.code);
+    json.name("offset").int(finding.offset);
+    if let Some(db) = finding.place.db {
+        json.name("db").int(db);
+    }
+    if let Some(key) = &finding.place.key {
+        json.name("key").bytes(Scalar::Bytes(key.bytes()));
+        if key.bytes().len() as u64 != key.key_len() {
+            json.name("key_bytes").int(key.key_len());
+        }
+    }
+    if let Some(encoding) = finding.place.value_type {
+        json.name("encoding").text(encoding);
+    }
+    if let Some(element) = finding.place.element {
+        json.name("element").int(element);
+    }
+    json.name("text").text(&finding.text).name("repairable").bool(finding.is_repairable).close(b'}');
+}

@@ -1,0 +1,121 @@
+//! `aikv export`: keys and values, or the commands of a log, in another format.
+
+use super::args::{ExportArgs, ExportFormat};
+use super::failure::Failure;
+use super::input::{Input, Task};
+use super::output::{Output, Progress};
+use super::{Outcome, Result};
+use crate::aof;
+use crate::error::Fault;
+use crate::jobs::{Export, Filter, Flow, Job};
+use crate::rdb::Event;
+use std::prelude::rust_2024::*;
+
+pub(super) fn run(args: &ExportArgs) -> Result {
+    let ExportFormat::Jsonl = args.format;
+    let filter = args.filter.filter()?;
+    let file = &args.input.file;
+    let input = Input::open(file)?;
+    let output = Output::open_json(args.input.output.as_deref())?;
+    let mut progress = Progress::new(&output);
+    let name = if file.as_os_str() == "-" { None } else { file.file_name() };
+    let mut lines = Lines {
+        filter,
+        export: Export::new(),
+        file: name.map(|name| name.as_encoded_bytes().to_vec()),
+        timestamp_s: None,
+        line: Line::Open,
+        text: Vec::new(),
+        output,
+    };
+    let ending = input.read(&mut lines, &mut progress)?;
+    if !args.filter.is_empty() && ending.log.is_some_and(|log| log.commands > 0) {
+        eprintln!("aikv: the rules are for keys; the commands of this log are exported whole");
+    }
+    ending.check(file)?;
+    lines.output.finish()?;
+    Ok(Outcome::Clean)
+}
+
+struct Lines {
+    filter: Filter,
+    export: Export,
+    file: Option<Vec<u8>>,
+    timestamp_s: Option<u64>,
+    line: Line,
+    text: Vec<u8>,
+    output: Output,
+}
+
+/// The line of the key in hand.
+#[derive(Clone, Copy, Debug)]
+enum Line {
+    /// Not wanted.
+    Skipped,
+    /// Goes out as it is written.
+    Open,
+    /// Held back until the size of its key is known to be right: where it starts in the text, and
+    /// the bytes of the key that were read.
+    Held { start: usize, bytes: u64 },
+}
+
+impl Job for Lines {
+    #[inline]
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
+        match (event, self.line) {
+            (Event::Key(key), _) => {
+                if !self.filter.matches_head(key) {
+                    self.line = Line::Skipped;
+                    return Ok(Flow::SkipValue);
+                }
+                let is_open = self.filter.size.is_open();
+                self.line = if is_open { Line::Open } else { Line::Held { start: self.text.len(), bytes: 0 } };
+            }
+            (Event::KeyEnd { .. }, Line::Skipped) => return Ok(Flow::Continue),
+            _ => {}
+        }
+        self.export.push(event, raw, &mut self.text)?;
+        match self.line {
+            Line::Held { start, bytes } => Ok(self.weigh(event, start, bytes + raw.len() as u64)),
+            Line::Open | Line::Skipped => Ok(Flow::Continue),
+        }
+    }
+}
+
+impl Lines {
+    /// Lets a line go, or takes it back, once its size says so.
+    fn weigh(&mut self, event: &Event<'_>, start: usize, bytes: u64) -> Flow {
+        let size = self.filter.size;
+        let is_whole = matches!(event, Event::KeyEnd { .. });
+        if size.max.is_some_and(|max| bytes > max) || is_whole && !size.matches(bytes) {
+            self.text.truncate(start);
+            self.line = Line::Skipped;
+            return if is_whole { Flow::Continue } else { Flow::SkipValue };
+        }
+        let is_settled = is_whole || size.max.is_none() && size.matches(bytes);
+        self.line = if is_settled { Line::Open } else { Line::Held { start, bytes } };
+        Flow::Continue
+    }
+}
+
+impl Task for Lines {
+    fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> std::result::Result<(), Fault> {
+        match event {
+            aof::Event::Command(command) => {
+                Export::command(*command, offset, self.file.as_deref(), self.timestamp_s, &mut self.text);
+            }
+            aof::Event::Timestamp { unix_s } => self.timestamp_s = Some(*unix_s),
+            aof::Event::Annotation(_) | aof::Event::Snapshot(_) => {}
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> std::result::Result<(), Failure> {
+        let Line::Held { start, bytes } = self.line else { return self.output.write(&mut self.text) };
+        let held = self.text.split_off(start);
+        let result = self.output.write(&mut self.text);
+        self.text = held;
+        self.line = Line::Held { start: 0, bytes };
+        result
+    }
+}

@@ -1,0 +1,65 @@
+//! Why a command was not carried out.
+
+use super::print::safe;
+use crate::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::prelude::rust_2024::*;
+use std::process::ExitCode;
+
+/// Why a command was not carried out.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// A signal asked to stop.
+    Interrupted,
+    /// The file is damaged.
+    Format { file: PathBuf, error: Error },
+    /// The file cannot be opened or read.
+    Input { file: PathBuf, error: io::Error },
+    /// The file is nothing that this command reads.
+    Kind { file: PathBuf, text: String },
+    /// The result cannot be written; `None` is stdout.
+    Output { file: Option<PathBuf>, error: io::Error },
+    /// The command line asks for something that is not there.
+    Usage(String),
+}
+
+impl Failure {
+    pub(super) fn kind(file: &Path, text: impl Into<String>) -> Self {
+        Self::Kind { file: file.into(), text: text.into() }
+    }
+
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            // Whoever reads the output has had enough of it.
+            Self::Output { file: None, error } if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Format { .. } | Self::Input { .. } | Self::Kind { .. } | Self::Output { .. } => ExitCode::from(3),
+            // As shells say it of a program that was interrupted.
+            Self::Interrupted => ExitCode::from(130),
+        }
+    }
+
+    /// Says it on stderr.
+    pub(super) fn report(&self) {
+        match self {
+            Self::Output { file: None, error } if error.kind() == io::ErrorKind::BrokenPipe => {}
+            other => eprintln!("aikv: {other}"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted => f.write_str("stopped; no output file was written"),
+            Self::Format { file, error } => write!(f, "{}: {error}", safe(file)),
+            Self::Input { file, error } => write!(f, "{}: {error}", safe(file)),
+            Self::Kind { file, text } => write!(f, "{}: {text}", safe(file)),
+            Self::Output { file: Some(file), error } => write!(f, "{}: cannot be written: {error}", safe(file)),
+            Self::Output { file: None, error } => write!(f, "the output cannot be written: {error}"),
+            Self::Usage(text) => f.write_str(text),
+        }
+    }
+}

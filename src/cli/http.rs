@@ -1,0 +1,281 @@
+//! A small read-only web server for one page and one file, on 127.0.0.1 only.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Component, Path, PathBuf};
+use std::prelude::rust_2024::*;
+use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
+
+/// The policy of the page, which a worker obeys only where it comes with its own file.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; trusted-types aikv; \
+    require-trusted-types-for 'script'; frame-ancestors 'none'";
+
+/// The path at which the opened file is served.
+const OPENED: &str = "/opened-file";
+
+/// Requests that are answered at the same time: a long read of the file must not hold up the page.
+const THREADS: usize = 4;
+
+/// What stands in an address as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A page, a file or none, and the socket.
+pub(super) struct Site {
+    server: Server,
+    address: SocketAddr,
+    page: PathBuf,
+    opened: Option<PathBuf>,
+}
+
+impl Site {
+    /// Listens on 127.0.0.1; port 0 takes a free one.
+    pub(super) fn listen(port: u16, page: PathBuf, opened: Option<PathBuf>) -> io::Result<Self> {
+        let server = Server::http((Ipv4Addr::LOCALHOST, port)).map_err(io::Error::other)?;
+        let address = server.server_addr().to_ip().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+        Ok(Self { server, address, page, opened })
+    }
+
+    /// The address to type into a browser.
+    pub(super) fn address(&self) -> String {
+        match &self.opened {
+            None => format!("http://{}/", self.address),
+            Some(file) => format!("http://{}/?file={}", self.address, encoded_name(file)),
+        }
+    }
+
+    /// Answers until the process ends.
+    pub(super) fn serve(&self) {
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    // An error here is one of the socket: nothing more can be asked.
+                    while let Ok(request) = self.server.recv() {
+                        let answer = self.answer(&request);
+                        // A browser that went away needs no answer.
+                        let _ = request.respond(answer);
+                    }
+                });
+            }
+        });
+    }
+
+    fn answer(&self, request: &Request) -> Answer {
+        let is_own = header(request, "Host").is_some_and(|host| self.is_own_host(host));
+        if !is_own {
+            return refuse(403, "This server answers for its own address only.");
+        }
+        if !matches!(request.method(), Method::Get | Method::Head) {
+            return with(refuse(405, "This server only reads."), "Allow", "GET, HEAD");
+        }
+        let path = request.url().split(['?', '#']).next().unwrap_or_default();
+        match (path, &self.opened) {
+            (OPENED, Some(file)) => opened_file(file, header(request, "Range")).unwrap_or_else(|error| failed(&error)),
+            _ => self.page_file(path),
+        }
+    }
+
+    fn is_own_host(&self, host: &str) -> bool {
+        let (name, port) = host.rsplit_once(':').unwrap_or((host, "80"));
+        matches!(name, "127.0.0.1" | "localhost") && port.parse() == Ok(self.address.port())
+    }
+
+    fn page_file(&self, path: &str) -> Answer {
+        let Some(file) = resolve(&self.page, path) else { return refuse(404, "There is no such page.") };
+        match File::open(&file).and_then(|handle| Ok((handle.metadata()?.len(), handle))) {
+            Ok((len, handle)) => body(200, Box::new(handle), len, mime(&file)),
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+type Answer = Response<Box<dyn Read + Send>>;
+
+/// The file of the page that a path of an address means: within its folder, by plain names only.
+fn resolve(page: &Path, path: &str) -> Option<PathBuf> {
+    let path = percent_decode_str(path).decode_utf8().ok()?;
+    let relative = path.strip_prefix('/')?;
+    let relative = if relative.is_empty() { "index.html" } else { relative };
+    let is_plain = |component| matches!(component, Component::Normal(name) if !name.as_encoded_bytes().starts_with(b"."));
+    if relative.contains(['\\', '\0', ':'])
+        || relative.split('/').any(str::is_empty)
+        || !Path::new(relative).components().all(is_plain)
+    {
+        return None;
+    }
+    let root = page.canonicalize().ok()?;
+    let file = root.join(relative).canonicalize().ok()?;
+    (file.starts_with(&root) && file.is_file()).then_some(file)
+}
+
+/// The file that is open in the page, whole or a range of it.
+fn opened_file(file: &Path, range: Option<&str>) -> io::Result<Answer> {
+    let mut handle = File::open(file)?;
+    let len = handle.metadata()?.len();
+    let answer = match range.map(|range| parse_range(range, len)) {
+        None | Some(Range::Ignored) => body(200, Box::new(handle), len, OCTETS),
+        Some(Range::Outside) => {
+            let refused = refuse(416, "The file has no such bytes.");
+            with(refused, "Content-Range", &format!("bytes */{len}"))
+        }
+        Some(Range::Span { start, end }) => {
+            handle.seek(SeekFrom::Start(start))?;
+            let part = body(206, Box::new(handle.take(end - start)), end - start, OCTETS);
+            with(part, "Content-Range", &format!("bytes {start}-{}/{len}", end - 1))
+        }
+    };
+    let answer = with(answer, "Accept-Ranges", "bytes");
+    Ok(with(answer, "X-File-Name", &encoded_name(file)))
+}
+
+/// What a `Range` header asks of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Range {
+    /// Several ranges, or something else: the whole file is an answer to that.
+    Ignored,
+    /// Beyond the end.
+    Outside,
+    /// From `start` to before `end`.
+    Span { start: u64, end: u64 },
+}
+
+fn parse_range(range: &str, len: u64) -> Range {
+    let Some((first, last)) = range.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+        return Range::Ignored;
+    };
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let (start, end) = match (number(first), number(last)) {
+        (Some(start), Some(last)) if last >= start => (start, last.saturating_add(1).min(len)),
+        (Some(start), None) if last.trim().is_empty() => (start, len),
+        (None, Some(count)) if first.trim().is_empty() => (len.saturating_sub(count), len),
+        _ => return Range::Ignored,
+    };
+    if start < end { Range::Span { start, end } } else { Range::Outside }
+}
+
+fn encoded_name(file: &Path) -> String {
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    utf8_percent_encode(&name, PLAIN).to_string()
+}
+
+fn header<'r>(request: &'r Request, name: &'static str) -> Option<&'r str> {
+    request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.as_str())
+}
+
+const OCTETS: &str = "application/octet-stream";
+
+fn mime(file: &Path) -> &'static str {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("html") => "text/html; charset=utf-8",
+        Some("ico") => "image/x-icon",
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
+        Some("json" | "map") => "application/json",
+        Some("png") => "image/png",
+        Some("svg") => "image/svg+xml",
+        Some("txt" | "md" | "ts") => "text/plain; charset=utf-8",
+        Some("wasm") => "application/wasm",
+        Some("webmanifest") => "application/manifest+json",
+        _ => OCTETS,
+    }
+}
+
+/// An answer with the headers that every answer has.
+fn body(status: u16, reader: Box<dyn Read + Send>, len: u64, mime: &str) -> Answer {
+    let len = usize::try_from(len).ok();
+    let answer = Response::new(StatusCode(status), Vec::new(), reader, len, None).with_chunked_threshold(usize::MAX);
+    let fixed = [
+        ("Content-Type", mime),
+        ("Content-Security-Policy", POLICY),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Cache-Control", "no-store"),
+    ];
+    fixed.into_iter().fold(answer, |answer, (name, value)| with(answer, name, value))
+}
+
+fn with(answer: Answer, name: &str, value: &str) -> Answer {
+    match Header::from_bytes(name, value) {
+        Ok(header) => answer.with_header(header),
+        // Names and values are ours, and a file's name is encoded.
+        Err(()) => answer,
+    }
+}
+
+fn refuse(status: u16, text: &'static str) -> Answer {
+    body(status, Box::new(text.as_bytes()), text.len() as u64, "text/plain; charset=utf-8")
+}
+
+fn failed(error: &io::Error) -> Answer {
+    match error.kind() {
+        io::ErrorKind::NotFound => refuse(404, "The file is no longer there."),
+        _ => refuse(500, "The file cannot be read."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_cut_to_the_file() {
+        let span = |start, end| Range::Span { start, end };
+        for (range, expected) in [
+            ("bytes=0-9", span(0, 10)),
+            ("bytes=5-", span(5, 100)),
+            ("bytes=-7", span(93, 100)),
+            ("bytes=-700", span(0, 100)),
+            ("bytes=90-1000", span(90, 100)),
+            ("bytes=99-99", span(99, 100)),
+            ("bytes=100-", Range::Outside),
+            ("bytes=-0", Range::Outside),
+            ("bytes=5-4", Range::Ignored),
+            ("bytes=0-1,3-4", Range::Ignored),
+            ("bytes=0-18446744073709551615", span(0, 100)),
+            ("lines=0-1", Range::Ignored),
+            ("bytes=a-b", Range::Ignored),
+        ] {
+            assert_eq!(parse_range(range, 100), expected, "{range}");
+        }
+        assert_eq!(parse_range("bytes=0-0", 0), Range::Outside);
+    }
+
+    #[test]
+    fn paths_stay_within_the_page() {
+        let outer = std::env::temp_dir().join(format!("aikv-http-{}", std::process::id()));
+        let page = outer.join("page");
+        std::fs::create_dir_all(page.join("sub")).unwrap();
+        for name in ["secret", "page/index.html", "page/sub/a.js", "page/.hidden"] {
+            std::fs::write(outer.join(name), "x").unwrap();
+        }
+        let found = |path: &str| resolve(&page, path).and_then(|file| Some(file.file_name()?.to_str()?.to_string()));
+        assert_eq!(found("/").as_deref(), Some("index.html"));
+        assert_eq!(found("/sub/a.js").as_deref(), Some("a.js"));
+        assert_eq!(found("/sub/%61.js").as_deref(), Some("a.js"));
+        for path in [
+            "/../secret",
+            "/%2e%2e/secret",
+            "/sub/../../secret",
+            "/..%2fsecret",
+            "//secret",
+            "/sub",
+            "/.hidden",
+            "",
+            "/a%00b",
+            "/sub//a.js",
+            "/..\\secret",
+        ] {
+            assert_eq!(found(path), None, "{path}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(outer.join("secret"), page.join("link")).unwrap();
+            assert_eq!(found("/link"), None, "a link out of the folder");
+        }
+        std::fs::remove_dir_all(&outer).unwrap();
+    }
+}

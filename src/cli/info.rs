@@ -1,0 +1,368 @@
+//! `aikv info`: what a file is and what it holds.
+
+use super::args::ReadArgs;
+use super::input::{Ending, Input, Task};
+use super::output::{Output, Progress};
+use super::print::{count, now_ms, plural, push_escaped, safe, size, time};
+use super::{Outcome, Result};
+use crate::aof;
+use crate::error::{Escaped, Fault};
+use crate::jobs::{Analyse, Count, Expiry, Flow, Job, Json, Report};
+use crate::kind::FileKind;
+use crate::rdb::{Checksum, Event};
+use crate::wire::Scalar;
+use comfy_table::{CellAlignment, Table, presets};
+use std::io::Write;
+use std::path::Path;
+use std::prelude::rust_2024::*;
+
+/// Largest keys that are named.
+const LARGEST: usize = 10;
+
+pub(super) fn run(args: &ReadArgs) -> Result {
+    let filter = args.filter.filter()?;
+    let file = &args.input.file;
+    let input = Input::open(file)?;
+    let is_log = input.kind() == FileKind::Aof;
+    let mut output = Output::open(args.input.output.as_deref())?;
+    let now_ms = now_ms();
+    let mut task = Info {
+        analyse: Analyse::new().with_clock(now_ms).with_largest(LARGEST).with_filter(filter),
+        first_s: None,
+        last_s: None,
+    };
+    let mut progress = Progress::until_done();
+    let ending = input.read(&mut task, &mut progress)?;
+    let facts = Facts {
+        file,
+        is_log: is_log || ending.log.is_some(),
+        now_ms,
+        written: task.first_s.zip(task.last_s),
+        report: task.analyse.into_report(),
+        ending: &ending,
+    };
+    let mut text = Vec::new();
+    if args.json {
+        facts.push_json(&mut text)
+    } else {
+        facts.push_text(&mut text)
+    }
+    output.write(&mut text)?;
+    output.finish()?;
+    ending.check(file)?;
+    Ok(Outcome::Clean)
+}
+
+struct Info {
+    analyse: Analyse,
+    /// The first and last time that a log names.
+    first_s: Option<u64>,
+    last_s: Option<u64>,
+}
+
+impl Job for Info {
+    #[inline]
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
+        self.analyse.push(event, raw)
+    }
+}
+
+impl Task for Info {
+    fn log(&mut self, event: &aof::Event<'_>, _offset: u64) -> std::result::Result<(), Fault> {
+        if let aof::Event::Timestamp { unix_s } = event {
+            self.first_s = self.first_s.or(Some(*unix_s));
+            self.last_s = Some(*unix_s);
+        }
+        Ok(())
+    }
+}
+
+/// All that is to be told.
+struct Facts<'a> {
+    file: &'a Path,
+    is_log: bool,
+    now_ms: i64,
+    /// First and last time in a log, Unix seconds.
+    written: Option<(u64, u64)>,
+    report: Report,
+    ending: &'a Ending,
+}
+
+/// A word for what is known of the checksum.
+fn checksum_word(checksum: Option<Checksum>) -> &'static str {
+    match checksum {
+        Some(Checksum::Absent) => "none",
+        Some(Checksum::Off) => "off",
+        Some(Checksum::Verified) => "matches",
+        Some(Checksum::Unchecked) | None => "pending",
+    }
+}
+
+/// The buckets of an expiry count, with their names in JSON and for people.
+fn buckets(expiry: &Expiry) -> [(&'static str, &'static str, u64); 7] {
+    [
+        ("expired", "expired", expiry.expired),
+        ("hour", "within 1 h", expiry.hour),
+        ("day", "within 1 d", expiry.day),
+        ("week", "within 7 d", expiry.week),
+        ("month", "within 30 d", expiry.month),
+        ("later", "later", expiry.later),
+        ("never", "never", expiry.never),
+    ]
+}
+
+impl Facts<'_> {
+    /// What the trailer, or the bytes behind it, said in the end.
+    fn checksum(&self) -> Option<Checksum> {
+        self.ending.snapshot.map(|summary| summary.checksum).or(self.report.checksum)
+    }
+
+    fn trailing_bytes(&self) -> u64 {
+        self.ending.snapshot.and_then(|summary| summary.trailing).map_or(0, |span| span.len())
+    }
+
+    fn push_json(&self, out: &mut Vec<u8>) {
+        let report = &self.report;
+        let mut json = Json::new(out);
+        json.open(b'{').name("format").text(if self.is_log { "aof" } else { "rdb" });
+        if let Some(version) = report.version {
+            json.name("dialect").text(version.dialect().name()).name("version").int(version.number());
+        }
+        if let Some(producer) = report.producer() {
+            json.name("producer").text(&producer);
+        }
+        if let Some(at) = report.saved_at_ms() {
+            json.name("saved_at_ms").int(at);
+        }
+        json.name("file_bytes").int(self.ending.bytes).name("is_whole").bool(self.ending.error.is_none());
+        if report.version.is_some() {
+            json.name("checksum").text(checksum_word(self.checksum())).name("trailing_bytes").int(self.trailing_bytes());
+        }
+        if let Some(log) = self.ending.log {
+            json.name("commands").int(log.commands).name("annotations").int(log.annotations);
+            json.name("commands_start").int(log.start);
+        }
+        if let Some((first, last)) = self.written {
+            json.name("first_timestamp_s").int(first).name("last_timestamp_s").int(last);
+        }
+        let total = report.total;
+        json.name("keys").int(total.keys).name("elements").int(total.elements);
+        json.name("bytes").int(total.bytes).name("expiring").int(total.expiring);
+        json.name("databases").open(b'[');
+        for (db, count) in &report.databases {
+            json.open(b'{').name("db").int(*db);
+            push_count(&mut json, *count);
+            json.close(b'}');
+        }
+        json.close(b']').name("types").open(b'[');
+        for (kind, count) in report.kinds() {
+            json.open(b'{').name("type").text(kind.name());
+            push_count(&mut json, count);
+            json.close(b'}');
+        }
+        json.close(b']').name("encodings").open(b'[');
+        for encoding in &report.encodings {
+            json.open(b'{').name("encoding").text(encoding.value_type.name());
+            json.name("type").text(encoding.value_type.kind().name());
+            push_count(&mut json, encoding.count);
+            json.close(b'}');
+        }
+        json.close(b']').name("expiry").open(b'{').name("now_ms").int(self.now_ms);
+        for (name, _, keys) in buckets(&report.expiry.unwrap_or_default()) {
+            json.name(name).int(keys);
+        }
+        json.close(b'}').name("largest").open(b'[');
+        for large in &report.largest {
+            json.open(b'{').name("db").int(large.db).name("key").bytes(Scalar::Bytes(&large.key));
+            if large.key.len() as u64 != large.key_bytes {
+                json.name("key_bytes").int(large.key_bytes);
+            }
+            json.name("type").text(large.value_type.kind().name()).name("encoding").text(large.value_type.name());
+            if let Some(elements) = large.elements {
+                json.name("elements").int(elements);
+            }
+            json.name("bytes").int(large.span.len()).name("offset").int(large.span.start).close(b'}');
+        }
+        json.close(b']').name("aux").open(b'[');
+        for (key, value) in &report.aux {
+            json.open(b'[').bytes(Scalar::Bytes(key)).bytes(Scalar::Bytes(value)).close(b']');
+        }
+        json.close(b']').name("aux_left_out").int(report.aux_left_out).name("functions").open(b'[');
+        for library in &report.functions {
+            json.open(b'{').name("name").bytes(Scalar::Bytes(&library.name));
+            json.name("engine").bytes(Scalar::Bytes(&library.engine)).name("source_bytes").int(library.source_bytes).close(b'}');
+        }
+        json.close(b']').name("functions_left_out").int(report.functions_left_out);
+        json.name("module_aux").int(report.module_aux).close(b'}').end_line();
+    }
+
+    fn push_text(&self, out: &mut Vec<u8>) {
+        let report = &self.report;
+        // A vector takes every byte.
+        let _ = writeln!(out, "{}", self.heading());
+        let _ = writeln!(out, "{}, {}", size(self.ending.bytes), self.ending_words());
+        if let Some(log) = self.ending.log {
+            let _ = writeln!(out, "{}", log_words(log.commands, log.start, self.written));
+        }
+        let total = report.total;
+        let _ = writeln!(
+            out,
+            "{} in {}, {} of them with an expiry, {}",
+            plural(total.keys, "key"),
+            plural(report.databases.len() as u64, "database"),
+            count(total.expiring),
+            size(total.bytes)
+        );
+        self.push_tables(out);
+        for (title, items) in [("Aux fields", self.aux_lines()), ("Function libraries", self.library_lines())] {
+            if !items.is_empty() {
+                let _ = writeln!(out, "\n{title}");
+                for item in items {
+                    let _ = writeln!(out, "  {item}");
+                }
+            }
+        }
+        if report.module_aux > 0 {
+            let _ = writeln!(out, "\n{} outside of keys", plural(report.module_aux, "block of module data"));
+        }
+    }
+
+    fn heading(&self) -> String {
+        let report = &self.report;
+        let what = match (self.is_log, report.version) {
+            (true, Some(version)) => format!("AOF log with {version} in front"),
+            (true, None) => "AOF log".into(),
+            (false, Some(version)) => format!("{version} snapshot"),
+            (false, None) => "snapshot".into(),
+        };
+        let by = report.producer().map_or(String::new(), |producer| format!(", written by {}", Escaped(producer.as_bytes())));
+        let at = report.saved_at_ms().map_or(String::new(), |at| format!(", {}", time(at)));
+        format!("{}: {what}{by}{at}", safe(self.file))
+    }
+
+    fn ending_words(&self) -> String {
+        let checksum = match self.checksum() {
+            _ if self.report.version.is_none() => "read to the end",
+            Some(Checksum::Absent) => "no checksum in this version",
+            Some(Checksum::Off) => "checksum switched off by the writer",
+            Some(Checksum::Verified) => "checksum matches",
+            Some(Checksum::Unchecked) | None => "checksum not reached",
+        };
+        let mut words = String::from(checksum);
+        if self.ending.error.is_some() {
+            words = "not read to the end".into();
+        }
+        if self.trailing_bytes() > 0 {
+            words.push_str(&format!(", {} behind the snapshot", plural(self.trailing_bytes(), "byte")));
+        }
+        words
+    }
+
+    fn push_tables(&self, out: &mut Vec<u8>) {
+        let report = &self.report;
+        if report.total.keys == 0 {
+            return;
+        }
+        let share = |bytes: u64| match (bytes as f64 / report.total.bytes.max(1) as f64 * 100.0).round() as u64 {
+            0 => "<1 %".into(),
+            percent => format!("{percent} %"),
+        };
+        let cells = |counts: Count| [count(counts.keys), count(counts.elements), size(counts.bytes), share(counts.bytes)];
+        let mut types = table(&["Type", "Keys", "Elements", "Bytes", "Share"], 1);
+        for (kind, counts) in report.kinds() {
+            types.add_row([kind.name().into()].into_iter().chain(cells(counts)));
+        }
+        let mut encodings = table(&["Encoding", "Keys", "Elements", "Bytes", "Share"], 1);
+        let mut sorted = report.encodings.clone();
+        sorted.sort_by_key(|encoding| std::cmp::Reverse(encoding.count.bytes));
+        for encoding in sorted {
+            encodings.add_row([encoding.value_type.name().into()].into_iter().chain(cells(encoding.count)));
+        }
+        let mut databases = table(&["Database", "Keys", "With expiry", "Bytes", "Share"], 1);
+        for (db, counts) in &report.databases {
+            let cells = [count(counts.keys), count(counts.expiring), size(counts.bytes), share(counts.bytes)];
+            databases.add_row([db.to_string()].into_iter().chain(cells));
+        }
+        let title = format!("Expiry as of {}", time(self.now_ms));
+        let mut expiry = table(&[&title, "Keys"], 1);
+        for (_, name, keys) in buckets(&report.expiry.unwrap_or_default()) {
+            if keys > 0 {
+                expiry.add_row([name.into(), count(keys)]);
+            }
+        }
+        let mut largest = table(&["Bytes", "Elements", "Type", "db", "Largest keys"], 0);
+        for index in [2, 4] {
+            if let Some(column) = largest.column_mut(index) {
+                column.set_cell_alignment(CellAlignment::Left);
+            }
+        }
+        for large in &report.largest {
+            let elements = large.elements.map_or("-".into(), count);
+            let kind = large.value_type.kind().name().to_string();
+            largest.add_row([size(large.span.len()), elements, kind, large.db.to_string(), short(&large.key, large.key_bytes)]);
+        }
+        for table in [types, encodings, databases, expiry, largest] {
+            let _ = writeln!(out, "\n{}", table.trim_fmt());
+        }
+    }
+
+    fn aux_lines(&self) -> Vec<String> {
+        let aux = self.report.aux.iter();
+        let mut lines: Vec<_> = aux.map(|(key, value)| format!("{} = {}", Escaped(key), Escaped(value))).collect();
+        if self.report.aux_left_out > 0 {
+            lines.push(format!("and {} more", count(self.report.aux_left_out)));
+        }
+        lines
+    }
+
+    fn library_lines(&self) -> Vec<String> {
+        let libraries = self.report.functions.iter();
+        let mut lines: Vec<_> = libraries
+            .map(|library| format!("{} ({}, {})", Escaped(&library.name), Escaped(&library.engine), size(library.source_bytes)))
+            .collect();
+        if self.report.functions_left_out > 0 {
+            lines.push(format!("and {} more", count(self.report.functions_left_out)));
+        }
+        lines
+    }
+}
+
+fn push_count(json: &mut Json<'_>, count: Count) {
+    json.name("keys").int(count.keys).name("elements").int(count.elements);
+    json.name("bytes").int(count.bytes).name("expiring").int(count.expiring);
+}
+
+fn log_words(commands: u64, start: u64, written: Option<(u64, u64)>) -> String {
+    let mut words = plural(commands, "command");
+    if start > 0 {
+        words.push_str(&format!(" from byte {start} on, not applied to the keys below"));
+    }
+    if let Some((first, last)) = written {
+        let at = |seconds: u64| time(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
+        words.push_str(&format!(", written {} to {}", at(first), at(last)));
+    }
+    words
+}
+
+/// A table without lines, its columns from `first_right` on aligned to the right.
+fn table(heading: &[&str], first_right: usize) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(heading.iter().copied());
+    for column in table.column_iter_mut().skip(first_right) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// The beginning of a long key.
+fn short(key: &[u8], key_bytes: u64) -> String {
+    const SHOWN: usize = 64;
+    let shown = &key[..key.len().min(SHOWN)];
+    let mut text = Vec::new();
+    push_escaped(shown, &mut text);
+    let mut text = String::from_utf8_lossy(&text).into_owned();
+    if shown.len() as u64 != key_bytes {
+        text.push_str("...");
+    }
+    text
+}

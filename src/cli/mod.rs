@@ -1,0 +1,59 @@
+//! The `aikv` command: what is typed, what is printed, and exit codes.
+
+mod args;
+mod check;
+mod export;
+mod failure;
+mod http;
+mod info;
+mod input;
+mod keys;
+mod output;
+mod print;
+mod show;
+mod show_text;
+mod units;
+mod view;
+
+use args::{Cli, Command};
+use clap::Parser;
+use failure::Failure;
+use std::prelude::rust_2024::*;
+use std::process::ExitCode;
+
+/// Runs the command that the process was called with.
+///
+/// Exit codes: 0 done, nothing wrong; 1 done, and there is something to report;
+/// 2 wrong usage; 3 the input cannot be read, or the output not written.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Wrong usage ends the process here, with 2.
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Info(args) => info::run(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::View(args) => view::run(&args),
+    };
+    match result {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(1),
+        Err(failure) => {
+            failure.report();
+            failure.exit_code()
+        }
+    }
+}
+
+/// How a command that was carried out ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing wrong.
+    Clean,
+    /// There is something to report.
+    Found,
+}
+
+type Result<T = Outcome> = core::result::Result<T, Failure>;

@@ -1,0 +1,336 @@
+//! Where a result goes: stdout, or a file that appears whole or not at all.
+
+use super::failure::Failure;
+use super::print::size;
+use crate::error::is_disguising;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::prelude::rust_2024::*;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Where a result goes.
+pub(super) struct Output {
+    target: Target,
+    /// Whether the text must be safe on a terminal although it is JSON.
+    escapes_json: bool,
+}
+
+enum Target {
+    /// Shows what is written page by page.
+    Pager(Child),
+    Stdout(Box<dyn Write>),
+    /// A file that is no regular one, such as `/dev/null`.
+    Direct {
+        file: File,
+        path: PathBuf,
+    },
+    Staged(Staged),
+}
+
+/// A file beside the one that it becomes.
+struct Staged {
+    file: File,
+    staged: PathBuf,
+    path: PathBuf,
+    is_done: bool,
+    interrupt: Arc<AtomicBool>,
+}
+
+impl Output {
+    /// Opens stdout, or the file that is named; `-` is stdout too.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let target = match path.filter(|path| path.as_os_str() != "-") {
+            None => Target::Stdout(stdout()),
+            Some(path) => {
+                let failed = |error| Failure::Output { file: Some(path.into()), error };
+                match fs::metadata(path) {
+                    Ok(facts) if !facts.is_file() => {
+                        let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+                        Target::Direct { file, path: path.into() }
+                    }
+                    _ => Target::Staged(Staged::create(path).map_err(failed)?),
+                }
+            }
+        };
+        Ok(Self { target, escapes_json: false })
+    }
+
+    /// As [`Output::open`]; what is written is JSON.
+    pub(super) fn open_json(path: Option<&Path>) -> Result<Self, Failure> {
+        let mut output = Self::open(path)?;
+        output.escapes_json = output.is_terminal();
+        Ok(output)
+    }
+
+    /// As [`Output::open`]; on a terminal a pager shows what is written.
+    pub(super) fn open_paged(path: Option<&Path>) -> Result<Self, Failure> {
+        let mut output = Self::open(path)?;
+        if output.is_terminal()
+            && let Some(pager) = start_pager()
+        {
+            output.target = Target::Pager(pager);
+        }
+        Ok(output)
+    }
+
+    pub(super) fn is_terminal(&self) -> bool {
+        matches!(self.target, Target::Stdout(_)) && io::stdout().is_terminal()
+    }
+
+    /// Writes and empties `text`, which consists of whole characters.
+    pub(super) fn write(&mut self, text: &mut Vec<u8>) -> Result<(), Failure> {
+        /// Capacity kept for what comes next.
+        const KEEP: usize = 1 << 20;
+        if text.is_empty() {
+            return Ok(());
+        }
+        let result = if self.escapes_json { self.writer().write_all(&escaped_json(text)) } else { self.writer().write_all(text) };
+        text.clear();
+        text.shrink_to(KEEP);
+        result.map_err(|error| self.failed(error))
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match &mut self.target {
+            Target::Pager(Child { stdin: Some(stdin), .. }) => stdin,
+            // It was started with a pipe.
+            Target::Pager(_) => unreachable!("a pager without a pipe"),
+            Target::Stdout(writer) => writer,
+            Target::Direct { file, .. } => file,
+            Target::Staged(staged) => &mut staged.file,
+        }
+    }
+
+    fn failed(&self, error: io::Error) -> Failure {
+        let file = match &self.target {
+            Target::Pager(_) | Target::Stdout(_) => None,
+            Target::Direct { path, .. } => Some(path.clone()),
+            Target::Staged(staged) => Some(staged.path.clone()),
+        };
+        Failure::Output { file, error }
+    }
+
+    /// What tells that a signal asked to stop, where there is a file to be taken away.
+    pub(super) fn interrupt(&self) -> Option<Arc<AtomicBool>> {
+        match &self.target {
+            Target::Staged(staged) => Some(Arc::clone(&staged.interrupt)),
+            _ => None,
+        }
+    }
+
+    /// Makes the file appear. Without this it never does.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        let result = match &mut self.target {
+            Target::Pager(child) => child.wait().map(drop),
+            Target::Stdout(writer) => writer.flush(),
+            Target::Direct { file, .. } => file.flush(),
+            Target::Staged(staged) => staged.commit(),
+        };
+        result.map_err(|error| self.failed(error))
+    }
+}
+
+/// Starts what `PAGER` names, or `less`; none where that is not there.
+fn start_pager() -> Option<Child> {
+    let pager = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty()).unwrap_or("less".into());
+    let mut words = pager.split_whitespace();
+    let mut command = Command::new(words.next()?);
+    if std::env::var_os("LESS").is_none() {
+        // Ends by itself where everything fits, and leaves the text on the screen.
+        command.env("LESS", "FX");
+    }
+    command.args(words).stdin(Stdio::piped()).spawn().ok()
+}
+
+/// Stdout without the standard library's line buffer, which would search every chunk for its last line.
+fn stdout() -> Box<dyn Write> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        if let Ok(fd) = io::stdout().as_fd().try_clone_to_owned() {
+            return Box::new(File::from(fd));
+        }
+    }
+    Box::new(io::stdout().lock())
+}
+
+impl Staged {
+    fn create(path: &Path) -> io::Result<Self> {
+        let folder = folder_of(path);
+        let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+        let mut staged = std::ffi::OsString::from(".");
+        staged.push(name);
+        staged.push(format!(".{random:016x}.tmp"));
+        let staged = folder.join(staged);
+        let file = OpenOptions::new().write(true).create_new(true).open(&staged)?;
+        let this = Self { file, staged, path: path.into(), is_done: false, interrupt: Arc::default() };
+        if let Ok(facts) = fs::metadata(path) {
+            this.file.set_permissions(facts.permissions())?;
+        }
+        this.watch_signals()?;
+        Ok(this)
+    }
+
+    /// A signal must not leave the staged file behind, and a limit on file sizes is an error to be told.
+    #[cfg(unix)]
+    fn watch_signals(&self) -> io::Result<()> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&self.interrupt))?;
+        }
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn watch_signals(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn commit(&mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.staged, &self.path)?;
+        self.is_done = true;
+        // The new name must last as well.
+        if cfg!(unix) {
+            File::open(folder_of(&self.path))?.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.is_done {
+            // Whatever made the command fail is what gets told.
+            let _ = fs::remove_file(&self.staged);
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// JSON text with every character that a terminal would obey as `\u....`: such
+/// characters stand within strings only.
+fn escaped_json(json: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len());
+    for c in String::from_utf8_lossy(json).chars() {
+        if c == '\u{7f}' || is_disguising(c) {
+            out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
+        } else {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+    out
+}
+
+/// Tells on stderr how far long work has come, and stops it when a signal asks to.
+pub(super) struct Progress {
+    is_wanted: bool,
+    started: Instant,
+    len: Option<u64>,
+    bar: Option<ProgressBar>,
+    interrupt: Option<Arc<AtomicBool>>,
+}
+
+impl Progress {
+    /// Work is long after this.
+    const DELAY: Duration = Duration::from_millis(500);
+
+    /// Progress of work whose lines go to `output` while it runs.
+    pub(super) fn new(output: &Output) -> Self {
+        Self {
+            is_wanted: io::stderr().is_terminal() && !output.is_terminal(),
+            interrupt: output.interrupt(),
+            ..Self::until_done()
+        }
+    }
+
+    /// Progress of work whose result comes at the end.
+    pub(super) fn until_done() -> Self {
+        Self { is_wanted: io::stderr().is_terminal(), started: Instant::now(), len: None, bar: None, interrupt: None }
+    }
+
+    /// Work on `len` bytes begins.
+    pub(super) fn start(&mut self, len: Option<u64>) {
+        self.started = Instant::now();
+        self.len = len;
+    }
+
+    /// So many bytes were read.
+    pub(super) fn at(&mut self, bytes: u64) -> Result<(), Failure> {
+        if self.interrupt.as_ref().is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
+            self.finish();
+            return Err(Failure::Interrupted);
+        }
+        if self.is_wanted && self.bar.is_none() && self.started.elapsed() >= Self::DELAY {
+            self.bar = Some(bar(self.len));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+            bar.set_message(size(bytes));
+        }
+        Ok(())
+    }
+
+    /// The work is done.
+    pub(super) fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(len: Option<u64>) -> ProgressBar {
+    let (bar, template) = match len {
+        Some(len) => (ProgressBar::new(len), "{percent:>3} % [{bar:40}] {binary_bytes_per_sec}, {eta} left"),
+        None => (ProgressBar::no_length(), "{msg} read, {binary_bytes_per_sec}"),
+    };
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_on_a_terminal_means_the_same() {
+        let json = "{\"k\":\"a\u{7f}\u{202e}\u{9b}é\"}\n".as_bytes();
+        assert_eq!(String::from_utf8(escaped_json(json)).unwrap(), "{\"k\":\"a\\u007f\\u202e\\u009bé\"}\n");
+    }
+
+    #[test]
+    fn a_file_appears_whole_or_not_at_all() {
+        let folder = std::env::temp_dir().join(format!("aikv-output-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("out");
+        let names = || fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+
+        let mut output = Output::open(Some(&path)).unwrap();
+        output.write(&mut b"new".to_vec()).unwrap();
+        assert!(!path.exists());
+        drop(output);
+        assert!(names().is_empty(), "an output that was not finished leaves nothing");
+
+        fs::write(&path, "old").unwrap();
+        let mut output = Output::open(Some(&path)).unwrap();
+        output.write(&mut b"new".to_vec()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        output.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(), ["out"]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

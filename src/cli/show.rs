@@ -1,0 +1,141 @@
+//! `aikv show`: one value, for people, as JSON, or as the bytes of a string.
+
+use super::args::ShowArgs;
+use super::failure::Failure;
+use super::input::{Input, Task};
+use super::output::{Output, Progress};
+use super::print::safe;
+use super::show_text::ShowText;
+use super::{Outcome, Result};
+use crate::error::{Escaped, Fault};
+use crate::jobs::{Export, Flow, Job};
+use crate::rdb::{Event, Key, Kind, Part};
+use std::prelude::rust_2024::*;
+
+pub(super) fn run(args: &ShowArgs) -> Result {
+    let file = &args.input.file;
+    let input = Input::open(file)?;
+    let path = args.input.output.as_deref();
+    let (form, output) = match (args.json, args.raw) {
+        (true, _) => (Form::Json(Box::default()), Output::open_json(path)?),
+        (_, true) => (Form::Raw, Output::open(path)?),
+        _ => (Form::Text(ShowText::default()), Output::open_paged(path)?),
+    };
+    let mut progress = Progress::until_done();
+    let mut show = Show {
+        key: args.key.as_encoded_bytes().to_vec(),
+        db: args.db,
+        state: State::Seeking,
+        is_preamble: false,
+        form,
+        text: Vec::new(),
+        output,
+    };
+    let ending = input.read(&mut show, &mut progress)?;
+    ending.warn_of_commands();
+    match show.state {
+        State::NoString(kind) => {
+            Err(Failure::Usage(format!("--raw is for strings, and this key is of type {kind}; --json gives it exactly")))
+        }
+        State::Found => {
+            show.output.finish()?;
+            Ok(Outcome::Clean)
+        }
+        // Damage ends a value in the middle, or hides whether the key is there.
+        State::Seeking | State::Showing => {
+            ending.check(file)?;
+            let place = args.db.map_or(String::new(), |db| format!(" in db {db}"));
+            eprintln!("aikv: {}: no key \"{}\"{place}", safe(file), Escaped(&show.key));
+            Ok(Outcome::Found)
+        }
+    }
+}
+
+enum Form {
+    Json(Box<Export>),
+    Raw,
+    Text(ShowText),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Seeking,
+    Showing,
+    Found,
+    /// The bytes of a string were asked for, and this is none.
+    NoString(Kind),
+}
+
+struct Show {
+    key: Vec<u8>,
+    db: Option<u64>,
+    state: State,
+    /// Whether the snapshot says that commands follow: then the rest is read to count them.
+    is_preamble: bool,
+    form: Form,
+    text: Vec<u8>,
+    output: Output,
+}
+
+impl Show {
+    fn is_meant(&self, key: &Key<'_>) -> bool {
+        self.state == State::Seeking
+            && self.db.is_none_or(|db| db == key.db)
+            && key.key.with_text(|text| text == self.key.as_slice())
+    }
+
+    fn open(&mut self, key: &Key<'_>) -> Flow {
+        if !self.is_meant(key) {
+            return Flow::SkipValue;
+        }
+        let kind = key.value_type.kind();
+        if matches!(self.form, Form::Raw) && kind != Kind::String {
+            self.state = State::NoString(kind);
+            return Flow::Stop;
+        }
+        self.state = State::Showing;
+        Flow::Continue
+    }
+}
+
+impl Job for Show {
+    #[inline]
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
+        match event {
+            Event::Aux { key, value } => {
+                let is_named = key.with_text(|name| name.eq_ignore_ascii_case(b"aof-preamble"));
+                self.is_preamble |= is_named && value.as_int().is_some_and(|value| value != 0);
+            }
+            Event::Key(key) => match self.open(key) {
+                Flow::Continue => {}
+                other => return Ok(other),
+            },
+            _ => {}
+        }
+        if self.state != State::Showing {
+            return Ok(Flow::Continue);
+        }
+        match &mut self.form {
+            Form::Json(export) => export.push(event, raw, &mut self.text)?,
+            Form::Text(text) => text.push(event, &mut self.text)?,
+            Form::Raw => {
+                if let Event::Value(Part::Bytes { piece, .. }) = event {
+                    piece.push_to(&mut self.text);
+                }
+            }
+        }
+        if matches!(event, Event::KeyEnd { .. }) {
+            self.state = State::Found;
+            if !self.is_preamble {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+impl Task for Show {
+    fn drain(&mut self) -> std::result::Result<(), Failure> {
+        self.output.write(&mut self.text)
+    }
+}

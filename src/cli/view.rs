@@ -1,0 +1,69 @@
+//! `aikv view`: the viewer in a browser, on this machine only.
+
+use super::args::ViewArgs;
+use super::failure::Failure;
+use super::http::Site;
+use super::{Outcome, Result};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::prelude::rust_2024::*;
+use std::process::{Command, Stdio};
+
+pub(super) fn run(args: &ViewArgs) -> Result {
+    let Some(page) = &args.www else {
+        return Err(Failure::Usage(
+            "this build has no page of its own: give the folder of the assembled page with --www DIR. \
+             `cargo xtask view` in the project assembles it and serves it"
+                .into(),
+        ));
+    };
+    if !page.join("index.html").is_file() {
+        let text = format!("{}: there is no index.html in it; --www names the folder of the assembled page", page.display());
+        return Err(Failure::Usage(text));
+    }
+    let sample = page.join("sample.rdb");
+    let opened = match &args.file {
+        Some(file) => {
+            readable(file)?;
+            Some(file.clone())
+        }
+        None => Some(sample).filter(|sample| sample.is_file()),
+    };
+    let failed = |error| Failure::Output { file: Some(format!("127.0.0.1:{}", args.port).into()), error };
+    let site = Site::listen(args.port, page.clone(), opened).map_err(failed)?;
+    let address = site.address();
+    println!("{address}");
+    // Whoever waits for the address reads it from a pipe.
+    std::io::stdout().flush().map_err(|error| Failure::Output { file: None, error })?;
+    if !args.no_open {
+        open_browser(&address);
+    }
+    site.serve();
+    Ok(Outcome::Clean)
+}
+
+/// Fails now where a page could not read the file later.
+fn readable(file: &Path) -> std::result::Result<(), Failure> {
+    let failed = |error| Failure::Input { file: file.into(), error };
+    if !std::fs::metadata(file).map_err(failed)?.is_file() {
+        return Err(Failure::kind(file, "is not a regular file"));
+    }
+    File::open(file).map(drop).map_err(failed)
+}
+
+/// Asks the system to open the address; it was printed, should that fail.
+fn open_browser(address: &str) {
+    let (program, before): (_, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if cfg!(windows) {
+        ("cmd", &["/C", "start", ""])
+    } else {
+        ("xdg-open", &[])
+    };
+    let spawned =
+        Command::new(program).args(before).arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    if spawned.is_err() {
+        eprintln!("aikv: no browser could be started; open the address by hand");
+    }
+}
