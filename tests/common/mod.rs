@@ -3,6 +3,10 @@
 
 #![allow(dead_code)] // no test file uses all of it
 
+#[cfg(feature = "std")]
+use aikv::AikvError;
+#[cfg(feature = "std")]
+use aikv::persistence::{PersistenceError, PersistenceErrorKind};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -186,5 +190,39 @@ impl Client {
             "*" => Reply::Array((0..rest.parse::<usize>().unwrap()).map(|_| self.read()).collect()),
             other => panic!("a reply of kind {other}"),
         }
+    }
+}
+
+/// What is inside an error, which is always of the one published variant.
+#[cfg(feature = "std")]
+fn inner(error: AikvError) -> PersistenceError {
+    match error {
+        AikvError::Persistence(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How a function for files failed.
+#[cfg(feature = "std")]
+pub(crate) fn failure<T>(result: aikv::Result<T>) -> PersistenceError {
+    match result {
+        Ok(_) => panic!("it should have failed"),
+        Err(error) => inner(error),
+    }
+}
+
+/// The format error that a function for files failed with.
+#[cfg(feature = "std")]
+pub(crate) fn format_error<T>(result: aikv::Result<T>) -> aikv::Error {
+    let error = failure(result);
+    error.format().cloned().unwrap_or_else(|| panic!("{error:?}"))
+}
+
+/// The I/O error that a function for files failed with.
+#[cfg(feature = "std")]
+pub(crate) fn io_kind<T>(result: aikv::Result<T>) -> std::io::ErrorKind {
+    match failure(result).kind() {
+        PersistenceErrorKind::Io(error) => error.kind(),
+        other => panic!("{other:?}"),
     }
 }
