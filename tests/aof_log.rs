@@ -1,13 +1,14 @@
 //! Command logs: framing, annotations, preambles, torn tails, hostile bytes.
 
 mod common;
+#[path = "common/counting.rs"]
+mod counting;
 
 use aikv::aof::{Decoder, Encoder, Event, write_command};
 use aikv::error::{Error, ErrorKind};
 use aikv::rdb::{self, Checksum, Version};
 use aikv::wire::Limits;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use counting::peak;
 
 const CHUNKS: [usize; 7] = [1, 2, 3, 7, 64, 4096, usize::MAX];
 
@@ -410,40 +411,6 @@ fn limits_hold_at_every_chunk_size() {
             assert_eq!((error.code(), error.offset()), ("limit-exceeded", first.len() as u64), "chunks of {chunk}");
         }
     }
-}
-
-/// Counts the live bytes of each thread, and their highest number.
-struct Counting;
-
-thread_local! {
-    static LIVE: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-}
-
-#[allow(unsafe_code)] // an allocator cannot be written without it
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.get().wrapping_add(layout.size());
-        LIVE.set(live);
-        PEAK.set(PEAK.get().max(live));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.set(LIVE.get().wrapping_sub(layout.size()));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The most bytes that were live at once while `f` ran, beyond those before.
-fn peak<R>(f: impl FnOnce() -> R) -> usize {
-    let before = LIVE.get();
-    PEAK.set(before);
-    f();
-    PEAK.get() - before
 }
 
 /// 109: many arguments take no memory of their own, and time in proportion.

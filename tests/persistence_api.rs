@@ -4,6 +4,8 @@
 #![cfg(feature = "std")]
 
 mod common;
+#[path = "common/counting.rs"]
+mod counting;
 
 use aikv::Result;
 use aikv::persistence::{BytesDatabaseData, DatabaseData, PersistenceConfig, load_rdb, load_rdb_bytes, save_rdb, save_rdb_bytes};
@@ -176,6 +178,17 @@ fn persistence_rdb_gives_back_what_was_saved() {
     save_rdb_bytes(&path, &databases).unwrap();
     assert_eq!(load_rdb_bytes(&path).unwrap(), databases);
     assert_eq!(folder.names(), ["dump.rdb"], "nothing else is left in the folder");
+}
+
+/// A snapshot is written as it is encoded: it is never in memory as a whole.
+#[test]
+fn persistence_rdb_is_saved_in_bounded_memory() {
+    let folder = TempDir::new();
+    let value = Bytes::from(vec![7; 10_000_000]);
+    let databases: Vec<DatabaseData> = vec![(0..5).map(|key| (format!("{key}"), (value.clone(), None))).collect()];
+    let peak = counting::peak(|| save_rdb(folder.join("dump.rdb"), &databases).unwrap());
+    assert!(peak < 1024 * 1024, "{peak} bytes");
+    assert!(fs::metadata(folder.join("dump.rdb")).unwrap().len() > 50_000_000);
 }
 
 #[test]
