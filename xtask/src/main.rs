@@ -1,0 +1,43 @@
+//! Builds, shows and tests aikv; does the set-up each of it needs.
+
+mod package;
+mod run;
+mod suite;
+mod tally;
+mod tools;
+mod view;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask view [FILE] [--no-open] [--port N]   build the viewer, serve it on 127.0.0.1 and open FILE, or the sample, in it
+cargo xtask test                                 run every check and test; with CI=true what cannot run is a failure
+cargo xtask pkg                                  assemble the npm package in pkg/
+cargo xtask site                                 assemble the viewer in dist/site/";
+
+fn main() -> ExitCode {
+    match command() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> Result<ExitCode> {
+    let mut args = std::env::args().skip(1);
+    let command = args.next();
+    let rest: Vec<String> = args.collect();
+    if command.as_deref() != Some("view") && !rest.is_empty() {
+        bail!("unexpected argument {}\n{USAGE}", rest[0]);
+    }
+    match command.as_deref() {
+        Some("view") => view::view(&rest),
+        Some("test") => suite::test(),
+        Some("pkg") => package::assemble().map(|()| ExitCode::SUCCESS),
+        Some("site") => package::site().map(|()| ExitCode::SUCCESS),
+        _ => bail!("expected a command\n{USAGE}"),
+    }
+}

@@ -1,0 +1,142 @@
+//! The npm package and the viewer's site: built, glued, put together.
+
+use crate::run::{cargo, root, run};
+use crate::tools;
+use anyhow::{Context, Result, bail};
+use flate2::{Compression, write::GzEncoder};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use wasm_bindgen_cli_support::Bindgen;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// The `.wasm` may have this many bytes behind gzip.
+const BUDGET: usize = 350 * 1024;
+/// Marks the version in `pkg-template/package.json`.
+const NO_VERSION: &str = "\"version\": \"0.0.0\"";
+
+/// Assembles the npm package in `pkg/`.
+pub fn assemble() -> Result<()> {
+    let wasm = build()?;
+    let (root, out) = (root(), root().join("pkg"));
+    fresh(&out)?;
+    copy(&root.join("pkg-template"), &out)?;
+    glue(&wasm, &out)?;
+    doors(&out)?;
+    for license in ["LICENSE-MIT", "LICENSE-APACHE", "LICENSE"] {
+        let from = root.join(license);
+        if from.is_file() {
+            fs::copy(from, out.join(license))?;
+        }
+    }
+    stamp(&out.join("package.json"))?;
+    measure(&out.join("aikv_bg.wasm"))
+}
+
+/// Assembles the viewer in `dist/site/`: its pages, and the package under `aikv/`.
+pub fn site() -> Result<()> {
+    assemble()?;
+    let (root, out) = (root(), root().join("dist/site"));
+    fresh(&out)?;
+    copy(&root.join("www"), &out)?;
+    let package = out.join("aikv");
+    fs::create_dir(&package)?;
+    // What a browser loads; the rest is for Node and for types.
+    for name in ["index.js", "entries.js", "glue.js", "aikv_bg.wasm"] {
+        fs::copy(root.join("pkg").join(name), package.join(name))?;
+    }
+    println!("{}", out.display());
+    Ok(())
+}
+
+fn build() -> Result<PathBuf> {
+    tools::target(TARGET)?;
+    let args = ["rustc", "--release", "--lib", "--crate-type", "cdylib", "--no-default-features", "--features", "wasm"];
+    let mut command = cargo(args);
+    command.args(["--target", TARGET, "--target-dir", "target"]);
+    // Patterns are a third of the code and no part of decoding: small beats fast there.
+    for name in ["regex-automata", "regex-syntax"] {
+        command.args(["--config", &format!("profile.release.package.{name}.opt-level=\"s\"")]);
+    }
+    run(command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Ctarget-feature=+simd128"))?;
+    Ok(root().join("target").join(TARGET).join("release/aikv.wasm"))
+}
+
+/// One `.wasm` with its glue: `glue.js` for browsers and bundlers, `core.cjs` for Node.
+fn glue(wasm: &Path, out: &Path) -> Result<()> {
+    for (door, name) in [("web", "glue.js"), ("nodejs", "core.cjs")] {
+        let folder = root().join("target/glue").join(door);
+        fresh(&folder)?;
+        let mut bindgen = Bindgen::new();
+        bindgen.input_path(wasm).out_name("aikv").typescript(true);
+        bindgen.remove_name_section(true).remove_producers_section(true).omit_default_module_path(false);
+        if door == "web" {
+            bindgen.web(true)?
+        } else {
+            bindgen.nodejs(true)?
+        };
+        bindgen.generate(&folder).with_context(|| format!("cannot make the glue for {door}"))?;
+        fs::copy(folder.join("aikv.js"), out.join(name))?;
+        for name in ["aikv_bg.wasm", "aikv_bg.wasm.d.ts"] {
+            fs::copy(folder.join(name), out.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Files that Node's two doors share with the browser's, in the form each wants.
+fn doors(out: &Path) -> Result<()> {
+    let module = fs::read_to_string(out.join("entries.js"))?;
+    let Some((body, exported)) = module.split_once("\nexport {") else { bail!("entries.js: expected its exports at the end") };
+    fs::write(out.join("entries.cjs"), format!("{body}\nmodule.exports = {{{exported}"))?;
+    for types in ["node.d.cts", "node.d.mts"] {
+        fs::copy(out.join("index.d.ts"), out.join(types))?;
+    }
+    Ok(())
+}
+
+fn stamp(package_json: &Path) -> Result<()> {
+    let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
+    let version = manifest.lines().find_map(|line| line.strip_prefix("version = ")).context("Cargo.toml: expected a version")?;
+    let text = fs::read_to_string(package_json)?;
+    if !text.contains(NO_VERSION) {
+        bail!("pkg-template/package.json: expected {NO_VERSION}");
+    }
+    fs::write(package_json, text.replace(NO_VERSION, &format!("\"version\": {version}")))?;
+    Ok(())
+}
+
+fn measure(wasm: &Path) -> Result<()> {
+    let bytes = fs::read(wasm)?;
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(&bytes)?;
+    let packed = packed.finish()?.len();
+    println!("aikv_bg.wasm: {} bytes, {packed} behind gzip, of {BUDGET}", bytes.len());
+    if packed > BUDGET {
+        bail!("aikv_bg.wasm is {} bytes over its budget", packed - BUDGET);
+    }
+    Ok(())
+}
+
+/// An empty folder.
+pub fn fresh(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
+}
+
+/// Copies a folder with all it holds.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir_all(&target)?;
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

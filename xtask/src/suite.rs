@@ -1,0 +1,239 @@
+//! Every check and test of the project, in one command.
+
+use crate::package;
+use crate::run::{cargo, output, program, root, run};
+use crate::tally::Tally;
+use crate::tools::{self, is_ci};
+use crate::view;
+use anyhow::{Context, Result};
+use std::fs;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+const BARE_METAL: &str = "thumbv7em-none-eabi";
+const WASM: &str = "wasm32-unknown-unknown";
+/// Seconds that each fuzz target runs, unless `AIKV_FUZZ_SECONDS` says otherwise.
+const FUZZ_SECONDS: u64 = 60;
+
+/// How a check ended, if it did not fail.
+enum Done {
+    Passed,
+    Skipped(String),
+}
+
+enum Outcome {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+struct Suite {
+    tests: Tally,
+    checks: Vec<(&'static str, Outcome, Duration)>,
+}
+
+/// Runs everything, says what came of it, and fails if anything did.
+pub fn test() -> Result<ExitCode> {
+    let mut suite = Suite { tests: Tally::default(), checks: Vec::new() };
+    suite.check("set-up", |_| set_up());
+    suite.check("servers", |_| servers());
+    suite.check("format", |_| format());
+    suite.check("clippy", |_| clippy());
+    suite.check("clippy without features", |_| passed(lint(["--no-default-features", "--lib"])));
+    suite.check("clippy of the wasm build", |_| {
+        passed(lint(["--no-default-features", "--features", "wasm", "--lib", "--target", WASM]))
+    });
+    suite.check("bare metal", |_| passed(cargo(["check", "--no-default-features", "--lib", "--target", BARE_METAL])));
+    suite.check("documentation", |_| {
+        let mut command = cargo(["doc", "--no-deps", "--lib", "--features", "cli,wasm"]);
+        command.env("RUSTDOCFLAGS", "-Dwarnings");
+        passed(command)
+    });
+    suite.check("tests of the library and the command", |tests| {
+        let mut command = cargo(["test", "--features", "cli,wasm", "--no-fail-fast"]);
+        tests.run(command.env("AIKV_SERVERS", servers_folder()))?;
+        Ok(Done::Passed)
+    });
+    suite.check("tests without features", |tests| {
+        tests.run(&mut cargo(["test", "--no-default-features", "--lib", "--no-fail-fast"]))?;
+        Ok(Done::Passed)
+    });
+    suite.check("tests of xtask", |tests| {
+        tests.run(&mut cargo(["test", "--manifest-path", "xtask/Cargo.toml"]))?;
+        Ok(Done::Passed)
+    });
+    suite.check("npm package and site, within the size budget", |_| package::site().map(|()| Done::Passed));
+    suite.check("tests of the npm package", |tests| node(tests, "package.test.mjs"));
+    suite.check("tests of the viewer", viewer);
+    suite.check("fuzzing", |_| fuzz());
+    Ok(suite.summary())
+}
+
+impl Suite {
+    fn check(&mut self, name: &'static str, run: impl FnOnce(&mut Tally) -> Result<Done>) {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let outcome = match run(&mut self.tests) {
+            Ok(Done::Passed) => Outcome::Passed,
+            Ok(Done::Skipped(reason)) => Outcome::Skipped(reason),
+            Err(error) => Outcome::Failed(format!("{error:#}")),
+        };
+        match &outcome {
+            Outcome::Passed => {}
+            Outcome::Failed(reason) => println!("FAILED {name}: {reason}"),
+            Outcome::Skipped(reason) => println!("SKIPPED {name}: {reason}"),
+        }
+        self.checks.push((name, outcome, start.elapsed()));
+    }
+
+    fn summary(&self) -> ExitCode {
+        println!("\n== summary");
+        let mut checks = Tally::default();
+        for (name, outcome, took) in &self.checks {
+            let word = match outcome {
+                Outcome::Passed => {
+                    checks.passed += 1;
+                    "ok"
+                }
+                Outcome::Failed(_) => {
+                    checks.failed += 1;
+                    "FAILED"
+                }
+                Outcome::Skipped(_) => {
+                    checks.skipped += 1;
+                    "SKIPPED"
+                }
+            };
+            let reason = match outcome {
+                Outcome::Passed => String::new(),
+                Outcome::Failed(reason) | Outcome::Skipped(reason) => format!(": {reason}"),
+            };
+            println!("{word:8} {:4} s  {name}{reason}", took.as_secs());
+        }
+        let line = |what: &str, tally: Tally| {
+            println!("{what}: {} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
+        };
+        line("tests", self.tests);
+        line("checks", checks);
+        let is_whole = checks.skipped == 0 || !is_ci();
+        if !is_whole {
+            println!("with CI=true a skip is a failure");
+        }
+        if checks.failed == 0 && self.tests.failed == 0 && is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+fn passed(mut command: Command) -> Result<Done> {
+    run(&mut command).map(|()| Done::Passed)
+}
+
+fn set_up() -> Result<Done> {
+    run(program("rustup").args(["component", "add", "clippy", "rustfmt"]))?;
+    tools::target(WASM)?;
+    tools::target(BARE_METAL)?;
+    Ok(Done::Passed)
+}
+
+fn servers_folder() -> std::path::PathBuf {
+    std::env::var_os("AIKV_SERVERS").map_or_else(|| root().join(".servers"), Into::into)
+}
+
+/// Obtains the real servers; tests skip those that are not there, and say so.
+fn servers() -> Result<Done> {
+    let script = root().join("tests/data/servers.sh");
+    if tools::find("bash").is_none() {
+        return Ok(Done::Skipped("there is no bash".into()));
+    }
+    let mut command = program("bash");
+    // What a skip means is decided here.
+    command.arg(script).env("AIKV_SERVERS", servers_folder()).env_remove("CI");
+    let printed = output(&mut command)?;
+    print!("{printed}");
+    let skipped: Vec<&str> = printed.lines().filter(|line| line.starts_with("SKIPPED ")).collect();
+    if skipped.is_empty() { Ok(Done::Passed) } else { Ok(Done::Skipped(skipped.join("; "))) }
+}
+
+fn format() -> Result<Done> {
+    run(&mut cargo(["fmt", "--check"]))?;
+    passed(cargo(["fmt", "--check", "--manifest-path", "xtask/Cargo.toml"]))
+}
+
+fn lint<const N: usize>(args: [&str; N]) -> Command {
+    let mut command = cargo(["clippy"]);
+    command.args(args).args(["--", "-Dwarnings"]);
+    command
+}
+
+fn clippy() -> Result<Done> {
+    run(&mut lint(["--all-targets"]))?;
+    run(&mut lint(["--features", "cli", "--all-targets"]))?;
+    passed(lint(["--manifest-path", "xtask/Cargo.toml", "--all-targets"]))
+}
+
+/// Runs a file of tests in Node.
+fn node(tests: &mut Tally, file: &str) -> Result<Done> {
+    for needed in ["node", "npm"] {
+        if tools::find(needed).is_none() {
+            return Ok(Done::Skipped(format!("there is no {needed}")));
+        }
+    }
+    let folder = root().join("tests/js");
+    tools::node_modules(&folder)?;
+    let mut command = program("node");
+    command.current_dir(&folder).args(["--test", "--test-reporter=spec", file]);
+    tests.run(&mut command)?;
+    Ok(Done::Passed)
+}
+
+fn viewer(tests: &mut Tally) -> Result<Done> {
+    let Some(chromium) = tools::chromium() else {
+        return Ok(Done::Skipped("there is no chromium; CHROME may name one".into()));
+    };
+    let server = view::server()?;
+    let folder = root().join("tests/js");
+    tools::node_modules(&folder)?;
+    let mut command = program("node");
+    command.current_dir(&folder).args(["--test", "--test-reporter=spec", "viewer.test.mjs"]);
+    command.env("CHROME", chromium).env("AIKV_BIN", server).env("AIKV_SITE", root().join("dist/site"));
+    tests.run(&mut command)?;
+    Ok(Done::Passed)
+}
+
+/// Runs every fuzz target for a while.
+fn fuzz() -> Result<Done> {
+    let toolchains = output(program("rustup").args(["toolchain", "list"]))?;
+    let Some(nightly) =
+        toolchains.lines().find_map(|line| line.split_whitespace().next().filter(|name| name.starts_with("nightly")))
+    else {
+        return Ok(Done::Skipped("there is no nightly toolchain".into()));
+    };
+    if tools::find("cargo-fuzz").is_none() {
+        if !is_ci() {
+            return Ok(Done::Skipped("there is no cargo-fuzz; `cargo install cargo-fuzz --locked` installs it".into()));
+        }
+        run(&mut cargo(["install", "cargo-fuzz", "--locked"]))?;
+    }
+    let seconds = match std::env::var("AIKV_FUZZ_SECONDS") {
+        Ok(seconds) => seconds.parse().context("AIKV_FUZZ_SECONDS: expected a number")?,
+        Err(_) => FUZZ_SECONDS,
+    };
+    let targets = root().join("fuzz/fuzz_targets");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&targets).with_context(|| format!("cannot read {}", targets.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    for name in &names {
+        let mut command = program("cargo");
+        command.args([&format!("+{nightly}"), "fuzz", "run", name, "--", &format!("-max_total_time={seconds}"), "-timeout=5"]);
+        // The toolchain that runs this must not decide for the other one.
+        for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC"] {
+            command.env_remove(variable);
+        }
+        run(&mut command)?;
+    }
+    Ok(Done::Passed)
+}
