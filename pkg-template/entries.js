@@ -4,7 +4,8 @@
 const PIECE = 1 << 16;
 /** An integer of 16 digits may be beyond 2^53, and so no number of its own. */
 const LONG_DIGITS = /\d{16}/;
-const STRING_OR_INTEGER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+const INTEGER = /^-?\d+$/;
 
 /** `entries` over the module's line maker. */
 function entriesBy(Lines) {
@@ -47,9 +48,9 @@ function parse(line) {
   const scores = line.includes('"type":"zset"') ? line.indexOf('"value":[[') : -1;
   let mark = "$int";
   while (line.includes(mark)) mark += "$";
-  const marked = line.replace(STRING_OR_INTEGER, (token, at) => {
-    if (token[0] === '"' || Number.isSafeInteger(Number(token)) || (scores >= 0 && at > scores)) return token;
-    return `{"${mark}":"${token}"}`;
+  const marked = line.replace(STRING_OR_NUMBER, (token, at) => {
+    const isExact = !INTEGER.test(token) || Number.isSafeInteger(Number(token)) || (scores >= 0 && at > scores);
+    return isExact ? token : `{"${mark}":"${token}"}`;
   });
   return JSON.parse(marked, (_, value) => (value !== null && typeof value === "object" && mark in value ? BigInt(value[mark]) : value));
 }

@@ -1,0 +1,287 @@
+// The packed npm package, installed into an empty folder: both doors, types, bundling, and what it reads.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, openAsBlob, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { comparable, expectation, expectedEntry } from "./support/expected.mjs";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const bin = fileURLToPath(new URL("node_modules/.bin/", import.meta.url));
+const data = join(root, "tests/data");
+const folder = mkdtempSync(join(tmpdir(), "aikv-package-"));
+const user = join(folder, "user");
+
+let aikv;
+let tarball;
+
+function run(program, args, options = {}) {
+  try {
+    return execFileSync(program, args, { cwd: user, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], ...options });
+  } catch (error) {
+    throw new Error(`${program} ${args.join(" ")}\n${error.stdout ?? ""}\n${error.stderr ?? error.message}`);
+  }
+}
+
+before(async () => {
+  assert.ok(existsSync(join(root, "pkg/package.json")), "the package is assembled: cargo xtask pkg");
+  mkdirSync(user);
+  const [{ filename }] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", folder, join(root, "pkg")]));
+  tarball = join(folder, filename);
+  writeFileSync(join(user, "package.json"), '{ "private": true, "type": "module" }\n');
+  run("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball]);
+  aikv = await import(pathToFileURL(join(user, "node_modules/aikv/node.mjs")));
+});
+
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const fixture = (name) => readFileSync(join(data, name));
+
+async function collect(source) {
+  const all = [];
+  for await (const entry of aikv.entries(source)) all.push(entry);
+  return all;
+}
+
+/** The bytes in chunks of `size`, as a stream would bring them. */
+async function* chunks(bytes, size) {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+test("the package is well formed", () => {
+  run(join(bin, "publint"), ["--strict", join(user, "node_modules/aikv")]);
+  run(join(bin, "attw"), [tarball, "--exclude-entrypoints", "./aikv_bg.wasm"]);
+});
+
+test("the tarball holds one module and no more than the doors to it", () => {
+  const files = readdirSync(join(user, "node_modules/aikv")).sort();
+  assert.deepEqual(files.filter((name) => name.endsWith(".wasm")), ["aikv_bg.wasm"]);
+  for (const name of ["README.md", "index.js", "index.d.ts", "node.cjs", "node.mjs", "node.d.cts", "node.d.mts"]) assert.ok(files.includes(name), name);
+  const { version } = JSON.parse(readFileSync(join(user, "node_modules/aikv/package.json"), "utf8"));
+  assert.equal(version, /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1]);
+  assert.equal(aikv.version(), version);
+});
+
+test("import and require give the same objects", () => {
+  writeFileSync(
+    join(user, "doors.mjs"),
+    `import { createRequire } from "node:module";
+     import * as imported from "aikv";
+     const required = createRequire(import.meta.url)("aikv");
+     await imported.init();
+     for (const name of ["Session", "entries", "init", "sniff", "supportedVersions", "version"]) {
+       if (typeof imported[name] !== "function" || imported[name] !== required[name]) throw new Error(name);
+     }
+     console.log("same");`,
+  );
+  assert.equal(run(process.execPath, ["doors.mjs"]).trim(), "same");
+});
+
+const EXAMPLE = `
+import { entries, init, Session, sniff, supportedVersions, type Entry, type Query, type Row, type ValuePage } from "aikv";
+
+export async function names(file: Uint8Array): Promise<string[]> {
+  await init();
+  const found: string[] = [];
+  for await (const entry of entries(file)) {
+    if (!("key" in entry)) continue;
+    if (entry.type === "zset") entry.value satisfies [unknown, number | "inf" | "-inf"][];
+    if (typeof entry.key === "string") found.push(entry.key);
+  }
+  return found;
+}
+
+export function page(file: Uint8Array, query: Query): ValuePage | undefined {
+  const session = new Session({ maxItemBytes: 1 << 20 });
+  session.feed(file);
+  session.finish();
+  const { count } = session.select(query);
+  const [row]: Row[] = session.rows(0, Math.min(count, 1));
+  if (!row) return undefined;
+  const reader = session.valueReader(row.id, { from: 0, count: 10 });
+  reader.feed(file.subarray(row.offset, row.offset + row.bytes));
+  const value = reader.finish();
+  if (value.type === "string") value.bytes satisfies Uint8Array;
+  return value;
+}
+
+export const kind: "rdb" | "aof" | "manifest" | "jsonl" | "unknown" = sniff(new Uint8Array()).kind;
+export const newest: number | undefined = supportedVersions().redis?.[1];
+// @ts-expect-error a sort that is none
+export const wrong: Query = { sort: "colour" };
+export type { Entry };
+`;
+
+const TYPESCRIPT = [
+  ["Node, modules", "mts", { module: "nodenext", types: ["node"], lib: ["ES2022", "ESNext.AsyncIterable"] }],
+  ["Node, CommonJS", "cts", { module: "nodenext", types: ["node"], lib: ["ES2022"] }],
+  ["a bundler and the browser's types", "mts", { module: "esnext", moduleResolution: "bundler", types: [], lib: ["ES2022", "DOM", "DOM.AsyncIterable"] }],
+];
+
+for (const [name, extension, options] of TYPESCRIPT) {
+  test(`types hold under strict TypeScript: ${name}`, () => {
+    const where = mkdtempSync(join(user, "types-"));
+    writeFileSync(join(where, `example.${extension}`), EXAMPLE);
+    const compilerOptions = {
+      target: "ES2022", strict: true, noEmit: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true,
+      typeRoots: [fileURLToPath(new URL("node_modules/@types", import.meta.url))], ...options,
+    };
+    writeFileSync(join(where, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [`example.${extension}`] }));
+    run(join(bin, "tsc"), ["-p", where]);
+  });
+}
+
+test("Vite bundles it with the module as a file of its own", () => {
+  const app = join(user, "app");
+  mkdirSync(app);
+  writeFileSync(join(app, "index.html"), '<script type="module" src="/main.js"></script>');
+  writeFileSync(join(app, "main.js"), 'import { init, version } from "aikv"; init().then(() => console.log(version()));');
+  run(join(bin, "vite"), ["build", "--logLevel", "error"], { cwd: app });
+  const assets = readdirSync(join(app, "dist/assets"));
+  assert.equal(assets.filter((name) => name.endsWith(".wasm")).length, 1);
+  assert.equal(assets.filter((name) => name.endsWith(".js")).length, 1);
+});
+
+const SERVERS = readdirSync(data, { withFileTypes: true }).filter((entry) => entry.isDirectory() && /^(redis|valkey)-/.test(entry.name));
+
+for (const { name: server } of SERVERS) {
+  const snapshots = readdirSync(join(data, server)).filter((name) => name.endsWith(".rdb"));
+  for (const name of snapshots) {
+    test(`${server}/${name} reads as the server says`, async (t) => {
+      const file = join(data, server, name);
+      const expected = expectation(file.replace(/\.rdb$/, ".json"));
+      const range = aikv.supportedVersions()[expected.dialect];
+      const isRead = range && expected.rdb_version >= range[0] && expected.rdb_version <= range[1];
+      const sniffed = aikv.sniff(readFileSync(file).subarray(0, 16));
+      assert.deepEqual(sniffed, { kind: "rdb", dialect: expected.dialect, version: expected.rdb_version, supported: Boolean(isRead) });
+      if (!isRead) {
+        await assert.rejects(collect(readFileSync(file)), { code: "unsupported-version" });
+        return;
+      }
+      const found = await collect(createReadStream(file));
+      assert.deepEqual(found[0], { snapshot: { dialect: expected.dialect, version: expected.rdb_version } });
+      const aux = found.filter((entry) => "aux" in entry).map((entry) => entry.aux);
+      for (const field of expected.aux) assert.ok(aux.some(([key, value]) => key === field[0] && value === field[1]), `aux ${field}`);
+      assert.deepEqual(found.filter((entry) => "function" in entry).map((entry) => entry.function).sort(), [...expected.functions].sort());
+      compareKeys(found.filter((entry) => "key" in entry), expected.keys);
+    });
+  }
+}
+
+function compareKeys(found, expected) {
+  const name = (entry) => JSON.stringify([entry.db, entry.key]);
+  const byName = new Map(found.map((entry) => [name(entry), entry]));
+  assert.equal(byName.size, found.length, "every key stands once");
+  assert.deepEqual([...byName.keys()].sort(), expected.map(name).sort());
+  for (const key of expected) {
+    const { same, idle_s } = comparable(byName.get(name(key)), key);
+    assert.deepEqual(same, expectedEntry(key), name(key));
+    if (key.idle_s === undefined) assert.equal(idle_s, undefined);
+    else assert.ok(idle_s >= key.idle_s && idle_s <= key.idle_s_at_most, `${name(key)} was idle ${idle_s} s`);
+  }
+}
+
+test("every kind of source gives the same entries", async () => {
+  const file = join(data, "valkey-8.1/streams.rdb");
+  const bytes = readFileSync(file);
+  const whole = await collect(new Uint8Array(bytes));
+  assert.deepEqual(await collect(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)), whole);
+  assert.deepEqual(await collect(await openAsBlob(file)), whole);
+  assert.deepEqual(await collect((await openAsBlob(file)).stream()), whole);
+  assert.deepEqual(await collect(createReadStream(file)), whole);
+  await assert.rejects(collect("text"), TypeError);
+  await assert.rejects(collect(createReadStream(file, "latin1")), TypeError);
+});
+
+test("every size of chunk gives the same entries and the same index", async () => {
+  for (const name of ["redis-7.0/hashes.rdb", "redis-2.8/zsets.rdb", "valkey-8.1/streams.rdb"]) {
+    const bytes = fixture(name);
+    const whole = await collect(bytes);
+    const rows = indexOf([bytes]);
+    for (const size of [1, 2, 3, 7, 64, 4096]) {
+      assert.deepEqual(await collect(chunks(bytes, size)), whole, `${name} by ${size}`);
+      const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+      assert.deepEqual(indexOf(pieces), rows, `${name} by ${size}`);
+    }
+  }
+});
+
+function indexOf(pieces) {
+  return withSession(pieces, (session) => session.rows(0, session.select({}).count));
+}
+
+function withSession(pieces, use) {
+  const session = new aikv.Session();
+  try {
+    for (const piece of pieces) session.feed(piece);
+    session.finish();
+    return use(session);
+  } finally {
+    session.free();
+  }
+}
+
+test("a stream that is left early is closed", async () => {
+  let isClosed = false;
+  const stream = new ReadableStream({
+    start: (controller) => controller.enqueue(new Uint8Array(fixture("redis-7.0/hashes.rdb").subarray(0, 200))),
+    cancel: () => { isClosed = true; },
+  });
+  for await (const entry of aikv.entries(stream)) {
+    assert.ok("snapshot" in entry);
+    break;
+  }
+  assert.ok(isClosed);
+});
+
+test("integers beyond 2^53 are exact", async () => {
+  // A key that expires in 2^53 + 1 ms, and a sorted set whose score is the double above 10^16.
+  const file = Buffer.from(
+    "5245444953303031310a".slice(0, 18) + "fc0100000000002000" + "00016b0176" + "05017a01016d" + "010080e03779c34143".slice(2) + "ff" + "00".repeat(8), "hex");
+  const [, key, zset] = await collect(file);
+  assert.equal(key.expires_at_ms, 9007199254740993n);
+  assert.equal(typeof zset.value[0][1], "number");
+  const [row] = withSession([file], (session) => (session.select({}), session.rows(0, 1)));
+  assert.equal(row.expiresAtMs, 9007199254740993n);
+});
+
+test("damage is an error with code, offset and key, behind all that was whole", async () => {
+  const bytes = Buffer.from(fixture("redis-7.0/strings.rdb"));
+  const whole = await collect(bytes);
+  const cut = bytes.subarray(0, bytes.length >> 1);
+  const before = [];
+  await assert.rejects(async () => { for await (const entry of aikv.entries(cut)) before.push(entry); }, (error) => {
+    assert.ok(error instanceof Error);
+    assert.equal(error.code, "truncated");
+    assert.ok(error.offset <= cut.length && error.offset > 9);
+    assert.equal(error.db, 0);
+    assert.ok(error.key instanceof Uint8Array && typeof error.keyText === "string");
+    assert.match(error.message, /found the end: byte \d+, key/);
+    return true;
+  });
+  assert.deepEqual(before, whole.slice(0, before.length));
+  assert.ok(before.length > 5);
+
+  const flipped = Buffer.from(bytes);
+  flipped[flipped.length - 1] ^= 1;
+  const session = new aikv.Session();
+  assert.throws(() => session.feed(flipped), { code: "bad-checksum", offset: bytes.length - 8 });
+  assert.throws(() => session.finish(), { code: "bad-checksum" });
+  assert.equal(session.rowCount, whole.filter((entry) => "key" in entry).length);
+  const report = session.report();
+  assert.equal(report.checksum, "mismatch");
+  assert.deepEqual(report.findings.map(({ severity, code, offset }) => ({ severity, code, offset })), [{ severity: "error", code: "bad-checksum", offset: bytes.length - 8 }]);
+  session.free();
+});
+
+test("what is no snapshot is said to be so", () => {
+  assert.deepEqual(aikv.sniff(new Uint8Array()), { kind: "unknown", looksLike: "empty" });
+  assert.deepEqual(aikv.sniff(Buffer.from("1f8b0800000000000003", "hex")), { kind: "unknown", looksLike: "gzip" });
+  assert.equal(aikv.sniff(fixture("redis-2.8/plain.aof").subarray(0, 16)).kind, "aof");
+  const session = new aikv.Session();
+  assert.throws(() => session.feed(Buffer.from("no snapshot at all")), { code: "bad-magic", offset: 0 });
+  session.free();
+});
