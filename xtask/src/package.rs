@@ -12,6 +12,8 @@ use wasm_bindgen_cli_support::Bindgen;
 const TARGET: &str = "wasm32-unknown-unknown";
 /// The `.wasm` may have this many bytes behind gzip.
 const BUDGET: usize = 350 * 1024;
+/// What `init` takes in browsers, as `pkg-template/index.d.ts` says it.
+const MODULE_SOURCE: &str = "URL | string | BufferSource | WebAssembly.Module | Promise<Response>";
 /// Marks the version in `pkg-template/package.json`.
 const NO_VERSION: &str = "\"version\": \"0.0.0\"";
 
@@ -89,8 +91,13 @@ fn doors(out: &Path) -> Result<()> {
     let module = fs::read_to_string(out.join("entries.js"))?;
     let Some((body, exported)) = module.split_once("\nexport {") else { bail!("entries.js: expected its exports at the end") };
     fs::write(out.join("entries.cjs"), format!("{body}\nmodule.exports = {{{exported}"))?;
-    for types in ["node.d.cts", "node.d.mts"] {
-        fs::copy(out.join("index.d.ts"), out.join(types))?;
+    // Node's types know no browser: `init` takes what it does not look at.
+    let types = fs::read_to_string(out.join("index.d.ts"))?;
+    if !types.contains(MODULE_SOURCE) {
+        bail!("index.d.ts: expected {MODULE_SOURCE}");
+    }
+    for name in ["node.d.cts", "node.d.mts"] {
+        fs::write(out.join(name), types.replace(MODULE_SOURCE, "unknown"))?;
     }
     Ok(())
 }
