@@ -108,7 +108,8 @@ export function mountPager(actions) {
   const node = el("div", { class: "pager" }, range, back, on);
   return {
     node,
-    render({ row, page, from }) {
+    render({ row, page }) {
+      const { from } = page;
       const total = page.matching ?? page.total;
       const last = Math.min(from + PAGE, total);
       const single = total <= PAGE && from === 0;

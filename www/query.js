@@ -34,11 +34,11 @@ export function queryActions(store, client, announce) {
     try {
       const selection = await client.call("select", { query: toPackage(query, state.clock.ms), generation: mine });
       if (!selection || mine !== generation) return;
-      store.update({ selection, queryError: null });
+      store.update({ selection, queryError: null, asking: false });
       tell(query, selection);
     } catch (error) {
       if (mine !== generation || error.code === "ended") return;
-      store.update({ queryError: error });
+      store.update({ queryError: error, asking: false });
     }
   }
 
@@ -49,7 +49,7 @@ export function queryActions(store, client, announce) {
   }
 
   function change(patch, delay = 0) {
-    store.update({ query: { ...store.state.query, ...patch } });
+    store.update({ query: { ...store.state.query, ...patch }, asking: hasFile(store.state) });
     clearTimeout(typing);
     if (delay) typing = setTimeout(run, delay);
     else run();

@@ -24,6 +24,8 @@ const ofFile = () => ({
   finding: 0,
   query: emptyQuery(),
   queryError: null,
+  /** A query was asked for and is not answered yet. */
+  asking: false,
   selection: { count: 0, bytes: 0, total: 0, generation: 0 },
   detail: emptyDetail(),
 });

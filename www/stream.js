@@ -30,7 +30,7 @@ export function mountStream(actions) {
   const late = el("span", { class: "second" });
   const groupHead = el("div", { class: "section-head pane" }, el("h3", null, "Consumer groups"), el("span", { class: "quiet" }), late);
   const groups = el("table", { class: "groups" });
-  const groupPane = el("section", { class: "group-pane", "aria-label": "Consumer groups" }, groupHead, el("div", { class: "groups-box" }, groups));
+  const groupPane = el("section", { class: "group-pane", "aria-label": "Consumer groups" }, groupHead, el("div", { class: "groups-box", tabIndex: 0, role: "group", "aria-label": "Table of groups" }, groups));
   const node = el("div", { class: "element-body stream" }, hours, bar, entries.node, pending.node, entry, groupPane);
 
   let state = null;

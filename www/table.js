@@ -114,7 +114,6 @@ export function mountTable(root, actions) {
     rows.style.height = `${geometry.height}px`;
     watchWheel();
     setAttr(grid, "aria-rowcount", count + 1);
-    setAttr(grid, "aria-busy", next.phase === "reading");
     root.classList.toggle("stale", next.phase === "crashed");
     if (drawn.clock !== next.clock.ms) {
       drawn.clock = next.clock.ms;
@@ -171,12 +170,15 @@ export function mountTable(root, actions) {
     const at = geometry.scaled ? Math.max(0, scroller.scrollTop - above()) : 0;
     const late = performance.now() > hurryAfter;
     const used = new Set();
+    let waiting = state.asking;
     for (let index = first; index < Math.min(last, first + pool.length); index += 1) {
       const row = pool[index % pool.length];
       used.add(row);
       place(row, index, at);
       dress(row, index, late);
+      waiting ||= row.shown === null;
     }
+    setAttr(grid, "aria-busy", waiting && state.phase !== "crashed");
     for (const row of pool) {
       if (!used.has(row)) {
         row.index = -1;

@@ -10,7 +10,10 @@ const STREAM_BUFFER = 4 << 20;
 const PROGRESS_EVERY_MS = 100;
 const TURN_MS = 12;
 
-/** The open file: `{ job, source, session, values, chunks, paused, closed, sort }`, or null. */
+/**
+ * The open file, or null: `{ job, source, session, values, query, generation, nowMs }`, its `chunks`, the
+ * chunk that is `coming`, `stop` to end the waiting for it, and when progress was told `last`.
+ */
 let open = null;
 let ready = null;
 let latestSelect = 0;
@@ -34,20 +37,19 @@ const operations = {
   async read({ job, source, query, nowMs }) {
     close();
     const from = fromMessage(source);
-    open = { job, source: from, session: new Session(), chunks: null, paused: false, pausing: false, query, generation: 0, nowMs, last: 0 };
-    open.values = new ElementReader(open.session, from);
-    open.chunks = await chunksOf(from);
-    return readOn(open);
+    const file = { job, source: from, session: new Session(), chunks: null, coming: null, stop: null, query, generation: 0, nowMs, last: 0 };
+    file.values = new ElementReader(file.session, from);
+    open = file;
+    file.chunks = await chunksOf(from);
+    return open === file ? readOn(file) : { closed: true };
   },
 
   async resume() {
-    need();
-    open.paused = false;
-    return readOn(open);
+    return readOn(need());
   },
 
   async pause() {
-    if (open) open.pausing = true;
+    open?.stop?.();
   },
 
   async clock({ nowMs }) {
@@ -125,11 +127,24 @@ function close() {
 }
 
 async function readOn(file) {
-  const since = { turn: performance.now() };
-  file.pausing = false;
+  let turned = performance.now();
+  let stopped = false;
+  const stop = new Promise((resolve) => {
+    file.stop = () => {
+      stopped = true;
+      resolve();
+    };
+  });
   for (;;) {
-    const chunk = await nextChunk(file);
+    // A chunk that is late does not hold up the stop; it is taken when reading goes on.
+    file.coming ??= nextChunk(file);
+    const chunk = await Promise.race([file.coming, stop]);
     if (open !== file) return { closed: true };
+    if (stopped) {
+      postProgress(file);
+      return { paused: true };
+    }
+    file.coming = null;
     if (!chunk) break;
     file.session.feed(chunk);
     const now = performance.now();
@@ -137,15 +152,10 @@ async function readOn(file) {
       file.last = now;
       postProgress(file);
     }
-    if (file.pausing) {
-      file.paused = true;
-      postProgress(file);
-      return { paused: true };
-    }
-    if (now - since.turn >= TURN_MS) {
+    if (now - turned >= TURN_MS) {
       await turn();
       if (open !== file) return { closed: true };
-      since.turn = performance.now();
+      turned = performance.now();
     }
   }
   file.session.finish();

@@ -1,0 +1,137 @@
+// Serves the assembled viewer on 127.0.0.1 with the policy it is made for, and opens it in headless Chromium.
+
+import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { delimiter, extname, join, normalize } from "node:path";
+
+const MIME = {
+  ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml", ".wasm": "application/wasm",
+};
+const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; trusted-types aikv; require-trusted-types-for 'script'; frame-ancestors 'none'";
+const QUIET_MS = 400;
+const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+
+/** The path of a Chromium of this machine, or null. `AIKV_CHROMIUM` names one. */
+export function findChromium() {
+  const named = process.env.AIKV_CHROMIUM;
+  if (named) return existsSync(named) ? named : null;
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    for (const name of BROWSERS) {
+      const path = join(folder, name);
+      if (existsSync(path)) return path;
+    }
+  }
+  return null;
+}
+
+/**
+ * Serves `root`. `opened` is the file behind `/opened-file`, as `aikv view FILE` has it: `{ name, bytes }`,
+ * with `stallAfter` bytes sent before the answer waits for `resume()`.
+ */
+export async function serve(root) {
+  const site = { opened: null, resume: () => {} };
+  const server = createServer((request, answer) => {
+    const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+    const headers = { "Content-Security-Policy": POLICY, "Cache-Control": "no-cache" };
+    if (path === "/opened-file" && site.opened) {
+      sendOpened(site, request, answer, headers);
+      return;
+    }
+    const file = join(root, path.endsWith("/") ? join(path, "index.html") : path);
+    if (!existsSync(file) || !statSync(file).isFile()) {
+      answer.writeHead(404, headers).end();
+      return;
+    }
+    answer.writeHead(200, { ...headers, "Content-Type": MIME[extname(file)] ?? "application/octet-stream" });
+    createReadStream(file).pipe(answer);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  site.url = `http://127.0.0.1:${server.address().port}/`;
+  site.close = () => new Promise((resolve) => {
+    server.closeAllConnections();
+    server.close(resolve);
+  });
+  return site;
+}
+
+function sendOpened(site, request, answer, headers) {
+  const { name, bytes, stallAfter } = site.opened;
+  const named = { ...headers, "X-File-Name": encodeURIComponent(name), "Accept-Ranges": "bytes" };
+  const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
+  if (range) {
+    const part = bytes.subarray(Number(range[1]), Number(range[2]) + 1);
+    answer.writeHead(206, { ...named, "Content-Length": part.length, "Content-Range": `bytes ${range[1]}-${range[2]}/${bytes.length}` }).end(part);
+    return;
+  }
+  answer.writeHead(200, { ...named, "Content-Length": bytes.length });
+  if (request.method === "HEAD" || stallAfter === undefined) {
+    answer.end(request.method === "HEAD" ? undefined : bytes);
+    return;
+  }
+  answer.write(bytes.subarray(0, stallAfter));
+  site.resume = () => answer.end(bytes.subarray(stallAfter));
+}
+
+/** A page of the viewer that is ready for a file, with everything recorded that must not happen. */
+export async function openPage(browser, url, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  const record = { requests: [], problems: [] };
+  page.on("filechooser", () => {});
+  // The icon is asked for by the browser, not the page, and again whenever the fragment changes.
+  page.on("request", (request) => {
+    if (!request.url().endsWith("/favicon.svg")) record.requests.push(request.url());
+  });
+  page.on("pageerror", (error) => record.problems.push(error.stack ?? String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") record.problems.push(message.text());
+  });
+  await page.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+  });
+  await page.goto(url);
+  await page.waitForFunction(() => "ready" in document.body.dataset);
+  await untilQuiet(record);
+  record.requests = [];
+  return Object.assign(page, { record });
+}
+
+/** The page's parts and those of its standby worker are loaded when nothing more was asked for in a while. */
+async function untilQuiet(record) {
+  for (let seen = -1; seen !== record.requests.length;) {
+    seen = record.requests.length;
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+  }
+}
+
+/** Drops a file on the page, as a reader would. */
+export async function drop(page, name, bytes) {
+  await page.evaluate(([fileName, base64]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], fileName));
+    for (const type of ["dragenter", "dragover", "drop"]) {
+      document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+    }
+  }, [name, Buffer.from(bytes).toString("base64")]);
+}
+
+/** Waits until the dropped file was read, whole or to its fault. */
+export async function untilRead(page) {
+  await page.waitForFunction(() => /Read in/.test(document.getElementById("status").textContent));
+}
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe-core finds, as lines; run beside the page's policy, not against it. */
+export async function violations(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Runtime.evaluate", { expression: axeSource });
+  const { result } = await session.send("Runtime.evaluate", {
+    expression: "axe.run(document).then((found) => JSON.stringify(found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).join(', ')}`)))",
+    awaitPromise: true, returnByValue: true,
+  });
+  await session.detach();
+  return JSON.parse(result.value);
+}

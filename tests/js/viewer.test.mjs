@@ -1,0 +1,434 @@
+// The viewer in headless Chromium: the assembled site (`AIKV_SITE`, else dist/site), dumps of real servers
+// from tests/data, and what those servers say is in them. Needs playwright-core and axe-core.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { drop, findChromium, openPage, serve, untilRead, violations } from "./support/site.mjs";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const siteFolder = resolve(root, process.env.AIKV_SITE ?? "dist/site");
+const data = join(root, "tests/data");
+const executablePath = findChromium();
+const skip = executablePath ? false : "no Chromium found: install it, or name one in AIKV_CHROMIUM";
+if (skip && process.env.CI === "true") throw new Error(skip);
+
+let browser;
+let site;
+const folder = mkdtempSync(join(tmpdir(), "aikv-viewer-"));
+
+before(async () => {
+  if (skip) return;
+  browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"] });
+  site = await serve(siteFolder);
+});
+after(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await browser?.close();
+  await site?.close();
+});
+
+const dump = (name) => readFileSync(join(data, name));
+const expected = (name) => JSON.parse(readFileSync(join(data, name.replace(/\.rdb$/, ".json")), "utf8")).keys;
+const text = (value) => (typeof value === "string" ? value : Buffer.from(value.$b64, "base64").toString("latin1"));
+const bytes = (value) => (typeof value === "string" ? Buffer.from(value, "utf8") : Buffer.from(value.$b64, "base64"));
+
+/** A page with a dump of a server dropped on it; `use` gets both, and nothing unwanted may have happened. */
+async function withDump(name, use, options) {
+  await withPage(async (page) => {
+    await drop(page, name.split("/").at(-1), dump(name));
+    await untilRead(page);
+    await use(page, expected(name));
+  }, options);
+}
+
+async function withPage(use, { address = "", asks = false, ...options } = {}) {
+  const page = await openPage(browser, site.url + address, options);
+  try {
+    await use(page);
+    assert.deepEqual(page.record.problems, [], "errors, warnings and policy reports");
+    if (!asks) assert.deepEqual(page.record.requests, [], "requests after the page was ready");
+  } finally {
+    await page.context().close();
+  }
+}
+
+/** The table shows the answer to the last wish. */
+async function settled(page) {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await page.waitForFunction(() => document.getElementById("grid").getAttribute("aria-busy") !== "true");
+}
+
+async function drawnRows(page) {
+  await settled(page);
+  return page.evaluate(() => [...document.querySelectorAll(".row:not([hidden])")].filter((row) => !row.classList.contains("pending"))
+  .sort((a, b) => a.getAttribute("aria-rowindex") - b.getAttribute("aria-rowindex"))
+  .map((row) => ({ key: row.querySelector(".key").textContent, type: row.querySelector(".type").lastChild.textContent, size: row.querySelector(".size").title })));
+}
+const statusCount = (page) => page.textContent("#status .strong");
+const untilCount = (page, wanted) => page.waitForFunction((words) => document.querySelector("#status .strong").textContent.startsWith(words), wanted);
+const untilActive = (page, id) => page.waitForFunction((wanted) => document.getElementById("grid").getAttribute("aria-activedescendant") === wanted, id);
+const rowCount = (page) => page.getAttribute("#grid", "aria-rowcount").then((count) => Number(count) - 1);
+
+/** Brings a key into sight by searching for it, and opens it. */
+async function openKey(page, key) {
+  await page.fill("#search", key);
+  await settled(page);
+  await page.waitForFunction((wanted) => document.getElementById("row-0")?.querySelector(".key").textContent === wanted, key);
+  await page.press("#search", "Enter");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction((wanted) => document.querySelector(".detail-key").textContent === wanted && document.querySelector(".viewer:not([hidden]) .line, .element-body:not([hidden]) .el-row") !== null, key);
+}
+
+/** A snapshot of `count` small strings, made here: the key of row n is `key:n`. */
+function manyKeys(count) {
+  const parts = [Buffer.from("REDIS0011\xfe\x00", "latin1")];
+  for (let n = 0; n < count; n += 1) {
+    const key = Buffer.from(`key:${n}`);
+    parts.push(Buffer.from([0, key.length]), key, Buffer.from([1, 0x78]));
+  }
+  parts.push(Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 0]));
+  return Buffer.concat(parts);
+}
+
+async function choose(page, name, content) {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("o")]);
+  await chooser.setFiles(path);
+}
+
+test("a dropped snapshot is listed whole, as its server reports it", { skip }, async () => {
+  await withDump("valkey-8.1/hashes.rdb", async (page, keys) => {
+    assert.equal(await rowCount(page), keys.length);
+    const rows = await drawnRows(page);
+    assert.deepEqual(rows.map((row) => row.key).sort(), keys.map((key) => text(key.key)).sort());
+    assert.deepEqual(new Set(rows.map((row) => row.type)), new Set(["hash"]));
+    assert.match(await page.textContent(".file-facts"), /Valkey 8\.1\.8.*RDB 11/);
+    assert.match(await page.textContent("#status"), /checksum matches/);
+  });
+});
+
+test("filters by text, glob, type and expiry agree with the server's keys", { skip }, async () => {
+  await withDump("valkey-8.1/expiry.rdb", async (page, keys) => {
+    const hashes = keys.filter((key) => key.type === "hash").length;
+    await page.click(".chip:has-text('hash')");
+    await untilCount(page, `${hashes} of ${keys.length} `);
+    assert.deepEqual(new Set((await drawnRows(page)).map((row) => row.type)), new Set(["hash"]));
+    await page.click(".chip:has-text('hash')");
+    await page.fill("#search", "SET");
+    const sets = keys.filter((key) => text(key.key).toLowerCase().includes("set"));
+    await untilCount(page, `${sets.length} of `);
+    assert.deepEqual((await drawnRows(page)).map((row) => row.key).sort(), sets.map((key) => text(key.key)).sort());
+    await page.press("#search", "Control+.");
+    await page.fill("#search", "?set");
+    const matching = keys.filter((key) => /^.set$/s.test(text(key.key))).length;
+    await untilCount(page, `${matching} of `);
+    await page.press("#search", "Escape");
+    await untilCount(page, `${keys.length} keys`);
+    await page.click(".filter-menu:has-text('Expiry')");
+    await page.click(".menu-item:has-text('never')");
+    const never = keys.filter((key) => key.expires_at_ms === undefined || key.expires_at_ms === null).length;
+    await untilCount(page, `${never} of `);
+    assert.match(page.url(), /#expiry=never$/);
+  });
+});
+
+test("a search text and a key never come into the address, the title or the storage", { skip }, async () => {
+  await withDump("valkey-8.1/hashes.rdb", async (page) => {
+    await openKey(page, "nearly-integers");
+    const places = await page.evaluate(() => [location.href, document.title, JSON.stringify(localStorage)].join(" "));
+    assert.doesNotMatch(places, /nearly/);
+  });
+});
+
+test("every column sorts, and the third press gives the order of the file", { skip }, async () => {
+  await withDump("valkey-8.1/hashes.rdb", async (page) => {
+    const fileOrder = (await drawnRows(page)).map((row) => row.key);
+    const sizes = async () => (await drawnRows(page)).map((row) => Number(row.size.replace(/[^0-9]/g, "")));
+    const pressed = async (id, sort) => {
+      await page.click(`#head-${id} button`);
+      await page.waitForFunction(([name, wanted]) => document.getElementById(`head-${name}`).ariaSort === wanted, [id, sort]);
+    };
+    await pressed("size", "descending");
+    const down = await sizes();
+    assert.deepEqual(down, [...down].sort((a, b) => b - a));
+    assert.notDeepEqual((await drawnRows(page)).map((row) => row.key), fileOrder);
+    await pressed("size", "ascending");
+    assert.deepEqual(await sizes(), [...down].reverse());
+    await pressed("size", "none");
+    assert.deepEqual((await drawnRows(page)).map((row) => row.key), fileOrder);
+    await pressed("key", "ascending");
+    assert.deepEqual((await drawnRows(page)).map((row) => row.key), [...fileOrder].sort());
+    for (const id of ["type", "elements", "expires"]) await pressed(id, id === "type" ? "ascending" : "descending");
+  });
+});
+
+test("a hash shows its fields and values, a string its bytes in hex", { skip }, async () => {
+  await withDump("valkey-8.1/hashes.rdb", async (page, keys) => {
+    const { value } = keys.find((key) => key.key === "small" || key.key === "one");
+    await openKey(page, keys.find((key) => key.value === value).key);
+    const shown = await page.evaluate(() => [...document.querySelectorAll(".element-body:not([hidden]) .el-body .el-row")].map((row) => [...row.children].map((cell) => cell.textContent)));
+    assert.deepEqual(Object.fromEntries(shown), value);
+  });
+  await withDump("valkey-8.1/strings.rdb", async (page, keys) => {
+    const whole = keys.find((key) => key.key === "binary:all-bytes");
+    await openKey(page, whole.key);
+    await page.click(".viewer:not([hidden]) [role=radio]:has-text('Hex')");
+    const lines = await page.evaluate(() => [...document.querySelectorAll(".viewer:not([hidden]) .line")].map((line) => line.textContent));
+    const digits = lines.map((line) => line.slice(10, 58).replaceAll(" ", "")).join("");
+    assert.equal(digits, bytes(whole.value).toString("hex"));
+  });
+});
+
+test("pages of a long list follow the order of the server", { skip }, async () => {
+  await withDump("valkey-8.1/lists.rdb", async (page, keys) => {
+    const { value } = keys.find((key) => key.key === "512-elements");
+    await openKey(page, "512-elements");
+    const items = () => page.evaluate(() => [...document.querySelectorAll(".element-body:not([hidden]) .el-body .el-row")].map((row) => row.lastChild.textContent));
+    assert.deepEqual(await items(), value.slice(0, 200).map(text));
+    await page.keyboard.press("]");
+    await page.waitForFunction(() => document.querySelector(".element-body:not([hidden]) .pager").textContent.includes("201"));
+    assert.deepEqual(await items(), value.slice(200, 400).map(text));
+  });
+});
+
+test("keys with markup, bidi marks and names of objects are text", { skip }, async () => {
+  await withDump("valkey-8.1/names.rdb", async (page, keys) => {
+    assert.equal(await rowCount(page), keys.length);
+    const seen = new Set();
+    for (let at = 0; at < keys.length; at += 15) {
+      await page.evaluate((row) => { document.getElementById("grid").scrollTop = row * 28; }, at);
+      for (const row of await drawnRows(page)) seen.add(row.key);
+    }
+    for (const name of ["<img src=x onerror=alert(1)>", "<script>alert(1)</script>", "__proto__", "constructor", "hasOwnProperty", "&amp;\"'`"]) assert.ok(seen.has(name), name);
+    assert.ok(seen.has("bidi \\u202Egnp.exe\\u202C"), "bidi marks are written out");
+    assert.ok(seen.has("\\x1B[31mred\\x1B[0m"), "escapes of terminals are written out");
+    assert.ok([...seen].every((name) => !/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/.test(name)), "nothing unseen reaches the page");
+    assert.equal(await page.evaluate(() => document.querySelectorAll("#keys img, #keys script").length), 0);
+    await openKey(page, "__proto__");
+  });
+});
+
+test("a truncated file opens its findings, with the byte and the keys before it", { skip }, async () => {
+  await withPage(async (page) => {
+    const name = "valkey-8.1/hashes.rdb";
+    const cut = dump(name).subarray(0, 12_000);
+    await drop(page, "cut.rdb", cut);
+    await untilRead(page);
+    await page.waitForSelector("#findings:not([hidden])");
+    assert.match(await page.textContent(".explain"), /12,000/);
+    assert.match(await page.textContent(".finding"), /truncated/);
+    await page.click(".tab:has-text('Keys')");
+    const kept = (await drawnRows(page)).map((row) => row.key);
+    const all = expected(name).map((key) => text(key.key));
+    assert.ok(kept.length > 0 && kept.length < all.length);
+    assert.ok(kept.every((key) => all.includes(key)));
+    assert.deepEqual(await violations(page), []);
+  });
+});
+
+test("a wrong checksum is a finding, and every key is there", { skip }, async () => {
+  await withPage(async (page) => {
+    const name = "valkey-8.1/hashes.rdb";
+    const wrong = Buffer.from(dump(name));
+    wrong[wrong.length - 1] ^= 1;
+    await drop(page, "wrong.rdb", wrong);
+    await untilRead(page);
+    assert.equal(await rowCount(page), expected(name).length);
+    assert.equal(await page.textContent(".tab .count"), "1");
+    await page.click(".tab:has-text('Findings')");
+    assert.match(await page.textContent(".finding"), /bad-checksum/);
+  });
+});
+
+test("what is no dump, and a version that is not known, are refused by their bytes", { skip }, async () => {
+  await withPage(async (page) => {
+    await drop(page, "a.gz", Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8]));
+    await page.waitForSelector(".refusal:not([hidden])");
+    assert.match(await page.textContent(".refusal"), /does not begin like an RDB or AOF file.*gzip: unpack it first.*1F 8B 08 00/);
+    await drop(page, "new.rdb", dump("valkey-9.1/empty.rdb"));
+    await page.waitForFunction(() => /VALKEY 80/.test(document.querySelector(".refusal").textContent));
+    assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll(".cell.wrong b")].map((cell) => cell.textContent).join("")), "080");
+    assert.deepEqual(await violations(page), []);
+  });
+});
+
+test("of 400,000 keys only those in sight are in the page, and both ends are reached", { skip }, async () => {
+  await withPage(async (page) => {
+    const total = 400_000;
+    await choose(page, "many.rdb", manyKeys(total));
+    await untilRead(page);
+    await untilCount(page, "400,000 keys");
+    assert.ok((await page.locator(".row").count()) < 80);
+    await page.focus("#grid");
+    await page.keyboard.press("End");
+    const shows = (key) => page.waitForFunction((wanted) => [...document.querySelectorAll(".row:not([hidden]):not(.pending)")].some((row) => row.querySelector(".key").textContent === wanted), key);
+    await shows(`key:${total - 1}`);
+    assert.equal(await page.evaluate(() => document.querySelector(".row.current").getAttribute("aria-rowindex")), String(total + 1));
+    for (let n = 0; n < 3; n += 1) await page.keyboard.press("ArrowUp");
+    await page.waitForFunction((index) => document.querySelector(".row.current")?.getAttribute("aria-rowindex") === index, String(total - 2));
+    await page.keyboard.press("Home");
+    await shows("key:0");
+    // The wheel moves by pixels, also where the thumb cannot.
+    await page.mouse.move(400, 500);
+    await page.mouse.wheel(0, 28 * 40);
+    await shows("key:45");
+    assert.ok((await page.locator(".row").count()) < 80);
+  });
+});
+
+test("a page opened by the server reads its file by ranges, stops, and reads on", { skip }, async () => {
+  const content = manyKeys(150_000);
+  const name = "žofie & co.rdb";
+  site.opened = { name, bytes: content, stallAfter: 1_000_000 };
+  await withPage(async (page) => {
+    await page.waitForSelector(".news button:has-text('Stop')");
+    assert.equal(await page.textContent(".file-name"), name);
+    await page.waitForFunction(() => Number(document.getElementById("grid").getAttribute("aria-rowcount")) > 1000);
+    await page.click("#row-3");
+    await page.waitForFunction(() => document.querySelector(".viewer:not([hidden]) .line")?.textContent.endsWith("x"));
+    await page.click(".news button:has-text('Stop')");
+    await page.waitForFunction(() => /^Stopped at \d+ %\. [\d,]+ keys are shown\.$/.test(document.querySelector(".news .text")?.textContent ?? ""));
+    assert.ok((await rowCount(page)) < 150_000);
+    site.resume();
+    await page.click(".news button:has-text('Read on')");
+    await untilRead(page);
+    await untilCount(page, "150,000 keys");
+    assert.ok(page.record.requests.every((address) => address === `${site.url}opened-file`), "only the file is asked for");
+  }, { address: `?file=${encodeURIComponent(name)}`, asks: true });
+  site.opened = null;
+});
+
+test("the sample opens when asked for, with one request", { skip }, async () => {
+  await withPage(async (page) => {
+    await page.click("button:has-text('Open a sample')");
+    await untilRead(page);
+    assert.ok((await rowCount(page)) > 100);
+    assert.deepEqual(page.record.requests, [`${site.url}sample.rdb`]);
+  }, { asks: true });
+});
+
+test("a second file is asked about in the header, not by a dialog", { skip }, async () => {
+  await withDump("valkey-8.1/hashes.rdb", async (page) => {
+    await drop(page, "sets.rdb", dump("valkey-8.1/sets.rdb"));
+    await page.waitForSelector(".news .text:has-text('Open sets.rdb instead of hashes.rdb?')");
+    await page.click("button:has-text('Keep this file')");
+    assert.equal(await page.textContent(".file-name"), "hashes.rdb");
+    await drop(page, "sets.rdb", dump("valkey-8.1/sets.rdb"));
+    await page.click("button:has-text('Open it')");
+    await page.waitForFunction(() => document.querySelector(".file-name").textContent === "sets.rdb");
+    await untilCount(page, `${expected("valkey-8.1/sets.rdb").length} keys`);
+  });
+});
+
+test("the keyboard alone finds, opens, widens and closes", { skip }, async () => {
+  await withDump("valkey-8.1/hashes.rdb", async (page, keys) => {
+    const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.className);
+    await page.keyboard.press("/");
+    assert.equal(await focused(), "search");
+    await page.keyboard.type("field");
+    await untilCount(page, `${keys.filter((key) => key.key.includes("field")).length} of `);
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await focused(), "grid");
+    await page.keyboard.press("j");
+    await untilActive(page, "row-1");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".row[aria-selected=true]");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#detail.wide");
+    await page.keyboard.press("d");
+    assert.match(await focused(), /el-grid/);
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".lower:not([hidden]) .line");
+    for (const gone of [".lower:not([hidden])", "#detail.wide", ".row[aria-selected=true]"]) {
+      await page.keyboard.press("Escape");
+      await page.waitForSelector(gone, { state: "detached" });
+    }
+    assert.equal(await focused(), "grid");
+    await page.keyboard.press("Escape");
+    await untilCount(page, `${keys.length} keys`);
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowUp");
+    await untilActive(page, "head-key");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#head-key[aria-sort=ascending]");
+    await page.keyboard.press("g");
+    await page.keyboard.press("f");
+    await page.waitForSelector("#findings:not([hidden])");
+    await page.goBack();
+    await page.waitForSelector("#keys:not([hidden])");
+    await page.keyboard.press("?");
+    await page.waitForSelector("dialog.help[open]");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog.help[open]", { state: "detached" });
+  });
+});
+
+test("every stop of the Tab key shows where it is", { skip }, async () => {
+  await withDump("valkey-8.1/hashes.rdb", async (page) => {
+    const stops = [];
+    for (let n = 0; n < 60; n += 1) {
+      await page.keyboard.press("Tab");
+      const stop = await page.evaluate(() => {
+        const node = document.activeElement;
+        if (node === document.body) return null;
+        const row = node.id === "grid" ? document.querySelector(".row.current") : node;
+        const { outlineStyle, boxShadow } = getComputedStyle(row);
+        return { name: node.getAttribute("aria-label") || node.textContent.trim().slice(0, 30), id: node.id, seen: outlineStyle !== "none" || boxShadow !== "none" };
+      });
+      if (!stop) break;
+      stops.push(stop);
+    }
+    assert.ok(stops.some((stop) => stop.id === "grid"), "the table is reached");
+    assert.deepEqual(stops.filter((stop) => !stop.seen || !stop.name), [], "stops without a name or a ring");
+  });
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`axe finds nothing, ${colorScheme}`, { skip }, async () => {
+    await withPage(async (page) => {
+      assert.deepEqual(await violations(page), [], "start");
+      for (const [name, key] of [["hashes", "512-fields"], ["streams", "many-readers"], ["zsets", "integers"]]) {
+        await drop(page, `${name}.rdb`, dump(`valkey-8.1/${name}.rdb`));
+        if (name !== "hashes") await page.click("button:has-text('Open it')");
+        await page.waitForFunction((wanted) => document.querySelector(".file-name").textContent === wanted, `${name}.rdb`);
+        await untilRead(page);
+        await openKey(page, key);
+        assert.deepEqual(await violations(page), [], `${name}, ${key}`);
+      }
+      await page.keyboard.press("Enter");
+      await page.waitForSelector("#detail.wide");
+      assert.deepEqual(await violations(page), [], "wide");
+      await page.click(".filter-menu:has-text('Expiry')");
+      assert.deepEqual(await violations(page), [], "menu");
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("?");
+      assert.deepEqual(await violations(page), [], "help");
+    }, { colorScheme });
+  });
+}
+
+test("at 390 px nothing scrolls sideways, rows have two lines, and the value is a page of its own", { skip }, async () => {
+  await withDump("valkey-8.1/hashes.rdb", async (page) => {
+    const sideways = () => page.evaluate(() => document.getElementById("app").scrollWidth - document.getElementById("app").clientWidth);
+    assert.equal(await sideways(), 0);
+    assert.equal(await page.evaluate(() => document.getElementById("row-0").offsetHeight), 56);
+    assert.deepEqual(await violations(page), []);
+    await page.tap("#row-1");
+    await page.waitForSelector("#detail:not([hidden])");
+    assert.deepEqual(await violations(page), []);
+    await page.goBack();
+    await page.waitForSelector("#detail", { state: "hidden" });
+    for (const view of ["Summary", "Findings", "Keys"]) {
+      await page.tap(`.bottom-tab:has-text('${view}')`);
+      await page.waitForSelector(`.bottom-tab[aria-current=page]:has-text('${view}')`);
+      assert.equal(await sideways(), 0, view);
+      assert.deepEqual(await violations(page), [], view);
+    }
+  }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+});
