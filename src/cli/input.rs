@@ -211,7 +211,7 @@ impl Reading {
         loop {
             match self {
                 Self::Snapshot { decoder, pass, .. } if !decoder.is_done() => {
-                    rest = &rest[pass.feed(decoder, rest, task)?..];
+                    rest = &rest[pass.feed_snapshot(decoder, rest, task)?..];
                     ending.is_stopped = pass.is_stopped();
                     if rest.is_empty() || ending.is_stopped {
                         return Ok(());

@@ -316,12 +316,7 @@ mod tests {
         let file = [b"REDIS0011", body, b"\xff\0\0\0\0\0\0\0\0"].concat();
         let mut decoder = Decoder::new();
         let mut check = Check::new([1, 2], limit_bytes).with_filter(filter);
-        let mut rest = &file[..];
-        let mut pass = Pass::new();
-        let mut result = Ok(());
-        while !rest.is_empty() && result.is_ok() {
-            result = pass.feed(&mut decoder, rest, &mut check).map(|read| rest = &rest[read..]);
-        }
+        let result = Pass::new().feed(&mut decoder, &file, &mut check);
         let end = result.and_then(|()| decoder.finish());
         check.end(end.as_ref());
         check.take_findings()

@@ -89,15 +89,26 @@ impl Pass {
         self.is_stopped
     }
 
-    /// Reads all of `chunk`, or less where the job stops the pass or the snapshot ends;
-    /// gives the bytes read. What stands behind the snapshot can be fed too, and is counted.
+    /// Reads all of `chunk`, or less where the job stops the pass. Bytes behind the
+    /// snapshot are counted by the decoder.
     ///
     /// # Errors
     /// The decoder's error, which stays, or a fault of elements that the job did not note.
-    pub fn feed<J: Job>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<usize, Error> {
+    pub fn feed<J: Job>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<(), Error> {
+        let read = self.feed_snapshot(decoder, chunk, job)?;
+        match chunk.get(read..) {
+            Some(behind @ [_, ..]) if !self.is_stopped => decoder.step(behind).map(drop).map_err(|fault| decoder.dress(fault)),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Pass::feed`], but ends with the snapshot; gives the bytes read.
+    ///
+    /// # Errors
+    /// As [`Pass::feed`].
+    pub fn feed_snapshot<J: Job>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<usize, Error> {
         let mut rest = chunk;
-        let was_done = decoder.is_done();
-        while !self.is_stopped && decoder.is_done() == was_done {
+        while !self.is_stopped && !decoder.is_done() {
             let start = decoder.offset();
             let step = match decoder.step(rest) {
                 Ok(step) => step,
