@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::input::{Input, Task};
 use super::output::{Output, Progress};
 use super::print::{plural, safe};
-use super::{Outcome, Result};
+use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::jobs::{Check, Finding, Flow, Job, Json, Severity};
@@ -21,9 +21,8 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     let path = args.input.output.as_deref();
     let output = if args.json { Output::open_json(path)? } else { Output::open(path)? };
     let mut progress = Progress::new(&output);
-    let seed = || getrandom::u64().map_err(|error| Failure::kind(file, format!("no random numbers: {error}")));
     let mut task = Findings {
-        check: Check::new([seed()?, seed()?], Check::LIMIT_BYTES).with_filter(filter),
+        check: Check::new(random_seed()?, Check::LIMIT_BYTES).with_filter(filter),
         is_json: args.json,
         errors: 0,
         warnings: 0,

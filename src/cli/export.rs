@@ -4,7 +4,7 @@ use super::args::{ExportArgs, ExportFormat};
 use super::failure::Failure;
 use super::input::{Input, Task};
 use super::output::{Output, Progress};
-use super::{Outcome, Result};
+use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::Fault;
 use crate::jobs::{Export, Filter, Flow, Job};
@@ -21,7 +21,7 @@ pub(super) fn run(args: &ExportArgs) -> Result {
     let name = if file.as_os_str() == "-" { None } else { file.file_name() };
     let mut lines = Lines {
         filter,
-        export: Export::new(),
+        export: Export::new().refusing_duplicates(random_seed()?),
         file: name.map(|name| name.as_encoded_bytes().to_vec()),
         timestamp_s: None,
         line: Line::Open,

@@ -21,6 +21,8 @@ pub(super) enum Failure {
     Kind { file: PathBuf, text: String },
     /// The result cannot be written; `None` is stdout.
     Output { file: Option<PathBuf>, error: io::Error },
+    /// The system gives no random numbers.
+    Random(String),
     /// The command line asks for something that is not there.
     Usage(String),
 }
@@ -35,7 +37,9 @@ impl Failure {
             // Whoever reads the output has had enough of it.
             Self::Output { file: None, error } if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Usage(_) => ExitCode::from(2),
-            Self::Format { .. } | Self::Input { .. } | Self::Kind { .. } | Self::Output { .. } => ExitCode::from(3),
+            Self::Format { .. } | Self::Input { .. } | Self::Kind { .. } | Self::Output { .. } | Self::Random(_) => {
+                ExitCode::from(3)
+            }
             // As shells say it of a program that was interrupted.
             Self::Interrupted => ExitCode::from(130),
         }
@@ -59,6 +63,7 @@ impl fmt::Display for Failure {
             Self::Kind { file, text } => write!(f, "{}: {text}", safe(file)),
             Self::Output { file: Some(file), error } => write!(f, "{}: cannot be written: {error}", safe(file)),
             Self::Output { file: None, error } => write!(f, "the output cannot be written: {error}"),
+            Self::Random(error) => write!(f, "the system gives no random numbers: {error}"),
             Self::Usage(text) => f.write_str(text),
         }
     }

@@ -15,6 +15,7 @@ mod show_text;
 mod units;
 mod view;
 
+use crate::jobs::Seed;
 use args::{Cli, Command};
 use clap::Parser;
 use failure::Failure;
@@ -45,6 +46,12 @@ pub fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// What hashes of names are keyed with: whoever made the file must not know it.
+fn random_seed() -> Result<Seed> {
+    let word = || getrandom::u64().map_err(|error| Failure::Random(error.to_string()));
+    Ok([word()?, word()?])
 }
 
 /// How a command that was carried out ended.

@@ -6,7 +6,7 @@ use super::input::{Input, Task};
 use super::output::{Output, Progress};
 use super::print::safe;
 use super::show_text::ShowText;
-use super::{Outcome, Result};
+use super::{Outcome, Result, random_seed};
 use crate::error::{Escaped, Fault};
 use crate::jobs::{Export, Flow, Job};
 use crate::rdb::{Event, Key, Kind, Part};
@@ -17,7 +17,7 @@ pub(super) fn run(args: &ShowArgs) -> Result {
     let input = Input::open(file)?;
     let path = args.input.output.as_deref();
     let (form, output) = match (args.json, args.raw) {
-        (true, _) => (Form::Json(Box::default()), Output::open_json(path)?),
+        (true, _) => (Form::Json(Box::new(Export::new().refusing_duplicates(random_seed()?))), Output::open_json(path)?),
         (_, true) => (Form::Raw, Output::open(path)?),
         _ => (Form::Text(ShowText::default()), Output::open_paged(path)?),
     };

@@ -2,7 +2,9 @@
 
 use super::print::{count, plural, push_escaped, size, time};
 use crate::error::Fault;
-use crate::rdb::{Consumer, Element, Event, Eviction, Group, Key, ModuleItem, Part, Pending, StreamNode, StreamPart};
+use crate::rdb::{
+    Consumer, Element, Event, Eviction, Generation, Group, Key, ModuleItem, Part, Pending, Shape, StreamNode, StreamPart,
+};
 use crate::wire::Scalar;
 use std::io::Write;
 use std::prelude::rust_2024::*;
@@ -11,6 +13,8 @@ use std::prelude::rust_2024::*;
 #[derive(Debug, Default)]
 pub(super) struct ShowText {
     elements: u64,
+    /// Whether the snapshot says when a consumer was last active.
+    has_active: bool,
     /// The beginning of a character whose rest is in the next piece of a string.
     cut: Vec<u8>,
     ends_line: bool,
@@ -23,7 +27,14 @@ impl ShowText {
     /// A fault in a packed value.
     pub(super) fn push(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
         match event {
-            Event::Key(key) => heading(key, out),
+            Event::Key(key) => {
+                let generation = match key.value_type.layout().shape {
+                    Shape::Stream(generation) => generation,
+                    _ => Generation::V1,
+                };
+                self.has_active = generation >= Generation::V3;
+                heading(key, out);
+            }
             Event::Value(Part::Bytes { piece, left }) => self.string(*piece, *left == 0, out),
             Event::Value(Part::Elements { elements, .. }) => {
                 return elements.each(|element| {
@@ -81,7 +92,7 @@ impl ShowText {
             ),
             StreamPart::Group(group) => push_group(group, out),
             StreamPart::Pending(pending) => push_pending(pending, out),
-            StreamPart::Consumer(consumer) => push_consumer(consumer, out),
+            StreamPart::Consumer(consumer) => push_consumer(consumer, self.has_active, out),
             StreamPart::Owned(id) => say(out, format_args!("    {id}")),
             StreamPart::Groups(_) | StreamPart::Consumers(_) => {}
         }
@@ -168,12 +179,16 @@ fn push_pending(pending: &Pending, out: &mut Vec<u8>) {
     say(out, format_args!("  pending {}, delivered {times}, last {}", pending.id, time(pending.delivered_at_ms)));
 }
 
-fn push_consumer(consumer: &Consumer<'_>, out: &mut Vec<u8>) {
+fn push_consumer(consumer: &Consumer<'_>, has_active: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(b"  consumer ");
     push_quoted(consumer.name, out);
-    let active = if consumer.active_at_ms == -1 { "never".into() } else { time(consumer.active_at_ms) };
+    let active = match consumer.active_at_ms {
+        _ if !has_active => String::new(),
+        -1 => ", never active".into(),
+        at => format!(", active {}", time(at)),
+    };
     let (seen, pending) = (time(consumer.seen_at_ms), count(consumer.pending));
-    say(out, format_args!(": seen {seen}, active {active}, {pending} pending"));
+    say(out, format_args!(": seen {seen}{active}, {pending} pending"));
 }
 
 fn push_quoted(scalar: Scalar<'_>, out: &mut Vec<u8>) {

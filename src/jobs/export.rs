@@ -11,6 +11,7 @@
 
 use super::json::{self, Json};
 use super::pending::PendingList;
+use super::seen::{Seed, Seen};
 use crate::aof::Command;
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::{
@@ -20,6 +21,7 @@ use crate::rdb::{
 use crate::wire::{Limits, Scalar};
 use alloc::vec::Vec;
 
+static TWICE: Cause = Cause::new(FaultKind::Duplicate, "a field once in its hash", Form::Number);
 static TOO_LONG: Cause = Cause::new(FaultKind::Limit, "a string within the limit on an item's bytes", Form::Number);
 
 /// Writes JSON Lines of the events of a snapshot.
@@ -32,6 +34,8 @@ pub struct Export {
     /// The pieces of a long string: it has to be whole before it is known to be text.
     held: Vec<u8>,
     base64: Base64,
+    /// Fields of the hash in hand, where a second one is refused.
+    fields: Option<Seen>,
     pending: PendingList,
     consumers: Vec<ConsumerLine>,
     /// Names of `consumers`, one behind the other.
@@ -69,10 +73,19 @@ impl Export {
             is_behind: false,
             held: Vec::new(),
             base64: Base64::default(),
+            fields: None,
             pending: PendingList::new(limits.max_item_bytes),
             consumers: Vec::new(),
             names: Vec::new(),
         }
+    }
+
+    /// Refuses a hash that has a field twice, so that no object has a member twice.
+    /// Fields are known by hashes with `seed`, in at most the limit on an item's bytes.
+    #[must_use]
+    pub fn refusing_duplicates(mut self, seed: Seed) -> Self {
+        self.fields = Some(Seen::new(seed, self.limits.max_item_bytes));
+        self
     }
 
     /// Appends the text of `event`, which was read from `raw`, to `out`. The caller may take
@@ -80,7 +93,7 @@ impl Export {
     /// line before it is then the caller's to take back.
     ///
     /// # Errors
-    /// A fault in a packed value or a consumer group, or a string beyond the limit. The line stays incomplete.
+    /// A fault in a packed value or a consumer group, a field that stands twice, or a string beyond the limit. The line stays incomplete.
     #[inline]
     pub fn push(&mut self, event: &Event<'_>, raw: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         match event {
@@ -148,6 +161,9 @@ impl Export {
             }
             Kind::Hash => {
                 json.open(b'{');
+                if let Some(fields) = &mut self.fields {
+                    fields.clear();
+                }
             }
             Kind::Stream => {
                 json.open(b'{').name("entries").open(b'[');
@@ -174,16 +190,25 @@ impl Export {
     fn elements(&mut self, elements: Elements<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
         let mut json = Json::within(out, self.is_behind);
         self.is_behind = true;
-        elements.each(|element| match element {
-            Element::Item(item) | Element::Member(item) => {
-                json.bytes(item);
+        let fields = &mut self.fields;
+        elements.try_each(|element| {
+            match element {
+                Element::Item(item) | Element::Member(item) => {
+                    json.bytes(item);
+                }
+                Element::Scored { member, score } => {
+                    json.open(b'[').bytes(member).score(score).close(b']');
+                }
+                Element::Field { field, value } => {
+                    if let Some(fields) = fields
+                        && !field.with_text(|name| fields.is_new(0, name))
+                    {
+                        return Err(Fault::new(&TWICE, 0));
+                    }
+                    json.name_bytes(field).bytes(value);
+                }
             }
-            Element::Scored { member, score } => {
-                json.open(b'[').bytes(member).score(score).close(b']');
-            }
-            Element::Field { field, value } => {
-                json.name_bytes(field).bytes(value);
-            }
+            Ok(())
         })
     }
 
@@ -548,6 +573,16 @@ mod tests {
             line.ends_with("\"value\":{\"module\":\"AAAAAAAAA\",\"encver\":0,\"payload\":{\"$b64\":\"BwAFAmFiAA==\"}}}\n"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_refused_where_asked() {
+        let body = b"\x04\x01h\x02\x01f\x011\x01f\x012";
+        let mut decoder = Decoder::resume(Version::redis(11), 0, 9, Limits::default());
+        let mut job = Lines { export: Export::new().refusing_duplicates([1, 2]), out: Vec::new() };
+        let error = Pass::new().feed(&mut decoder, body, &mut job).unwrap_err();
+        assert_eq!((error.code(), error.offset()), ("duplicate", 9 + 8));
+        assert!(lines(body).unwrap().contains("\"f\":\"1\",\"f\":\"2\""));
     }
 
     #[test]
