@@ -77,6 +77,7 @@ fn persistence_examples_of_the_published_page() -> std::result::Result<(), Box<d
         }
         Ok(())
     }
+    #[allow(clippy::let_and_return)] // the page ends with the binding
     fn configuration() -> PersistenceConfig {
         use aikv::persistence::{AofSyncPolicy, PersistenceConfig};
         use std::path::PathBuf;

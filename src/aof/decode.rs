@@ -328,7 +328,7 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Arguments that a command may have, unless [`Decoder::max_arguments`] says otherwise.
+    /// Arguments that a command may have, unless [`Decoder::with_max_arguments`] says otherwise.
     pub const MAX_ARGUMENTS: u64 = 1_048_576;
 
     /// Bytes that a command may have by default: twice what servers accept as one argument.

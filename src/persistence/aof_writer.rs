@@ -40,6 +40,9 @@ const LOG: &str = "append to the log";
 /// dropped the bytes, and would say at the next sync that all is well. Every
 /// later call fails with that first error. A write that fails is cut off again,
 /// and the writer goes on.
+///
+/// Between `MULTI` and `EXEC` a log does not end whole. Closed there, it is
+/// refused when it is opened or loaded again.
 pub struct AofWriter {
     log: Arc<Log>,
     thread: Option<JoinHandle<()>>,

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::persistence::AikvError;
-use std::vec;
 
 /// A disk that fails when told to.
 #[derive(Default)]
@@ -234,7 +233,7 @@ fn commands_of_many_threads_stay_whole() {
             let writer = &writer;
             scope.spawn(move || {
                 for number in 0..500u32 {
-                    writer.log_command(&vec![std::format!("{name}"), std::format!("{number}")]).unwrap();
+                    writer.log_command(&[std::format!("{name}"), std::format!("{number}")]).unwrap();
                 }
             });
         }
