@@ -90,12 +90,14 @@ export type KeyEntry = Head &
     | { type: "array"; value: { insert_index: Integer; elements: [Integer, Bytes][] } }
   );
 
-/** What stands in a file, in file order. The first entry says which snapshot it is. */
+/** What stands in a file, in file order. The first entry of a snapshot is its header. */
 export type Entry =
   | KeyEntry
   | { snapshot: { dialect: "redis" | "valkey"; version: number } }
   | { aux: [Bytes, Bytes] }
-  | { function: Bytes };
+  | { function: Bytes }
+  /** Of a log, behind the keys of the snapshot in front of it. Commands are not applied. */
+  | { command: Bytes[]; offset: Integer; timestamp_s?: Integer };
 
 /** Where entries are read from. Node's streams and file handles' streams are async iterables. */
 export type Source = Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -190,9 +192,12 @@ export interface Expiry {
 }
 
 export interface Report {
+  /** `aof`: a log, with or without a snapshot in front. */
   format: "rdb" | "aof";
-  dialect: "redis" | "valkey";
-  version: number;
+  /** Of the snapshot; `null` where a log has none in front. */
+  dialect: "redis" | "valkey" | null;
+  /** Of the snapshot; `null` where a log has none in front. */
+  version: number | null;
   /** Such as `Redis 7.0.15`, as the file says itself. */
   producer: string | null;
   savedAtMs: Integer | null;

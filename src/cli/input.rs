@@ -279,7 +279,7 @@ impl LogReader {
                     if is_spent {
                         return Ok(());
                     }
-                    (step.consumed, step.event.map_or(Ok(()), |event| task.log(&event, offset)))
+                    (step.consumed, step.event.map_or(Ok(()), |event| Task::log(task, &event, offset)))
                 }
                 Err(fault) => (0, Err(fault)),
             };

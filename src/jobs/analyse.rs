@@ -254,6 +254,34 @@ impl Analyse {
         self.report
     }
 
+    /// Counts a key that somebody else has made a row of.
+    #[inline]
+    pub fn row(&mut self, row: &Row<'_>) {
+        let Self { report, threshold, kept_largest, now_ms, .. } = self;
+        count(report, threshold, *kept_largest, *now_ms, row);
+    }
+
+    /// Takes what stands outside of keys; for [`Analyse::row`], as [`Job::push`] takes it too.
+    pub fn record(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Start(version) => self.report.version = Some(*version),
+            Event::Aux { key, value } => self.aux(*key, *value),
+            Event::Function { code } => code.with_text(|code| {
+                let (engine, name) = shebang(code);
+                self.library(name, engine, code.len() as u64);
+            }),
+            Event::FunctionPreGa { name, engine, code, .. } => {
+                let bytes = code.text_len();
+                name.with_text(|name| engine.with_text(|engine| self.library(name, engine, bytes)));
+            }
+            Event::ModuleAux(ModuleAux::Open { .. }) => {
+                self.report.module_aux = self.report.module_aux.saturating_add(1);
+            }
+            Event::End(checksum) => self.report.checksum = Some(*checksum),
+            _ => {}
+        }
+    }
+
     fn aux(&mut self, key: Scalar<'_>, value: Scalar<'_>) {
         let is_short = key.text_len().saturating_add(value.text_len()) <= Self::KEY_BYTES as u64;
         if is_short && self.report.aux.len() < Self::AUX_FIELDS {
@@ -288,29 +316,19 @@ impl Job for Analyse {
             }
             Event::KeyEnd { .. } => {
                 if let Some(row) = self.rows.push(event)? {
-                    self.report.count(&row, self.now_ms);
-                    if row.span.len() > self.threshold && self.kept_largest > 0 {
-                        self.threshold = self.report.keep(&row, self.kept_largest);
-                    }
+                    count(&mut self.report, &mut self.threshold, self.kept_largest, self.now_ms, &row);
                 }
             }
-            Event::Start(version) => self.report.version = Some(*version),
-            Event::Aux { key, value } => self.aux(*key, *value),
-            Event::Function { code } => code.with_text(|code| {
-                let (engine, name) = shebang(code);
-                self.library(name, engine, code.len() as u64);
-            }),
-            Event::FunctionPreGa { name, engine, code, .. } => {
-                let bytes = code.text_len();
-                name.with_text(|name| engine.with_text(|engine| self.library(name, engine, bytes)));
-            }
-            Event::ModuleAux(ModuleAux::Open { .. }) => {
-                self.report.module_aux = self.report.module_aux.saturating_add(1);
-            }
-            Event::End(checksum) => self.report.checksum = Some(*checksum),
-            Event::SelectDb(_) | Event::ResizeDb { .. } | Event::ModuleAux(_) => {}
+            record => self.record(record),
         }
         Ok(Flow::Continue)
+    }
+}
+
+fn count(report: &mut Report, threshold: &mut u64, kept_largest: usize, now_ms: Option<i64>, row: &Row<'_>) {
+    report.count(row, now_ms);
+    if row.span.len() > *threshold && kept_largest > 0 {
+        *threshold = report.keep(row, kept_largest);
     }
 }
 

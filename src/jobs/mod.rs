@@ -23,6 +23,7 @@ mod filter;
 mod glob;
 mod json;
 mod pending;
+mod reader;
 mod row;
 mod seen;
 mod text;
@@ -33,10 +34,12 @@ pub use export::Export;
 pub use filter::{BadPattern, ExpiryRule, Filter, Pattern, SizeRule};
 pub use glob::glob_matches;
 pub use json::Json;
+pub use reader::{Log, Reader};
 pub use row::{Row, Rows};
 pub use seen::Seed;
 pub use text::Text;
 
+use crate::aof;
 use crate::error::{Error, Fault};
 use crate::rdb::{Decoder, Event};
 
@@ -51,13 +54,21 @@ pub enum Flow {
     Stop,
 }
 
-/// A consumer of the events of one snapshot.
+/// A consumer of the events of one snapshot, and of the log behind it.
 pub trait Job {
     /// Takes one event and the bytes it was read from, [`Step::raw`](crate::wire::Step::raw).
     ///
     /// # Errors
     /// A fault of the elements in the event.
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault>;
+
+    /// Takes a command or annotation of a log that starts `offset` bytes into the file.
+    ///
+    /// # Errors
+    /// A limit of the job.
+    fn log(&mut self, _event: &aof::Event<'_>, _offset: u64) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// Says whether reading goes on behind a fault that [`Job::push`] returned. It is
     /// one inside of the event: what follows can be read.
@@ -94,7 +105,7 @@ impl Pass {
     ///
     /// # Errors
     /// The decoder's error, which stays, or a fault of elements that the job did not note.
-    pub fn feed<J: Job>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<(), Error> {
+    pub fn feed<J: Job + ?Sized>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<(), Error> {
         let read = self.feed_snapshot(decoder, chunk, job)?;
         match chunk.get(read..) {
             Some(behind @ [_, ..]) if !self.is_stopped => decoder.step(behind).map(drop).map_err(|fault| decoder.dress(fault)),
@@ -106,7 +117,7 @@ impl Pass {
     ///
     /// # Errors
     /// As [`Pass::feed`].
-    pub fn feed_snapshot<J: Job>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<usize, Error> {
+    pub fn feed_snapshot<J: Job + ?Sized>(&mut self, decoder: &mut Decoder, chunk: &[u8], job: &mut J) -> Result<usize, Error> {
         let mut rest = chunk;
         while !self.is_stopped && !decoder.is_done() {
             let start = decoder.offset();

@@ -476,6 +476,13 @@ impl Decoder {
         self.feed.offset()
     }
 
+    /// The header; `None` before it was read.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        let state = self.feed.state();
+        Some(state.version).filter(|_| state.phase != Phase::Header)
+    }
+
     /// Whether the trailer was read: what comes then is not part of the snapshot.
     #[must_use]
     pub fn is_done(&self) -> bool {

@@ -2,9 +2,10 @@
 
 use super::error;
 use super::session::MAX_ITEM_BYTES;
-use crate::error::{Error, Fault};
-use crate::jobs::{Export, Flow, Job, Pass};
-use crate::rdb::{Decoder, Event};
+use crate::aof;
+use crate::error::Fault;
+use crate::jobs::{Export, Flow, Job, Reader};
+use crate::rdb::Event;
 use crate::wire::Limits;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,10 +15,9 @@ use wasm_bindgen::prelude::*;
 /// lines that are whole after each.
 #[wasm_bindgen(skip_typescript)]
 pub struct Lines {
-    decoder: Option<Decoder>,
-    pass: Pass,
+    reader: Reader,
     writer: Writer,
-    failure: Option<Error>,
+    is_finished: bool,
 }
 
 struct Writer {
@@ -25,6 +25,8 @@ struct Writer {
     text: Vec<u8>,
     /// Bytes of `text` up to the end of the last line that is whole.
     whole: usize,
+    /// The last time that a log has named.
+    timestamp_s: Option<u64>,
 }
 
 impl Default for Lines {
@@ -40,9 +42,8 @@ impl Lines {
     #[must_use]
     pub fn new() -> Self {
         let limits = Limits { max_item_bytes: MAX_ITEM_BYTES };
-        let decoder = Some(Decoder::with_limits(limits));
-        let writer = Writer { export: Export::with_limits(limits), text: Vec::new(), whole: 0 };
-        Self { decoder, pass: Pass::new(), writer, failure: None }
+        let writer = Writer { export: Export::with_limits(limits), text: Vec::new(), whole: 0, timestamp_s: None };
+        Self { reader: Reader::new(limits), writer, is_finished: false }
     }
 
     /// Reads the next chunk, of any size.
@@ -51,13 +52,12 @@ impl Lines {
     /// Where the file is damaged; said again by every later call. Lines before
     /// can be taken.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<(), JsValue> {
-        let Some(decoder) = &mut self.decoder else {
+        if self.is_finished {
             return Err(error::usage("feed: the lines were finished"));
-        };
-        if self.failure.is_none() {
-            self.failure = self.pass.feed(decoder, chunk, &mut self.writer).err();
         }
-        self.failure.as_ref().map_or(Ok(()), |failure| Err(error::to_js(failure)))
+        // One copy of the decoder serves all but the hottest job.
+        let writer: &mut dyn Job = &mut self.writer;
+        self.reader.feed(chunk, writer).map_err(|failure| error::to_js(&failure))
     }
 
     /// Says that no chunk follows.
@@ -65,10 +65,8 @@ impl Lines {
     /// # Errors
     /// `truncated` where the file is not whole, or what a chunk said before.
     pub fn finish(&mut self) -> Result<(), JsValue> {
-        if let (None, Some(decoder)) = (&self.failure, self.decoder.take()) {
-            self.failure = decoder.finish().err();
-        }
-        self.failure.as_ref().map_or(Ok(()), |failure| Err(error::to_js(failure)))
+        self.is_finished = true;
+        self.reader.finish().map_err(|failure| error::to_js(&failure))
     }
 
     /// The lines that became whole since the last call, each with its `\n`.
@@ -90,5 +88,17 @@ impl Job for Writer {
             self.whole = self.text.len();
         }
         Ok(Flow::Continue)
+    }
+
+    fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> Result<(), Fault> {
+        match event {
+            aof::Event::Command(command) => {
+                Export::command(*command, offset, None, self.timestamp_s, &mut self.text);
+                self.whole = self.text.len();
+            }
+            aof::Event::Timestamp { unix_s } => self.timestamp_s = Some(*unix_s),
+            aof::Event::Annotation(_) | aof::Event::Snapshot(_) => {}
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::error;
 use super::object::{self, ObjectExt};
 use crate::error::{Error, ErrorKind, Place};
-use crate::jobs::{Count, Expiry, Report};
+use crate::jobs::{Count, Expiry, Log, Report};
 use crate::rdb::{Checksum, Span};
 use alloc::string::{String, ToString};
 use js_sys::{Array, Object};
@@ -13,17 +13,19 @@ use wasm_bindgen::prelude::*;
 pub(super) struct Around<'a> {
     /// Id of the largest row.
     pub(super) largest: Option<u32>,
+    /// The commands, where there are any.
+    pub(super) log: Option<Log>,
     pub(super) failure: Option<&'a Error>,
-    /// From the decoder's summary, once the file was read to its end.
+    /// From the snapshot's summary, once there is one.
     pub(super) checksum: Option<Checksum>,
     pub(super) trailing: Option<Span>,
 }
 
 pub(super) fn report(report: &Report, around: &Around<'_>) -> Object {
     let object = Object::new();
-    object.set("format", "rdb");
-    object.set("dialect", report.version.map_or("redis", |version| version.dialect().name()));
-    object.set("version", report.version.map_or(JsValue::from(0), |version| object::number(version.number())));
+    object.set("format", if around.log.is_some() { "aof" } else { "rdb" });
+    object.put("dialect", report.version.map(|version| version.dialect().name()));
+    object.put("version", report.version.map(|version| object::number(version.number())));
     object.put("producer", report.producer());
     object.put("savedAtMs", report.saved_at_ms().map(object::signed));
     object.set("aux", report.aux.iter().map(|(name, value)| Array::of2(&text(name), &text(value))).collect::<Array>());
@@ -48,7 +50,7 @@ pub(super) fn report(report: &Report, around: &Around<'_>) -> Object {
     object.set("keys", object::number(report.total.keys));
     object.set("bytes", object::number(report.total.bytes));
     object.put("largest", around.largest);
-    object.set("commands", 0);
+    object.set("commands", object::number(around.log.map_or(0, |log| log.commands)));
     object.set("checksum", checksum(around, report.checksum));
     object.set("trailingBytes", object::number(around.trailing.map_or(0, Span::len)));
     object.set("findings", findings(around));
@@ -81,6 +83,8 @@ fn checksum(around: &Around<'_>, read: Option<Checksum>) -> &'static str {
         Some(Checksum::Verified) => "matches",
         Some(Checksum::Absent) => "none",
         Some(Checksum::Off) => "off",
+        // A log on its own has none.
+        None if around.log.is_some() => "none",
         Some(Checksum::Unchecked) | None => "pending",
     }
 }

@@ -6,12 +6,11 @@ use super::option;
 use super::query::{Query, Rules, Wanted};
 use super::report::{self, Around};
 use super::value::ValueReader;
-use crate::error::{Error, Fault};
-use crate::jobs::{Analyse, Expiry, Flow, Job, Pass};
+use crate::error::Fault;
+use crate::jobs::{self, Analyse, Expiry, Flow, Job, Reader};
 use crate::model::{Index, Row, Selection};
-use crate::rdb::{Decoder, Event, Eviction, Summary};
+use crate::rdb::{Decoder, Event, Eviction, Span};
 use crate::wire::Limits;
-use alloc::boxed::Box;
 use alloc::string::ToString;
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
@@ -26,18 +25,12 @@ pub(super) const MAX_ITEM_BYTES: u64 = 64 << 20;
 pub struct Session {
     limits: Limits,
     reader: Reader,
-    pass: Pass,
     content: Content,
     /// Bytes of the file that were read.
     offset: u64,
+    is_finished: bool,
     view: View,
     tally: Tally,
-}
-
-enum Reader {
-    Open(Box<Decoder>),
-    Whole(Summary),
-    Failed(Error),
 }
 
 /// What was read.
@@ -77,10 +70,10 @@ impl Session {
         let limits = Limits { max_item_bytes };
         Ok(Self {
             limits,
-            reader: Reader::Open(Box::new(Decoder::with_limits(limits))),
-            pass: Pass::new(),
+            reader: Reader::new(limits),
             content: Content::default(),
             offset: 0,
+            is_finished: false,
             view: View { chosen: None, selection: Selection::all(), is_sorted: false },
             tally: Tally::default(),
         })
@@ -92,21 +85,15 @@ impl Session {
     /// Where the file is damaged; said again by every later call. Rows read
     /// before stay.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<(), JsValue> {
-        let failure = match &mut self.reader {
-            Reader::Open(decoder) => match self.pass.feed(decoder, chunk, &mut self.content) {
-                Ok(()) => {
-                    self.offset = self.offset.saturating_add(chunk.len() as u64);
-                    return Ok(());
-                }
-                Err(failure) => {
-                    self.offset = decoder.offset();
-                    failure
-                }
-            },
-            Reader::Whole(_) => return Err(error::usage("feed: the session was finished")),
-            Reader::Failed(failure) => return Err(error::to_js(failure)),
+        if self.is_finished {
+            return Err(error::usage("feed: the session was finished"));
+        }
+        let result = self.reader.feed(chunk, &mut self.content);
+        self.offset = match &result {
+            Ok(()) => self.offset.saturating_add(chunk.len() as u64),
+            Err(failure) => failure.offset().max(self.offset),
         };
-        Err(self.fail(failure))
+        result.map_err(|failure| error::to_js(&failure))
     }
 
     /// Says that no chunk follows.
@@ -114,20 +101,8 @@ impl Session {
     /// # Errors
     /// `truncated` where the file is not whole, or what a chunk said before.
     pub fn finish(&mut self) -> Result<(), JsValue> {
-        match &mut self.reader {
-            Reader::Open(decoder) => {
-                let failure = match core::mem::take(&mut **decoder).finish() {
-                    Ok(summary) => {
-                        self.reader = Reader::Whole(summary);
-                        return Ok(());
-                    }
-                    Err(failure) => failure,
-                };
-                Err(self.fail(failure))
-            }
-            Reader::Whole(_) => Ok(()),
-            Reader::Failed(failure) => Err(error::to_js(failure)),
-        }
+        self.is_finished = true;
+        self.reader.finish().map_err(|failure| error::to_js(&failure))
     }
 
     /// Keys read so far.
@@ -147,19 +122,13 @@ impl Session {
     /// What was read so far: counts, aux fields, findings.
     #[must_use]
     pub fn report(&self) -> Object {
-        let summary = match &self.reader {
-            Reader::Whole(summary) => Some(summary),
-            _ => None,
-        };
-        let failure = match &self.reader {
-            Reader::Failed(failure) => Some(failure),
-            _ => None,
-        };
+        let snapshot = self.reader.snapshot();
         let around = Around {
             largest: self.content.largest.map(|(_, id)| id),
-            failure,
-            checksum: summary.map(|summary| summary.checksum),
-            trailing: summary.and_then(|summary| summary.trailing),
+            log: self.reader.log(),
+            failure: self.reader.failure(),
+            checksum: snapshot.map(|summary| summary.checksum),
+            trailing: snapshot.and_then(|summary| summary.trailing),
         };
         report::report(self.content.analyse.report(), &around)
     }
@@ -258,12 +227,6 @@ impl Session {
 }
 
 impl Session {
-    fn fail(&mut self, failure: Error) -> JsValue {
-        let thrown = error::to_js(&failure);
-        self.reader = Reader::Failed(failure);
-        thrown
-    }
-
     fn get(&self, id: u32) -> Result<Row<'_>, JsValue> {
         self.content.index.row(id).ok_or_else(|| js_sys::RangeError::new("there is no row of this id").into())
     }
@@ -271,14 +234,36 @@ impl Session {
 
 impl Job for Content {
     #[inline]
-    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+    fn push(&mut self, event: &Event<'_>, _raw: &[u8]) -> Result<Flow, Fault> {
         self.index.push(event)?;
-        if let Event::KeyEnd { span } = event
-            && self.largest.is_none_or(|(bytes, _)| bytes < span.len())
-        {
-            self.largest = Some((span.len(), self.index.rows().saturating_sub(1)));
+        match event {
+            Event::Key(_) | Event::Value(_) => {}
+            Event::KeyEnd { .. } => self.count(),
+            record => self.analyse.record(record),
         }
-        self.analyse.push(event, raw)
+        Ok(Flow::Continue)
+    }
+}
+
+impl Content {
+    /// Counts the row that was read last.
+    fn count(&mut self) {
+        let id = self.index.rows().saturating_sub(1);
+        let Some((row, value_type)) = self.index.row(id).and_then(|row| Some((row, row.value_type()?))) else { return };
+        let span = Span { start: row.offset(), end: row.offset().saturating_add(row.bytes()) };
+        if self.largest.is_none_or(|(bytes, _)| bytes < span.len()) {
+            self.largest = Some((span.len(), id));
+        }
+        self.analyse.row(&jobs::Row {
+            db: u64::from(row.db()),
+            key: row.key(),
+            value_type,
+            expires_at_ms: row.expires_at_ms(),
+            eviction: row.eviction(),
+            elements: row.elements(),
+            module: row.module(),
+            span,
+        });
     }
 }
 

@@ -56,7 +56,9 @@ impl ValueReader {
     /// Where the value is damaged, or differs from what was read before.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<bool, JsValue> {
         let Some(decoder) = &mut self.decoder else { return Ok(true) };
-        self.pass.feed(decoder, chunk, &mut self.page).map_err(|failure| error::to_js(&failure))?;
+        // One copy of the decoder serves all but the hottest job.
+        let page: &mut dyn Job = &mut self.page;
+        self.pass.feed(decoder, chunk, page).map_err(|failure| error::to_js(&failure))?;
         if self.pass.is_stopped() {
             self.decoder = None;
         }
@@ -123,7 +125,11 @@ impl Page {
     fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
         match part {
             Part::Bytes { piece, left } => self.piece(piece, *left),
-            Part::Elements { elements, .. } => elements.each(|element| self.element(&element))?,
+            Part::Elements { elements, .. } => {
+                // Not worth a copy of every container's loop.
+                let take: &mut dyn FnMut(Element<'_>) = &mut |element| self.element(&element);
+                elements.each(take)?;
+            }
             Part::Stream(part) => self.stream(part)?,
             Part::Module(item) => self.module(item),
         }

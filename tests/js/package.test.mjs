@@ -187,6 +187,35 @@ function compareKeys(found, expected, version) {
   }
 }
 
+for (const { name: server } of SERVERS) {
+  for (const name of readdirSync(join(data, server)).filter((name) => name.endsWith(".aof"))) {
+    test(`${server}/${name} reads as the commands that are in it`, async () => {
+      const bytes = fixture(join(server, name));
+      const expected = expectation(join(data, server, name.replace(/\.aof$/, ".json")));
+      const found = await collect(bytes);
+      const commands = found.filter((entry) => "command" in entry);
+      assert.deepEqual(commands.map((entry) => entry.command), expected.commands);
+      assert.deepEqual(commands.map((entry) => entry.offset), expected.offsets);
+      const times = expected.annotations.flatMap(([line, before]) => (/^#TS:/.test(line) ? [[Number(line.slice(4)), before]] : []));
+      const timeOf = (at) => times.findLast(([, before]) => before <= at)?.[0];
+      assert.deepEqual(commands.map((entry) => entry.timestamp_s), commands.map((_, at) => timeOf(at)));
+
+      const report = withSession([bytes], (session) => session.report());
+      assert.equal(report.format, "aof");
+      assert.equal(report.commands, expected.commands.length);
+      assert.equal(report.version, expected.preamble_bytes ? Number(bytes.toString("latin1", 5, 9)) : null);
+      assert.equal(report.keys, found.filter((entry) => "key" in entry).length);
+      assert.equal(report.keys > 0, Boolean(expected.preamble_bytes));
+
+      const cut = bytes.subarray(0, bytes.length - 3);
+      const session = new aikv.Session();
+      session.feed(cut);
+      assert.throws(() => session.finish(), (error) => error.code === "truncated" && error.offset <= expected.offsets.at(-1));
+      session.free();
+    });
+  }
+}
+
 test("every kind of source gives the same entries", async () => {
   const file = join(data, "valkey-8.1/streams.rdb");
   const bytes = readFileSync(file);
