@@ -298,6 +298,7 @@ impl Job for Check {
     fn note(&mut self, error: Error) -> Result<(), Error> {
         let mut finding = Finding::from_error(&error, true);
         if let Some(open) = &self.open {
+            finding.place.db = open.place.db;
             finding.place.element = Some(open.element).filter(|_| open.kind != Kind::Stream);
         }
         self.findings.push(finding);
