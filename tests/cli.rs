@@ -523,3 +523,21 @@ fn keys_go_on_in_the_same_order_at_every_size_of_a_pipe() {
     let file = fs::read(&path).unwrap();
     assert_eq!(stdout(&aikv_stdin(&["keys", "-"], &file)), clean(&["keys", &path]));
 }
+
+#[test]
+fn every_code_is_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/errors.md")).unwrap();
+    for (file, start) in [("src/error.rs", "Self::"), ("src/persistence/error.rs", "PersistenceErrorKind::")] {
+        let source = fs::read_to_string(root.join(file)).unwrap();
+        let codes: Vec<_> = source
+            .lines()
+            .filter(|line| line.trim_start().starts_with(start))
+            .filter_map(|line| line.split_once("=> \"")?.1.split_once('"').map(|(code, _)| code))
+            .collect();
+        assert!(codes.len() >= 3, "{file}");
+        for code in codes {
+            assert!(page.contains(&format!("| `{code}` |")), "{code} of {file} is not in docs/errors.md");
+        }
+    }
+}
