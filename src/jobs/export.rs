@@ -9,7 +9,7 @@
 //! `S` is bytes as [`Json::bytes`] writes them. The text of a value is written as
 //! its parts come, so memory is that of one string, or of one group's pending entries.
 
-use super::json::{self, Json};
+use super::json::{Base64, Json};
 use super::pending::PendingList;
 use super::seen::{Seed, Seen};
 use crate::aof::Command;
@@ -434,45 +434,6 @@ fn open_payload(json: &mut Json<'_>, id: ModuleId, when: Option<u64>) {
     json.name("payload").open(b'{').name("$b64").raw(b"\"");
 }
 
-/// Base64 of bytes that come in pieces.
-#[derive(Debug, Default)]
-struct Base64 {
-    /// Up to two bytes that make no whole group yet.
-    rest: Vec<u8>,
-}
-
-impl Base64 {
-    const GROUP: usize = 3;
-
-    fn clear(&mut self) {
-        self.rest.clear();
-    }
-
-    fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        let mut bytes = bytes;
-        if !self.rest.is_empty() {
-            let missing = Self::GROUP.saturating_sub(self.rest.len()).min(bytes.len());
-            let (first, behind) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
-            self.rest.extend_from_slice(first);
-            bytes = behind;
-            if self.rest.len() < Self::GROUP {
-                return;
-            }
-            json::push_base64(&self.rest, out);
-            self.rest.clear();
-        }
-        let spare = bytes.len() % Self::GROUP;
-        let (whole, rest) = bytes.split_at_checked(bytes.len().saturating_sub(spare)).unwrap_or((bytes, &[]));
-        json::push_base64(whole, out);
-        self.rest.extend_from_slice(rest);
-    }
-
-    fn finish(&mut self, out: &mut Vec<u8>) {
-        json::push_base64(&self.rest, out);
-        self.rest.clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -583,22 +544,6 @@ mod tests {
         let error = Pass::new().feed(&mut decoder, body, &mut job).unwrap_err();
         assert_eq!((error.code(), error.offset()), ("duplicate", 9 + 8));
         assert!(lines(body).unwrap().contains("\"f\":\"1\",\"f\":\"2\""));
-    }
-
-    #[test]
-    fn base64_of_pieces_is_that_of_the_whole() {
-        let bytes: Vec<u8> = (0..=255).collect();
-        let mut whole = Vec::new();
-        json::push_base64(&bytes, &mut whole);
-        for size in [1, 2, 3, 4, 5, 7, 100] {
-            let mut base64 = Base64::default();
-            let mut out = Vec::new();
-            for piece in bytes.chunks(size) {
-                base64.push(piece, &mut out);
-            }
-            base64.finish(&mut out);
-            assert_eq!(out, whole, "pieces of {size}");
-        }
     }
 
     #[test]

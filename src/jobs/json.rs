@@ -163,13 +163,52 @@ impl<'o> Json<'o> {
 const B64: &str = "$b64:";
 
 /// Appends the base64 of `bytes`, padded.
-pub(crate) fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
+fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     let Some(len) = base64::encoded_len(bytes.len(), true) else { return };
     out.resize(start.saturating_add(len), 0);
     // The room is what the engine says it needs.
     let written = STANDARD.encode_slice(bytes, out.get_mut(start..).unwrap_or_default());
     debug_assert_eq!(written.ok(), Some(len));
+}
+
+/// Base64 of bytes that come in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Base64 {
+    /// Up to two bytes that make no whole group yet.
+    rest: Vec<u8>,
+}
+
+impl Base64 {
+    const GROUP: usize = 3;
+
+    pub(crate) fn clear(&mut self) {
+        self.rest.clear();
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let mut bytes = bytes;
+        if !self.rest.is_empty() {
+            let missing = Self::GROUP.saturating_sub(self.rest.len()).min(bytes.len());
+            let (first, behind) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
+            self.rest.extend_from_slice(first);
+            bytes = behind;
+            if self.rest.len() < Self::GROUP {
+                return;
+            }
+            push_base64(&self.rest, out);
+            self.rest.clear();
+        }
+        let spare = bytes.len() % Self::GROUP;
+        let (whole, rest) = bytes.split_at_checked(bytes.len().saturating_sub(spare)).unwrap_or((bytes, &[]));
+        push_base64(whole, out);
+        self.rest.extend_from_slice(rest);
+    }
+
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        push_base64(&self.rest, out);
+        self.rest.clear();
+    }
 }
 
 /// The score without a needless `.0`; negative zero keeps it, since readers take `-0` for an integer.
@@ -322,6 +361,22 @@ mod tests {
                 }),
                 expected
             );
+        }
+    }
+
+    #[test]
+    fn base64_of_pieces_is_that_of_the_whole() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let mut whole = Vec::new();
+        push_base64(&bytes, &mut whole);
+        for size in [1, 2, 3, 4, 5, 7, 100] {
+            let mut base64 = Base64::default();
+            let mut out = Vec::new();
+            for piece in bytes.chunks(size) {
+                base64.push(piece, &mut out);
+            }
+            base64.finish(&mut out);
+            assert_eq!(out, whole, "pieces of {size}");
         }
     }
 
