@@ -1,7 +1,10 @@
 // The viewer in headless Chromium: the assembled site (`AIKV_SITE`, else dist/site), dumps of real servers
-// from tests/data, and what those servers say is in them. Needs playwright-core and axe-core.
+// from tests/data, and what those servers say is in them. Needs playwright-core and axe-core. `CHROME` names
+// the browser, `AIKV_BIN` the `aikv` command that serves the page in one of the tests.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -14,7 +17,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const siteFolder = resolve(root, process.env.AIKV_SITE ?? "dist/site");
 const data = join(root, "tests/data");
 const executablePath = findChromium();
-const skip = executablePath ? false : "no Chromium found: install it, or name one in AIKV_CHROMIUM";
+const skip = executablePath ? false : "no Chromium found: install it, or name one in CHROME";
 if (skip && process.env.CI === "true") throw new Error(skip);
 
 let browser;
@@ -46,8 +49,8 @@ async function withDump(name, use, options) {
   }, options);
 }
 
-async function withPage(use, { address = "", asks = false, ...options } = {}) {
-  const page = await openPage(browser, site.url + address, options);
+async function withPage(use, { origin = site.url, address = "", asks = false, ...options } = {}) {
+  const page = await openPage(browser, origin + address, options);
   try {
     await use(page);
     assert.deepEqual(page.record.problems, [], "errors, warnings and policy reports");
@@ -302,6 +305,36 @@ test("a page opened by the server reads its file by ranges, stops, and reads on"
     assert.ok(page.record.requests.every((address) => address === `${site.url}opened-file`), "only the file is asked for");
   }, { address: `?file=${encodeURIComponent(name)}`, asks: true });
   site.opened = null;
+});
+
+const command = process.env.AIKV_BIN;
+const skipCommand = skip || (command ? false : "no aikv command named in AIKV_BIN");
+test("aikv view serves the page with its file", { skip: skipCommand }, async () => {
+  const name = "valkey-8.1/hashes.rdb";
+  const server = spawn(command, ["view", "--www", siteFolder, "--no-open", "--port", "0", join(data, name)], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const [line] = await once(server.stdout, "data");
+    const address = new URL(String(line).trim());
+    await withPage(async (page) => {
+      await untilRead(page);
+      assert.equal(await page.textContent(".file-name"), "hashes.rdb");
+      assert.equal(await rowCount(page), expected(name).length);
+      await openKey(page, "small");
+      assert.ok(page.record.requests.every((request) => request === `${address.origin}/opened-file`), "only the file is asked for");
+    }, { origin: address.href, asks: true });
+  } finally {
+    server.kill();
+  }
+});
+
+test("a log shows the keys of its snapshot, and says that its commands are not applied", { skip }, async () => {
+  await withPage(async (page) => {
+    await drop(page, "preamble.aof", dump("redis-6.2/preamble.aof"));
+    await untilRead(page);
+    assert.match(await page.textContent(".file-facts"), /AOF with RDB 9 in front/);
+    assert.ok((await rowCount(page)) > 0);
+    assert.match(await page.textContent("#status"), /\d+ commands behind the snapshot are not applied/);
+  });
 });
 
 test("the sample opens when asked for, with one request", { skip }, async () => {

@@ -13,9 +13,9 @@ const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-
 const QUIET_MS = 400;
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
-/** The path of a Chromium of this machine, or null. `AIKV_CHROMIUM` names one. */
+/** The path of a Chromium of this machine, or null. `CHROME` names one that is not on the path. */
 export function findChromium() {
-  const named = process.env.AIKV_CHROMIUM;
+  const named = process.env.CHROME;
   if (named) return existsSync(named) ? named : null;
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     for (const name of BROWSERS) {
