@@ -231,3 +231,36 @@ fn empty_lists_in_streams_are_passed_over() {
     .unwrap();
     assert_eq!(parts, ["meta", "counters", "groups", "group", "consumers", "group", "consumers", "consumer"]);
 }
+
+/// A log that begins nearly like a snapshot is refused as soon as it can be.
+/// Found by fuzzing: `REDq`, then end.
+#[test]
+fn a_log_that_begins_nearly_like_a_snapshot() {
+    let ends = |bytes: &[u8], chunk: usize| {
+        let mut decoder = aikv::aof::Decoder::new();
+        for mut input in bytes.chunks(chunk) {
+            while !input.is_empty() {
+                match decoder.step(input) {
+                    Ok(step) => input = &input[step.consumed..],
+                    Err(fault) => return decoder.dress(fault),
+                }
+            }
+        }
+        decoder.finish().expect_err("no whole log")
+    };
+    for (bytes, code) in [
+        (&b"REDq"[..], "bad-command"),
+        (b"VA.EE", "bad-command"),
+        (b"REDIX0011", "bad-command"),
+        (b"RED", "truncated"),
+        (b"VALKE", "truncated"),
+        (b"REDIS0", "truncated"),
+        (b"REDISX", "bad-magic"),
+    ] {
+        let whole = ends(bytes, usize::MAX);
+        assert_eq!(whole.code(), code, "{}", bytes.escape_ascii());
+        for chunk in [1, 2, 3] {
+            assert_eq!(ends(bytes, chunk), whole, "{} in chunks of {chunk}", bytes.escape_ascii());
+        }
+    }
+}

@@ -92,8 +92,9 @@ fn start<'i: 'e, 'e, R>(
         }
         return result;
     }
-    if let Some(magic) = magics.iter().find(|magic| magic.starts_with(bytes)) {
-        return Err(Fault::short(magic.len().wrapping_sub(bytes.len()) as u64));
+    if magics.iter().any(|magic| magic.starts_with(bytes)) {
+        // One byte more may tell already, and must, however the log is cut.
+        return Err(Fault::short(1));
     }
     let result = record(state, at, cursor, scratch, emit);
     if result.is_ok() {
