@@ -122,7 +122,10 @@ fn child(task: &str, folder: &Path, prepare: impl FnOnce(&Path) -> Command) -> S
     // The build's folder may be closed to others.
     let open = TempDir::new();
     let program = open.join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // Copied by another process: a file that this one has written can still be open in a child
+    // that another thread has just forked, and then it cannot be run.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
     let output = prepare(&program)
         .current_dir(open.path())
         .args(["persistence_child", "--exact", "--nocapture"])
