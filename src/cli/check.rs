@@ -76,9 +76,7 @@ impl Job for Findings {
     fn note(&mut self, error: Error) -> std::result::Result<(), Error> {
         self.check.note(error)
     }
-}
 
-impl Task for Findings {
     fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> std::result::Result<(), Fault> {
         /// The longest line that servers read, `#` and CR LF included.
         const SERVER_LINE: usize = 1024;
@@ -103,7 +101,9 @@ impl Task for Findings {
         }
         Ok(())
     }
+}
 
+impl Task for Findings {
     fn drain(&mut self) -> std::result::Result<(), Failure> {
         self.take();
         self.output.write(&mut self.text)

@@ -80,6 +80,17 @@ impl Job for Lines {
             Line::Open | Line::Skipped => Ok(Flow::Continue),
         }
     }
+
+    fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> std::result::Result<(), Fault> {
+        match event {
+            aof::Event::Command(command) => {
+                Export::command(*command, offset, self.file.as_deref(), self.timestamp_s, &mut self.text);
+            }
+            aof::Event::Timestamp { unix_s } => self.timestamp_s = Some(*unix_s),
+            aof::Event::Annotation(_) | aof::Event::Snapshot(_) => {}
+        }
+        Ok(())
+    }
 }
 
 impl Lines {
@@ -99,17 +110,6 @@ impl Lines {
 }
 
 impl Task for Lines {
-    fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> std::result::Result<(), Fault> {
-        match event {
-            aof::Event::Command(command) => {
-                Export::command(*command, offset, self.file.as_deref(), self.timestamp_s, &mut self.text);
-            }
-            aof::Event::Timestamp { unix_s } => self.timestamp_s = Some(*unix_s),
-            aof::Event::Annotation(_) | aof::Event::Snapshot(_) => {}
-        }
-        Ok(())
-    }
-
     fn drain(&mut self) -> std::result::Result<(), Failure> {
         let Line::Held { start, bytes } = self.line else { return self.output.write(&mut self.text) };
         let held = self.text.split_off(start);

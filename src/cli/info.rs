@@ -65,9 +65,7 @@ impl Job for Info {
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
         self.analyse.push(event, raw)
     }
-}
 
-impl Task for Info {
     fn log(&mut self, event: &aof::Event<'_>, _offset: u64) -> std::result::Result<(), Fault> {
         if let aof::Event::Timestamp { unix_s } = event {
             self.first_s = self.first_s.or(Some(*unix_s));
@@ -76,6 +74,8 @@ impl Task for Info {
         Ok(())
     }
 }
+
+impl Task for Info {}
 
 /// All that is to be told.
 struct Facts<'a> {

@@ -3,11 +3,11 @@
 use super::failure::Failure;
 use super::output::Progress;
 use super::print::plural;
-use crate::aof;
-use crate::error::{Error, Fault};
-use crate::jobs::{Job, Pass};
+use crate::error::Error;
+use crate::jobs::{Job, Log, Reader};
 use crate::kind::FileKind;
 use crate::rdb;
+use crate::wire::Limits;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -16,13 +16,8 @@ use std::prelude::rust_2024::*;
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// A job of the command line: one that may also want a log's commands and has output to be written.
+/// A job of the command line: one that may have output to be written.
 pub(super) trait Task: Job {
-    /// Takes a command or annotation that starts `offset` bytes into the file.
-    fn log(&mut self, _event: &aof::Event<'_>, _offset: u64) -> Result<(), Fault> {
-        Ok(())
-    }
-
     /// Writes out what is ready; comes after every chunk.
     fn drain(&mut self) -> Result<(), Failure> {
         Ok(())
@@ -38,19 +33,8 @@ pub(super) struct Ending {
     pub(super) snapshot: Option<rdb::Summary>,
     /// The commands, where there are any.
     pub(super) log: Option<Log>,
-    /// Whether the job had seen enough.
-    pub(super) is_stopped: bool,
     /// The error that ended the reading.
     pub(super) error: Option<Error>,
-}
-
-/// The commands of a log.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Log {
-    pub(super) commands: u64,
-    pub(super) annotations: u64,
-    /// Where the commands begin: behind the snapshot, if there is one.
-    pub(super) start: u64,
 }
 
 impl Ending {
@@ -136,27 +120,23 @@ impl Input {
     /// Reads everything, or until the job has seen enough. A damaged file is no failure here: see [`Ending::error`].
     pub(super) fn read<T: Task>(mut self, task: &mut T, progress: &mut Progress) -> Result<Ending, Failure> {
         progress.start(self.len);
-        let mut reading = Reading::new(self.kind);
-        let mut ending = Ending { bytes: 0, snapshot: None, log: None, is_stopped: false, error: None };
+        let mut reader = Reader::new(Limits::default());
+        let mut bytes = 0;
         while self.filled > 0 {
-            let result = reading.feed(&self.buffer[..self.filled], task, &mut ending);
+            let result = reader.feed(&self.buffer[..self.filled], task);
             task.drain()?;
-            ending.bytes += self.filled as u64;
-            progress.at(ending.bytes)?;
-            if let Err(error) = result {
-                ending.error = Some(error);
-                break;
-            }
-            if ending.is_stopped {
+            bytes += self.filled as u64;
+            progress.at(bytes)?;
+            if result.is_err() || reader.is_stopped() {
                 break;
             }
             self.filled = 0;
             self.read_more()?;
         }
         progress.finish();
-        reading.finish(&mut ending);
+        let error = reader.finish().err();
         task.drain()?;
-        Ok(ending)
+        Ok(Ending { bytes, snapshot: reader.snapshot(), log: reader.log(), error })
     }
 }
 
@@ -176,129 +156,4 @@ fn refusal(kind: FileKind) -> String {
         }
         _ => "does not begin like an RDB or AOF file: byte 0".into(),
     }
-}
-
-/// What the next byte belongs to.
-enum Reading {
-    Snapshot {
-        decoder: Box<rdb::Decoder>,
-        pass: Pass,
-        /// Whether its version is one that may stand in front of a log: those since Redis 4.0.
-        may_lead: bool,
-    },
-    /// Behind a snapshot, where nothing should be.
-    Trailing(Box<rdb::Decoder>),
-    Log(LogReader),
-}
-
-impl Reading {
-    fn new(kind: FileKind) -> Self {
-        /// The version of Redis 4.0, the first that puts a snapshot in front of a log.
-        const FIRST_PREAMBLE: u64 = 8;
-        match kind {
-            FileKind::Rdb { version } => Self::Snapshot {
-                decoder: Box::default(),
-                pass: Pass::new(),
-                may_lead: version.is_some_and(|version| version.number() >= FIRST_PREAMBLE),
-            },
-            _ => Self::Log(LogReader::at(0)),
-        }
-    }
-
-    /// Reads a chunk that is not empty.
-    fn feed<T: Task>(&mut self, chunk: &[u8], task: &mut T, ending: &mut Ending) -> Result<(), Error> {
-        let mut rest = chunk;
-        loop {
-            match self {
-                Self::Snapshot { decoder, pass, .. } if !decoder.is_done() => {
-                    rest = &rest[pass.feed_snapshot(decoder, rest, task)?..];
-                    ending.is_stopped = pass.is_stopped();
-                    if rest.is_empty() || ending.is_stopped {
-                        return Ok(());
-                    }
-                }
-                Self::Snapshot { decoder, may_lead, .. } => {
-                    let decoder = std::mem::take(decoder);
-                    if *may_lead && matches!(rest[0], b'*' | b'#') {
-                        *self = Self::Log(LogReader::at(decoder.offset()));
-                        ending.snapshot = Some(decoder.finish()?);
-                    } else {
-                        *self = Self::Trailing(decoder);
-                    }
-                }
-                Self::Trailing(decoder) => {
-                    return decoder.step(rest).map(drop).map_err(|fault| decoder.dress(fault));
-                }
-                Self::Log(log) => return log.feed(rest, task),
-            }
-        }
-    }
-
-    /// Says that no bytes follow, unless the reading ended before.
-    fn finish(self, ending: &mut Ending) {
-        let is_open = ending.error.is_none() && !ending.is_stopped;
-        match self {
-            Self::Snapshot { decoder, .. } | Self::Trailing(decoder) => {
-                if is_open {
-                    match decoder.finish() {
-                        Ok(summary) => ending.snapshot = Some(summary),
-                        Err(error) => ending.error = Some(error),
-                    }
-                }
-            }
-            Self::Log(log) => {
-                let summary = log.decoder.summary();
-                let LogReader { start, .. } = log;
-                ending.log = Some(Log { commands: summary.commands, annotations: summary.annotations, start });
-                if is_open {
-                    ending.error = log.finish().err();
-                }
-            }
-        }
-    }
-}
-
-/// Reads the commands of a log, wherever in the file they begin.
-struct LogReader {
-    decoder: Box<aof::Decoder>,
-    start: u64,
-}
-
-impl LogReader {
-    fn at(start: u64) -> Self {
-        Self { decoder: Box::default(), start }
-    }
-
-    fn feed<T: Task>(&mut self, chunk: &[u8], task: &mut T) -> Result<(), Error> {
-        let mut rest = chunk;
-        loop {
-            let offset = self.start + self.decoder.offset();
-            let (consumed, result) = match self.decoder.step(rest) {
-                Ok(step) => {
-                    let is_spent = step.event.is_none() && step.consumed == rest.len();
-                    if is_spent {
-                        return Ok(());
-                    }
-                    (step.consumed, step.event.map_or(Ok(()), |event| Task::log(task, &event, offset)))
-                }
-                Err(fault) => (0, Err(fault)),
-            };
-            result.map_err(|fault| self.moved(self.decoder.dress(fault)))?;
-            rest = &rest[consumed..];
-        }
-    }
-
-    fn finish(self) -> Result<(), Error> {
-        let start = self.start;
-        self.decoder.finish().map(drop).map_err(|error| moved(error, start))
-    }
-
-    fn moved(&self, error: Error) -> Error {
-        moved(error, self.start)
-    }
-}
-
-/// An error of the commands, counted from the start of the file.
-fn moved(error: Error, start: u64) -> Error {
-    Error::new(error.kind().clone(), start + error.offset(), error.place().clone())
 }

@@ -110,7 +110,9 @@ impl Reader {
 
     fn open_log(&mut self, start: u64) -> State {
         self.log = Some(Log { start, commands: 0, annotations: 0 });
-        State::Log(Box::new(aof::Decoder::with_limits(self.limits)))
+        // A command holds a key and a value, and each may be an item of its own.
+        let limits = Limits { max_item_bytes: self.limits.max_item_bytes.saturating_mul(2) };
+        State::Log(Box::new(aof::Decoder::with_limits(limits)))
     }
 
     fn note_log(&mut self) {
