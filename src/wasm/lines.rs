@@ -7,7 +7,7 @@ use crate::error::Fault;
 use crate::jobs::{Export, Flow, Job, Reader};
 use crate::rdb::Event;
 use crate::wire::Limits;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use wasm_bindgen::prelude::*;
 
@@ -29,21 +29,20 @@ struct Writer {
     timestamp_s: Option<u64>,
 }
 
-impl Default for Lines {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[wasm_bindgen]
 impl Lines {
     /// Has read nothing yet.
+    ///
+    /// # Errors
+    /// An `Error` where the machine gives no random numbers.
     #[wasm_bindgen(constructor)]
-    #[must_use]
-    pub fn new() -> Self {
+    pub fn new() -> Result<Self, JsValue> {
         let limits = Limits { max_item_bytes: MAX_ITEM_BYTES };
-        let writer = Writer { export: Export::with_limits(limits), text: Vec::new(), whole: 0, timestamp_s: None };
-        Self { reader: Reader::new(limits), writer, is_finished: false }
+        // An object has no member twice, and no file can be made to slow the search for one.
+        let word = || getrandom::u64().map_err(|error| js_sys::Error::new(&error.to_string()));
+        let export = Export::with_limits(limits).refusing_duplicates([word()?, word()?]);
+        let writer = Writer { export, text: Vec::new(), whole: 0, timestamp_s: None };
+        Ok(Self { reader: Reader::new(limits), writer, is_finished: false })
     }
 
     /// Reads the next chunk, of any size.

@@ -313,6 +313,19 @@ test("damage is an error with code, offset and key, behind all that was whole", 
   session.free();
 });
 
+test("an object has no member twice", async () => {
+  const file = Buffer.concat([Buffer.from("REDIS0011"), Buffer.from([4, 1, 0x68, 2, 1, 0x66, 1, 0x31, 1, 0x66, 1, 0x32, 0xff, 0, 0, 0, 0, 0, 0, 0, 0])]);
+  await assert.rejects(collect(file), { code: "duplicate", offset: 17, keyText: "h" });
+});
+
+test("names that objects have by nature are fields like others", async () => {
+  const field = (name) => [name.length, ...Buffer.from(name), 1, 0x76];
+  const names = ["__proto__", "constructor", "toString", "12"];
+  const file = Buffer.concat([Buffer.from("REDIS0011"), Buffer.from([4, 1, 0x68, names.length, ...names.flatMap(field), 0xff, 0, 0, 0, 0, 0, 0, 0, 0])]);
+  const [, { value }] = await collect(file);
+  assert.deepEqual(Object.entries(value).sort(), names.map((name) => [name, "v"]).sort());
+});
+
 test("what is no snapshot is said to be so", () => {
   assert.deepEqual(aikv.sniff(new Uint8Array()), { kind: "unknown", looksLike: "empty" });
   assert.deepEqual(aikv.sniff(Buffer.from("1f8b0800000000000003", "hex")), { kind: "unknown", looksLike: "gzip" });
