@@ -4,6 +4,7 @@ import { badge } from "./columns.js";
 import { el, fill, icon, rem, setAttr, setIcon, setText, show } from "./dom.js";
 import { mountElements, prefixOf } from "./elements.js";
 import { bytesExact, bytesText, count, dateTimeUtc, expiry, span } from "./format.js";
+import { COPY_BYTES } from "./limits.js";
 import { openMenu } from "./menu.js";
 import { splitter } from "./splitter.js";
 import { mountStream } from "./stream.js";
@@ -57,12 +58,13 @@ export function mountDetail(root, actions) {
   }
 
   function copyMenu() {
-    const { row, item, page } = state.detail;
-    const hasBytes = row.type === "string" ? Boolean(page) : item !== null && row.type !== "stream";
+    const { row, page } = state.detail;
+    const length = row.type === "string" ? page?.length : row.type === "stream" ? undefined : state.detail.itemValue?.length;
+    const hasBytes = length !== undefined && length <= COPY_BYTES;
     openMenu(copy, [
       { label: "Key", hint: "c", run: () => actions.copyKey() },
       { label: row.type === "string" ? "Value as shown" : "Open element as shown", hint: "Shift+C", disabled: !hasBytes, run: () => actions.copyValue() },
-      { label: "Key as JSON line", run: () => actions.copyJson() },
+      { label: "Key as JSON line", disabled: row.bytes > COPY_BYTES, run: () => actions.copyJson() },
       { label: "Offset in the file", hint: count(row.offset), run: () => actions.copyOffset() },
     ], { label: "Copy", align: "right" });
   }

@@ -138,6 +138,7 @@ export function mountFilter(root, actions) {
     if (queryError) setText(error, queryError.message);
     renderChips(report, query);
     renderMenus(next);
+    fit();
     fill(sortChip, query.sort === "file" ? null : icon(query.descending ? "arrow-down" : "arrow-up", "small"), query.sort === "file" ? "File order" : SORT_LABEL[query.sort], icon("down"));
   }
 
@@ -160,7 +161,6 @@ export function mountFilter(root, actions) {
       setAttr(node, "aria-pressed", query.types.includes(type));
       node.title = `${type}: ${plural(one.keys, "key")} (${at + 1})`;
     });
-    fit();
   }
 
   /**

@@ -120,7 +120,7 @@ export function mountFindings(root, summaryRoot, actions) {
     fill(scale, ticks, placed);
   }
 
-  function renderList({ finding, phase }, found) {
+  function renderList({ finding, phase, report }, found) {
     fill(listTitle, plural(found.length, "finding"), el("span", null, errorWords(found)));
     fill(list, found.map((one, at) => {
       const button = el("button", { class: "finding", type: "button", "aria-current": at === finding ? "true" : null, onclick: () => actions.finding(at) },
@@ -130,7 +130,9 @@ export function mountFindings(root, summaryRoot, actions) {
         el("span", { class: "finding-where" }, el("span", { class: "code" }, one.code), el("span", null, `byte ${count(one.offset)}`), one.db !== undefined && one.db !== null ? el("span", null, `db ${one.db}`) : null));
       return button;
     }));
-    note.textContent = phase === "damaged" ? "A server stops at the first error and loads nothing. Every key that was read before it is whole, and stands under Keys." : "Every key in the list was read.";
+    note.textContent = phase !== "damaged" ? "Every key of the file was read."
+      : report?.format === "aof" ? "What stands before this byte is whole."
+        : "A server stops at the first error and loads nothing. Every key that was read before it is whole, and stands under Keys.";
   }
 
   function renderExplain(state, one) {
@@ -142,7 +144,7 @@ export function mountFindings(root, summaryRoot, actions) {
     if (progress && state.phase === "damaged") pairs.push(["Before it", `${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} whole`]);
     fill(text,
       el("h2", null, titleOf(one)),
-      el("p", null, one.text),
+      el("p", null, sentence(one.text)),
       el("dl", { class: "pairs" }, pairs.map(([name, value]) => [el("dt", null, name), el("dd", null, value)])),
       progress?.keys ? el("button", { class: "button link", type: "button", onclick: actions.showLast }, "Show the last whole key in Keys") : null);
     renderBytes(state, one);
@@ -200,6 +202,11 @@ function marksOf(found, size, width) {
 
 function titleOf(one) {
   return TITLES[one.code] ?? one.code;
+}
+
+/** Messages of the decoder begin in lower case and have no full stop. */
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 function keyOf(one) {

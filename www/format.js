@@ -128,7 +128,7 @@ export function clockTime(ms) {
 }
 
 /** UTC and local time in one tooltip. */
-export function bothTimes(ms) {
+function bothTimes(ms) {
   const date = new Date(Number(ms));
   if (Number.isNaN(date.getTime())) return `${ms} ms since 1970`;
   return `${dateTimeUtc(ms)} (${date.toLocaleString()} here)`;

@@ -8,7 +8,7 @@ import { findings, hasFile } from "./state.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-export function mark() {
+function mark() {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "mark");
   svg.setAttribute("viewBox", "0 0 24 24");

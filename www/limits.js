@@ -9,8 +9,8 @@ export const SHOWN_FIRST = 65_536;
 export const SHOWN_MOST = 16 << 20;
 /** Values are gathered whole, to be searched or put in order, up to here. */
 export const GATHER_ELEMENTS = 1_000_000;
-export const GATHER_BYTES = 64 << 20;
-/** Text that is copied whole, at most. */
+const GATHER_BYTES = 64 << 20;
+/** Values are copied whole, so only up to here. */
 export const COPY_BYTES = 64 << 20;
 
 export function canGather(row) {

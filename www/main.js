@@ -8,11 +8,12 @@ import { mountDetail } from "./detail.js";
 import { isTextField, show } from "./dom.js";
 import { mountFilter } from "./filter.js";
 import { mountFindings } from "./findings.js";
-import { copyText } from "./formats.js";
 import { MINUTE } from "./format.js";
+import { copyText } from "./formats.js";
 import { mountHeader } from "./header.js";
 import { mountHelp } from "./help.js";
 import { lifecycleActions } from "./lifecycle.js";
+import { COPY_BYTES } from "./limits.js";
 import { acceptDrops, chooseFile, mountStart } from "./open.js";
 import { queryActions } from "./query.js";
 import { applyTheme, fromFragment, loadSettings, saveSettings, toFragment } from "./settings.js";
@@ -32,8 +33,8 @@ const client = new Client((message) => actions.onEvent(message));
 const query = queryActions(store, client, announce);
 const value = valueActions(store, client);
 const life = lifecycleActions(store, client, announce, query);
-const phone = matchMedia("(max-width: 639.9px)");
-const narrow = matchMedia("(max-width: 800px)");
+const phone = matchMedia("(max-width: 39.99em)");
+const narrow = matchMedia("(max-width: 50em)");
 
 const actions = {
   ...query,
@@ -136,10 +137,11 @@ const actions = {
     if (await actions.copy(utf8(key) ?? copyText("text", key), "key")) views.detail.flash();
   },
   async copyValue() {
-    const { row, page, item } = store.state.detail;
-    if (row.type === "string" ? !page : item === null || row.type === "stream") return;
-    const bytes = await value.wholeBytes();
-    if (await actions.copy(copyText(views.detail.viewer().format(), bytes), "value")) views.detail.flash();
+    const { row, page, itemValue } = store.state.detail;
+    const shown = row.type === "string" ? page : itemValue;
+    if (!shown || shown.length > COPY_BYTES) return;
+    const bytes = await wholeValue();
+    if (bytes && (await actions.copy(copyText(views.detail.viewer().format(), bytes), "value"))) views.detail.flash();
   },
   async copyJson() {
     try {
@@ -154,7 +156,8 @@ const actions = {
 
   /** A value too large to show, as a file. */
   async saveValue() {
-    const bytes = await value.wholeBytes();
+    const bytes = await wholeValue();
+    if (!bytes) return;
     const address = URL.createObjectURL(new Blob([bytes]));
     const link = document.createElement("a");
     link.href = address;
@@ -163,6 +166,16 @@ const actions = {
     setTimeout(() => URL.revokeObjectURL(address), MINUTE);
   },
 };
+
+/** The value in full, or null after saying why it cannot be read. */
+async function wholeValue() {
+  try {
+    return await value.wholeBytes();
+  } catch (error) {
+    announce.alert(error.message);
+    return null;
+  }
+}
 
 function leaveDetail() {
   const had = Boolean(store.state.detail.row);
@@ -198,7 +211,7 @@ const frame = {
     show(byId("keys"), open && view === "keys");
     show(byId("findings"), open && view === "findings");
     show(byId("about"), open && view === "summary");
-    show(byId("detail"), open && view === "keys" && !(narrow.matches && !state.detail.row) && !(state.detail.closed && !state.detail.row));
+    show(byId("detail"), open && view === "keys" && !(narrow.matches && !state.detail.row));
     show(byId("status"), open);
     show(byId("bottom"), open && phone.matches);
     document.title = state.source && open ? `${state.source.name} · aikv` : "aikv viewer";

@@ -69,7 +69,7 @@ function place(panel, anchor, align) {
 }
 
 /** Closes what is open. True when it belonged to `anchor`, whose press was meant to close it. */
-export function closeMenu(anchor = null) {
+function closeMenu(anchor = null) {
   if (!current) return false;
   const { panel, anchor: owner, returnTo } = current;
   current = null;

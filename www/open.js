@@ -31,7 +31,7 @@ export function mountStart(root, actions) {
       fact("Damaged files too", "The fault with its byte and key, and every key before it."),
       fact("From a terminal", el("span", { class: "mono" }, "aikv view dump.rdb"), " opens this page on your own machine.", "only-wide")));
 
-  const phone = matchMedia("(max-width: 639.9px)");
+  const phone = matchMedia("(max-width: 39.99em)");
 
   function render(state) {
     const { phase, dragging, head, refusal: refused } = state;

@@ -1,7 +1,7 @@
 // Filter and sort: turns the wishes of the page into a query for the worker. The newest query wins,
 // and the rows on screen stay until the new ones are there.
 
-import { count, DAY, HOUR, plural } from "./format.js";
+import { DAY, HOUR, plural } from "./format.js";
 import { emptyQuery, hasFile, isFiltered } from "./state.js";
 
 const TYPING_MS = 80;
@@ -83,13 +83,11 @@ export function queryActions(store, client, announce) {
       const now = store.state.query;
       announce.say(`Sorted ${SORT_WORDS[now.sort][now.descending ? 1 : 0]}`);
     },
-    sortWords: (query) => SORT_WORDS[query.sort][query.descending ? 1 : 0],
-    matchWords: (selection) => `${count(selection.count)} of ${plural(selection.total, "key")}`,
   };
 }
 
 /** The query of the package: buckets become times against the clock, empty wishes are left out. */
-export function toPackage(query, nowMs) {
+function toPackage(query, nowMs) {
   const out = { mode: query.mode, sort: query.sort, descending: query.descending, nowMs };
   if (query.text) out.text = query.text;
   if (query.types.length) out.types = query.types;

@@ -5,7 +5,7 @@ import { BUCKETS, TYPE_NAMES } from "./types.js";
 
 const STORE = "aikv.viewer";
 const SORTS = ["file", "type", "db", "key", "elements", "size", "encoding", "expires", "offset"];
-export const VIEWS = ["keys", "findings", "summary"];
+const VIEWS = ["keys", "findings", "summary"];
 
 const defaults = { theme: "auto", singleKeys: true, detailWidth: null, columns: {}, wrap: false };
 

@@ -93,9 +93,9 @@ function partsOf(state) {
     out.rest.push({ icon: errors || phase !== "read" ? null : "check", text: `${phase === "stopped" ? "Stopped after" : "Read in"} ${took(progress.spent)}` });
     if (progress.spent >= 100 && progress.offset > 0) out.rest.push({ text: `${bytesText(rate)}/s` });
   }
-  const sum = CHECKSUM[report?.checksum];
+  const sum = report?.version ? CHECKSUM[report.checksum] : null;
   if (sum && phase === "read" && !errors) out.rest.push({ text: sum });
-  if (report?.commands) out.rest.push({ icon: "info", text: `${plural(report.commands, "command")} behind the snapshot ${report.commands === 1 ? "is" : "are"} not applied` });
+  if (report?.commands) out.rest.push({ icon: "info", text: `${plural(report.commands, "command")} ${report.version ? "behind the snapshot" : "of this log"} ${report.commands === 1 ? "is" : "are"} not applied` });
   return out;
 }
 

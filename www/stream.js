@@ -9,6 +9,7 @@ import { plain, utf8 } from "./text.js";
 const MOST_BARS = 72;
 const MOST_COLUMNS = 8;
 const LATE_MS = HOUR;
+const NOTHING_READ = "0-0";
 
 export function mountStream(actions) {
   const bars = el("div", { class: "hours-bars", role: "group", "aria-label": "Entries by hour" });
@@ -112,7 +113,8 @@ export function mountStream(actions) {
       return one;
     }));
     const ticks = [0, 1, 2, 3].map((nth) => steps[Math.round((nth * (steps.length - 1)) / 3)].hour * HOUR);
-    fill(scale, ticks.map((ms, at) => el("span", null, at === 0 || at === 3 ? dateTimeUtc(ms).replace(/ [0-9]{4},/, ",") : day(ms))));
+    const words = ticks.map((ms, at) => (at === 0 || at === 3 ? dateTimeUtc(ms).replace(/ [0-9]{4},/, ",") : day(ms)));
+    fill(scale, words.filter((word, at) => at === 0 || at === 3 || !words[0].startsWith(word) && word !== words[at - 1] && !words[3].startsWith(word)).map((word) => el("span", null, word)));
   }
 
   function renderGroups(page) {
@@ -122,7 +124,7 @@ export function mountStream(actions) {
     groupsShown = list;
     setText(groupHead.children[1], count(list.length));
     const end = timeOf(page.lastId);
-    const behind = list.map((group) => ({ name: plain(bytesOf(group.name), 40), ms: end - timeOf(group.lastId) })).filter((one) => one.ms > LATE_MS).sort((a, b) => b.ms - a.ms);
+    const behind = list.filter((group) => group.lastId !== NOTHING_READ).map((group) => ({ name: plain(bytesOf(group.name), 40), ms: end - timeOf(group.lastId) })).filter((one) => one.ms > LATE_MS).sort((a, b) => b.ms - a.ms);
     setText(late, behind.length ? `${behind[0].name} is ${span(behind[0].ms)} behind` : "");
     fill(groups,
       el("thead", null, el("tr", null, ["Group", "Last delivered", "Lag", "Pending", "Consumers", "Seen, UTC"].map((title, at) => el("th", { scope: "col", class: at > 1 ? "right" : "" }, title)))),
@@ -189,16 +191,23 @@ function consumerLayout(consumers) {
 }
 
 function groupRow(group, page, end) {
-  const lag = page.entriesAdded !== undefined && group.entriesRead !== null ? BigInt(page.entriesAdded) - BigInt(group.entriesRead) : null;
-  const isLate = end - timeOf(group.lastId) > LATE_MS;
+  const lag = lagOf(group, page);
+  const behind = group.lastId === NOTHING_READ ? 0 : end - timeOf(group.lastId);
+  const isLate = behind > LATE_MS;
   const seen = Math.max(0, ...group.consumers.map((one) => Number(one.seenAtMs)));
   return el("tr", null,
     el("td", { class: "mono" }, text(group.name)),
     el("td", { class: "mono second" }, group.lastId),
-    el("td", { class: `right num${isLate ? " warn strong" : ""}` }, isLate ? icon("warn", "small") : null, lag === null ? "–" : count(lag)),
+    el("td", { class: `right num${isLate ? " warn strong" : ""}` }, isLate ? icon("warn", "small") : null, lag !== null ? count(lag) : isLate ? span(behind) : "–"),
     el("td", { class: "right num" }, count(group.pending)),
     el("td", { class: "right num" }, count(group.consumers.length)),
     el("td", { class: "right num second", title: seen ? dateTimeUtc(seen) : "" }, seen ? clockTime(seen) : "–"));
+}
+
+/** Entries a group has not been given, as far as the file says: a group that was moved by hand has no count. */
+function lagOf(group, page) {
+  if (group.lastId === NOTHING_READ) return BigInt(page.total);
+  return page.entriesAdded !== undefined && group.entriesRead !== null ? BigInt(page.entriesAdded) - BigInt(group.entriesRead) : null;
 }
 
 function bytesOf(part) {

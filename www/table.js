@@ -33,7 +33,7 @@ export function mountTable(root, actions) {
   let idleSeen = false;
 
   const look = { nowMs: 0, phone: false };
-  const phone = matchMedia("(max-width: 639.9px)");
+  const phone = matchMedia("(max-width: 39.99em)");
 
   grid.addEventListener("scroll", onScroll, { passive: true });
   let exactWheel = false;
@@ -130,7 +130,7 @@ export function mountTable(root, actions) {
     const databases = state.report?.databases.length ?? 1;
     const chosen = state.settings.columns.shown ?? {};
     const widths = state.settings.columns.widths ?? {};
-    columns = visibleColumns({ width: innerWidth, phone: phone.matches, wide, databases, idle: idleSeen, chosen });
+    columns = visibleColumns({ width: (innerWidth * 10) / rem(1), phone: phone.matches, wide, databases, idle: idleSeen, chosen });
     look.phone = phone.matches;
     const layout = `${columns.map((column) => column.id)} ${JSON.stringify(widths)} ${phone.matches}`;
     if (!geometry.viewport) geometry.viewport = scroller.clientHeight;

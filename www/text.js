@@ -82,7 +82,7 @@ export function nodes(parts) {
  * A key or value for one line: head and tail, where the head gives way when it is too long
  * and the last characters stay. Long bytes are cut in the middle before they reach the page.
  */
-export function oneLine(bytes, limit = 400) {
+function oneLine(bytes, limit = 400) {
   if (bytes.length > limit) {
     const head = runs(bytes.subarray(0, limit - 64));
     const tail = runs(bytes.subarray(bytes.length - 24));
@@ -105,7 +105,7 @@ export function paintOneLine(cell, bytes) {
   paintRuns(cell.lastChild, tail);
 }
 
-export function paintRuns(node, parts) {
+function paintRuns(node, parts) {
   if (parts.length === 1 && !parts[0].escaped) {
     if (node.childNodes.length === 1 && node.firstChild.nodeType === 3) node.firstChild.data = parts[0].text;
     else node.textContent = parts[0].text;

@@ -92,7 +92,6 @@ export function valueActions(store, client) {
 
   return {
     select,
-    reload: load,
     openItem,
     closeItem: () => store.detail({ item: null, itemValue: null }),
 
@@ -152,7 +151,7 @@ export function valueActions(store, client) {
 }
 
 /** The bytes of an element its viewer shows: the value of a field, else the element itself. */
-export function mainPart(item) {
+function mainPart(item) {
   return isBytes(item.value) ? item.value : item.member ?? item;
 }
 
