@@ -2,11 +2,11 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 use std::prelude::rust_2024::*;
-use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
+use tiny_http::{HTTPVersion, Header, Method, Request, Response, Server, StatusCode};
 
 /// The policy of the page, which a worker obeys only where it comes with its own file.
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; \
@@ -55,7 +55,7 @@ impl Site {
                     while let Ok(request) = self.server.recv() {
                         let answer = self.answer(&request);
                         // A browser that went away needs no answer.
-                        let _ = request.respond(answer);
+                        let _ = respond(request, answer);
                     }
                 });
             }
@@ -89,6 +89,16 @@ impl Site {
             Err(error) => failed(&error),
         }
     }
+}
+
+/// Sends an answer that ends its connection, as HTTP 1.0 does. The library gives every open
+/// connection a thread out of a few; those that browsers keep open would leave none for new ones.
+fn respond(request: Request, answer: Answer) -> io::Result<()> {
+    let is_head = *request.method() == Method::Head;
+    let headers = request.headers().to_vec();
+    let mut writer = request.into_writer();
+    answer.raw_print(&mut writer, HTTPVersion(1, 0), &headers, is_head, None)?;
+    writer.flush()
 }
 
 type Answer = Response<Box<dyn Read + Send>>;
