@@ -17,7 +17,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
 const OPENED: &str = "/opened-file";
 
 /// Requests that are answered at the same time: a long read of the file must not hold up the page.
-const THREADS: usize = 4;
+const THREADS: usize = 16;
 
 /// What stands in an address as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
