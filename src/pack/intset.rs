@@ -2,9 +2,10 @@
 //!
 //! Source: Redis 8.0 `intset.c` `intsetValidateIntegrity()`.
 
-use super::Entries;
+use super::{Entries, MAX_BYTES, low_u32};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::Scalar;
+use alloc::vec::Vec;
 
 /// Bytes before the first integer.
 const HEADER: usize = 8;
@@ -80,6 +81,72 @@ impl<'a> Entries<'a> for IntsetEntries<'a> {
     }
 }
 
+/// Builds intsets.
+#[derive(Debug)]
+pub(crate) struct IntsetBuilder {
+    /// Strictly ascending. The width shows with the last one only.
+    members: Vec<i64>,
+    blob: Vec<u8>,
+}
+
+impl IntsetBuilder {
+    /// An empty intset; none is legal without a member.
+    pub(crate) fn new() -> Self {
+        Self { members: Vec::new(), blob: Vec::new() }
+    }
+
+    /// Starts anew in the same buffers.
+    pub(crate) fn clear(&mut self) {
+        self.members.clear();
+    }
+
+    /// Size of the whole intset so far.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.members.len().saturating_mul(self.width()).saturating_add(HEADER)
+    }
+
+    /// Members so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.members.len() as u64
+    }
+
+    /// Appends a member. False, and nothing appended, if it is not above the
+    /// one before, or if the intset became too large.
+    #[must_use]
+    pub(crate) fn push(&mut self, member: i64) -> bool {
+        if self.members.last().is_some_and(|before| *before >= member) {
+            return false;
+        }
+        self.members.push(member);
+        let fits = self.len_bytes() <= MAX_BYTES;
+        if !fits {
+            self.members.pop();
+        }
+        fits
+    }
+
+    /// The intset so far, whole; more members may follow.
+    pub(crate) fn finish(&mut self) -> &[u8] {
+        let width = self.width();
+        self.blob.clear();
+        self.blob.extend_from_slice(&low_u32(width).to_le_bytes());
+        self.blob.extend_from_slice(&low_u32(self.members.len()).to_le_bytes());
+        self.blob.extend(self.members.iter().flat_map(|member| member.to_le_bytes().into_iter().take(width)));
+        &self.blob
+    }
+
+    /// The least width that holds every member: the first and the last are the extremes.
+    ///
+    /// Source: Redis 8.0 `intset.c` `_intsetValueEncoding()`.
+    fn width(&self) -> usize {
+        match (self.members.first(), self.members.last()) {
+            (Some(-0x8000..), Some(..=0x7fff)) | (None, _) => 2,
+            (Some(-0x8000_0000..), Some(..=0x7fff_ffff)) => 4,
+            _ => 8,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +167,56 @@ mod tests {
     fn set_of_a_real_server() {
         let blob = [4, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0x70, 0x11, 1, 0];
         assert_eq!(decode(&blob).unwrap(), [1, 2, 70000]);
+    }
+
+    fn build(members: &[i64]) -> Vec<u8> {
+        let mut builder = IntsetBuilder::new();
+        for member in members {
+            assert!(builder.push(*member));
+        }
+        assert_eq!(builder.count(), members.len() as u64);
+        let len = builder.len_bytes();
+        let built = builder.finish().to_vec();
+        assert_eq!(built.len(), len);
+        built
+    }
+
+    /// As Redis 7.0.15 dumps `{1, 2, 70000}`.
+    #[test]
+    fn an_intset_is_built_as_a_real_server_does() {
+        let blob = [4, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0x70, 0x11, 1, 0];
+        assert_eq!(build(&[1, 2, 70000]), blob);
+    }
+
+    #[test]
+    fn the_width_is_the_least_that_holds_every_member() {
+        for (members, width) in [
+            (&[0][..], 2),
+            (&[-32768, 32767], 2),
+            (&[-32769, 0], 4),
+            (&[0, 32768], 4),
+            (&[-2_147_483_648, 2_147_483_647], 4),
+            (&[-2_147_483_649, 0, 1], 8),
+            (&[0, 2_147_483_648], 8),
+            (&[i64::MIN, i64::MAX], 8),
+        ] {
+            let built = build(members);
+            assert_eq!(built[0], width, "{members:?}");
+            assert_eq!(decode(&built).unwrap(), members);
+        }
+    }
+
+    #[test]
+    fn members_out_of_order_are_refused() {
+        let mut builder = IntsetBuilder::new();
+        assert!(builder.push(5));
+        assert!(!builder.push(5), "twice");
+        assert!(!builder.push(-1), "below");
+        assert!(builder.push(6));
+        assert_eq!(builder.finish(), build(&[5, 6]));
+        builder.clear();
+        assert!(builder.push(-1), "a new set");
+        assert_eq!(builder.finish(), build(&[-1]));
     }
 
     #[test]

@@ -15,9 +15,10 @@
 //! most significant first; every byte but the first has its top bit set.
 //! Source: Redis 8.0 `listpack.c` `lpEncodeBacklen()`, `lpValidateIntegrity()`.
 
-use super::Entries;
+use super::{END, Entries, Head, MAX_BYTES, low_u32};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::Scalar;
+use alloc::vec::Vec;
 
 /// Bytes before the first entry.
 const HEADER: usize = 6;
@@ -168,6 +169,112 @@ impl<'a> Entries<'a> for ListpackEntries<'a> {
     }
 }
 
+/// Builds listpacks.
+#[derive(Debug)]
+pub(crate) struct ListpackBuilder {
+    /// Header, entries and end byte; the header is written last.
+    blob: Vec<u8>,
+    count: u64,
+}
+
+impl ListpackBuilder {
+    /// An empty listpack.
+    pub(crate) fn new() -> Self {
+        let mut empty = Self { blob: Vec::new(), count: 0 };
+        empty.clear();
+        empty
+    }
+
+    /// Starts anew in the same buffer.
+    pub(crate) fn clear(&mut self) {
+        self.blob.clear();
+        self.blob.extend_from_slice(&[0; HEADER]);
+        self.blob.push(END);
+        self.count = 0;
+    }
+
+    /// Size of the whole listpack so far.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.blob.len()
+    }
+
+    /// Entries so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Bytes that the listpack grows by with this entry.
+    pub(crate) fn next_size(&self, scalar: Scalar<'_>) -> usize {
+        let (head, text) = smallest(scalar);
+        let size = head.len.saturating_add(text.len());
+        size.saturating_add(backlen(size, &mut [0; 5]).len())
+    }
+
+    /// Appends an entry. False, and nothing appended, if the listpack became
+    /// too large for a server.
+    #[must_use]
+    #[inline]
+    pub(crate) fn push(&mut self, scalar: Scalar<'_>) -> bool {
+        let (head, text) = smallest(scalar);
+        let size = head.len.saturating_add(text.len());
+        let mut buffer = [0; 5];
+        let backlen = backlen(size, &mut buffer);
+        if self.blob.len().saturating_add(size).saturating_add(backlen.len()) > MAX_BYTES {
+            return false;
+        }
+        self.blob.pop();
+        head.push_to(&mut self.blob);
+        self.blob.extend_from_slice(text);
+        self.blob.extend_from_slice(backlen);
+        self.blob.push(END);
+        self.count = self.count.wrapping_add(1);
+        true
+    }
+
+    /// The listpack so far, whole; more entries may follow.
+    pub(crate) fn finish(&mut self) -> &[u8] {
+        let [t0, t1, t2, t3] = low_u32(self.blob.len()).to_le_bytes();
+        let [c0, c1] = u16::try_from(self.count).unwrap_or(u16::MAX).to_le_bytes();
+        if let Some(header) = self.blob.first_chunk_mut::<HEADER>() {
+            *header = [t0, t1, t2, t3, c0, c1];
+        }
+        &self.blob
+    }
+}
+
+/// The smallest form of an entry: what stands before its text, and the text.
+/// Text that is a canonical integer is stored as one.
+///
+/// Source: Redis 8.0 `listpack.c` `lpEncodeGetType()`, `lpEncodeString()`.
+#[inline(always)]
+fn smallest(scalar: Scalar<'_>) -> (Head, &[u8]) {
+    let text = match (scalar.as_int(), scalar) {
+        (Some(int), _) | (None, Scalar::Int(int)) => return (integer(int), &[]),
+        (None, Scalar::Bytes(text)) => text,
+    };
+    let [l0, l1, l2, l3] = low_u32(text.len()).to_le_bytes();
+    let head = match text.len() {
+        0..64 => Head::new([0x80 | l0]),
+        64..4096 => Head::new([0xe0 | l1, l0]),
+        _ => Head::new([0xf0, l0, l1, l2, l3]),
+    };
+    (head, text)
+}
+
+/// The smallest form of an integer.
+#[inline(always)]
+fn integer(int: i64) -> Head {
+    let [b0, b1, b2, b3, b4, b5, b6, b7] = int.to_le_bytes();
+    match int {
+        0..=127 => Head::new([b0]),
+        -0x1000..=0x0fff => Head::new([0xc0 | b1 & 0x1f, b0]),
+        -0x8000..=0x7fff => Head::new([0xf1, b0, b1]),
+        -0x80_0000..=0x7f_ffff => Head::new([0xf2, b0, b1, b2]),
+        -0x8000_0000..=0x7fff_ffff => Head::new([0xf3, b0, b1, b2, b3]),
+        _ => Head::new([0xf4, b0, b1, b2, b3, b4, b5, b6, b7]),
+    }
+}
+
 /// The backward length of an entry of `size` bytes. The bounds are the
 /// reference's: 16383 already takes three bytes.
 fn backlen(size: usize, out: &mut [u8; 5]) -> &[u8] {
@@ -227,6 +334,138 @@ mod tests {
             0xff,
         ];
         assert_eq!(decode(&blob).unwrap(), [&b"a"[..], b"b", b"c", b"1", b"2", b"300", b"-5000"]);
+    }
+
+    fn build(entries: &[&[u8]]) -> Vec<u8> {
+        let mut builder = ListpackBuilder::new();
+        for entry in entries {
+            let (before, next) = (builder.len_bytes(), builder.next_size(Scalar::Bytes(entry)));
+            assert!(builder.push(Scalar::Bytes(entry)));
+            assert_eq!(builder.len_bytes(), before + next);
+        }
+        assert_eq!(builder.count(), entries.len() as u64);
+        builder.finish().to_vec()
+    }
+
+    /// As Redis 7.0.15 dumps them.
+    #[test]
+    fn listpacks_are_built_as_a_real_server_does() {
+        let list = [
+            0x1b, 0, 0, 0, 0x07, 0, 0x81, 0x61, 2, 0x81, 0x62, 2, 0x81, 0x63, 2, 1, 1, 2, 1, 0xc1, 0x2c, 2, 0xf1, 0x78, 0xec, 3,
+            0xff,
+        ];
+        assert_eq!(build(&[b"a", b"b", b"c", b"1", b"2", b"300", b"-5000"]), list);
+        let hash = [0x12, 0, 0, 0, 4, 0, 0x81, 0x66, 2, 0x81, 0x76, 2, 0x81, 0x6e, 2, 1, 1, 0xff];
+        assert_eq!(build(&[b"f", b"v", b"n", b"1"]), hash);
+        let zset = [0x14, 0, 0, 0, 4, 0, 0x81, 0x61, 2, 0x83, 0x31, 0x2e, 0x35, 4, 0x81, 0x62, 2, 2, 1, 0xff];
+        assert_eq!(build(&[b"a", b"1.5", b"b", b"2"]), zset);
+    }
+
+    #[test]
+    fn text_that_is_no_canonical_integer_stays_text() {
+        for text in [&b""[..], b"007", b"-0", b"+1", b" 1", b"1e3", b"9223372036854775808", b"18446744073709551616"] {
+            let built = build(&[text]);
+            assert_eq!(built[6], 0x80 | text.len() as u8);
+            assert_eq!(decode(&built).unwrap(), [text]);
+        }
+        let mut builder = ListpackBuilder::new();
+        assert!(builder.push(Scalar::Int(i64::MIN)));
+        assert_eq!(builder.finish(), build(&[b"-9223372036854775808"]), "an integer is its text");
+    }
+
+    /// The integer limits of the format, on both sides.
+    #[test]
+    fn integers_take_the_smallest_form() {
+        for (int, size) in [
+            (0, 1),
+            (127, 1),
+            (128, 2),
+            (4095, 2),
+            (4096, 3),
+            (-1, 2),
+            (-4096, 2),
+            (-4097, 3),
+            (32767, 3),
+            (32768, 4),
+            (-32768, 3),
+            (-32769, 4),
+            (8_388_607, 4),
+            (8_388_608, 5),
+            (-8_388_608, 4),
+            (-8_388_609, 5),
+            (2_147_483_647, 5),
+            (2_147_483_648, 9),
+            (-2_147_483_648, 5),
+            (-2_147_483_649, 9),
+            (i64::MAX, 9),
+            (i64::MIN, 9),
+        ] {
+            let mut builder = ListpackBuilder::new();
+            assert!(builder.push(Scalar::Int(int)));
+            let built = builder.finish();
+            assert_eq!(built.len(), HEADER + size + 1 + 1, "{int}");
+            let mut entries = ListpackEntries::new(built);
+            assert_eq!(entries.next().unwrap(), Some(Scalar::Int(int)));
+            assert_eq!(entries.next().unwrap(), None);
+        }
+    }
+
+    /// The string limits of the format, and those of the backward length.
+    #[test]
+    fn strings_take_the_smallest_form() {
+        for (len, head, back) in [
+            (0, 1, 1),
+            (63, 1, 1),
+            (64, 2, 1),
+            (125, 2, 1),
+            (126, 2, 2),
+            (4095, 2, 2),
+            (4096, 5, 2),
+            (16_377, 5, 2),
+            (16_378, 5, 3),
+            (2_097_145, 5, 3),
+            (2_097_146, 5, 4),
+        ] {
+            let text = alloc::vec![b'x'; len];
+            let built = build(&[&text, b"1"]);
+            assert_eq!(built.len(), HEADER + head + len + back + 2 + 1, "{len} bytes");
+            assert_eq!(decode(&built).unwrap(), [&text[..], b"1"]);
+        }
+    }
+
+    #[test]
+    fn a_count_that_does_not_fit_is_unknown() {
+        let mut builder = ListpackBuilder::new();
+        for count in 1..=65_536u64 {
+            assert!(builder.push(Scalar::Bytes(b"")));
+            let header = [builder.finish()[4], builder.finish()[5]];
+            assert_eq!(u64::from(u16::from_le_bytes(header)), count.min(65_535));
+        }
+        assert_eq!(decode(builder.finish()).unwrap().len(), 65_536);
+    }
+
+    #[test]
+    fn a_builder_is_used_again() {
+        let mut builder = ListpackBuilder::new();
+        assert_eq!(builder.finish(), [7, 0, 0, 0, 0, 0, 0xff], "empty");
+        assert!(builder.push(Scalar::Bytes(b"gone")));
+        builder.finish();
+        builder.clear();
+        assert!(builder.push(Scalar::Int(5)));
+        builder.finish();
+        assert!(builder.push(Scalar::Int(6)), "an entry behind a whole listpack");
+        assert_eq!(builder.finish(), blob(&[5, 1, 6, 1], 2));
+    }
+
+    #[test]
+    fn no_listpack_grows_past_what_servers_allow() {
+        let mut builder = ListpackBuilder::new();
+        let rest = MAX_BYTES - builder.len_bytes();
+        // Five bytes of length before the text, five of backward length behind.
+        let text = alloc::vec![0; rest - 5 - 5 + 1];
+        assert_eq!(builder.next_size(Scalar::Bytes(&text)), rest + 1);
+        assert!(!builder.push(Scalar::Bytes(&text)));
+        assert_eq!((builder.count(), builder.len_bytes()), (0, 7), "nothing was appended");
     }
 
     #[test]

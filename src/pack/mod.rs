@@ -1,8 +1,11 @@
 //! Blobs that hold many entries: listpack, ziplist, intset, zipmap.
 //!
 //! A blob is checked for its header, length and end byte when it is opened
-//! ([`Packed::open`]); its entries are checked while they are iterated.
+//! ([`Packed::open`]); its entries are checked while they are iterated. Beside
+//! each reader stands the builder of the same form: it appends to a buffer of
+//! its own and takes the smallest form of every entry, as the servers do.
 
+#![cfg_attr(not(test), expect(dead_code, reason = "the encoder builds them"))]
 #![cfg_attr(
     not(test),
     deny(
@@ -24,6 +27,48 @@ pub(crate) mod zipmap;
 
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::Scalar;
+use alloc::vec::Vec;
+
+/// No server makes a larger packed blob; builders refuse an entry that would.
+///
+/// Source: Redis 8.0 `listpack.c` `LISTPACK_MAX_SAFETY_LIMIT`, `ziplist.c` `ZIPLIST_MAX_SAFETY_LIMIT`.
+const MAX_BYTES: usize = 1 << 30;
+
+/// The end byte of every form but the intset.
+const END: u8 = 0xff;
+
+/// The first bytes of an entry: a length, or a whole integer.
+#[derive(Clone, Copy)]
+struct Head {
+    bytes: [u8; Self::LONGEST],
+    len: usize,
+}
+
+impl Head {
+    /// An encoding byte and an integer of 64 bits.
+    const LONGEST: usize = 9;
+
+    #[inline(always)]
+    fn new<const N: usize>(head: [u8; N]) -> Self {
+        const { assert!(N <= Self::LONGEST) }
+        let mut bytes = [0; Self::LONGEST];
+        bytes.iter_mut().zip(head).for_each(|(to, from)| *to = from);
+        Self { bytes, len: N }
+    }
+
+    /// Appends all bytes and takes back those not used: cheaper than a copy of unknown length.
+    #[inline(always)]
+    fn push_to(self, out: &mut Vec<u8>) {
+        let end = out.len().wrapping_add(self.len);
+        out.extend_from_slice(&self.bytes);
+        out.truncate(end);
+    }
+}
+
+/// A length in 32 bits; one that does not fit is over [`MAX_BYTES`] and refused.
+fn low_u32(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
 
 /// The kinds of packed blobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

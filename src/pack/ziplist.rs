@@ -12,9 +12,10 @@
 //! ```
 //! Source: Redis 6.2 and 8.0 `ziplist.c` `ziplistValidateIntegrity()`.
 
-use super::Entries;
+use super::{END, Entries, Head, MAX_BYTES, low_u32};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::Scalar;
+use alloc::vec::Vec;
 
 /// Bytes before the first entry.
 const HEADER: usize = 10;
@@ -162,6 +163,135 @@ impl<'a> Entries<'a> for ZiplistEntries<'a> {
     }
 }
 
+/// The integer forms that the readers of a ziplist know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Integers {
+    /// Of 2, 4 and 8 bytes: Redis 2.4 and before (RDB 1 to 5).
+    Long,
+    /// Also of 3 and 1 bytes, and 0 to 12 in the encoding itself: since Redis 2.6 (RDB 6).
+    All,
+}
+
+/// Builds ziplists.
+#[derive(Debug)]
+pub(crate) struct ZiplistBuilder {
+    /// Header, entries and end byte; the header is written last.
+    blob: Vec<u8>,
+    count: u64,
+    /// Offset of the last entry; of the end byte while there is none.
+    tail: usize,
+    integers: Integers,
+}
+
+impl ZiplistBuilder {
+    /// An empty ziplist for readers of these integers.
+    pub(crate) fn new(integers: Integers) -> Self {
+        let mut empty = Self { blob: Vec::new(), count: 0, tail: HEADER, integers };
+        empty.clear();
+        empty
+    }
+
+    /// Starts anew in the same buffer.
+    pub(crate) fn clear(&mut self) {
+        self.blob.clear();
+        self.blob.extend_from_slice(&[0; HEADER]);
+        self.blob.push(END);
+        self.count = 0;
+        self.tail = HEADER;
+    }
+
+    /// Size of the whole ziplist so far.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.blob.len()
+    }
+
+    /// Entries so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Bytes that the ziplist grows by with this entry.
+    pub(crate) fn next_size(&self, scalar: Scalar<'_>) -> usize {
+        let (head, text) = smallest(scalar, self.integers);
+        self.before().len.saturating_add(head.len).saturating_add(text.len())
+    }
+
+    /// Appends an entry. False, and nothing appended, if the ziplist became
+    /// too large for a server.
+    #[must_use]
+    #[inline]
+    pub(crate) fn push(&mut self, scalar: Scalar<'_>) -> bool {
+        let (head, text) = smallest(scalar, self.integers);
+        let before = self.before();
+        let size = before.len.saturating_add(head.len).saturating_add(text.len());
+        if self.blob.len().saturating_add(size) > MAX_BYTES {
+            return false;
+        }
+        self.blob.pop();
+        self.tail = self.blob.len();
+        before.push_to(&mut self.blob);
+        head.push_to(&mut self.blob);
+        self.blob.extend_from_slice(text);
+        self.blob.push(END);
+        self.count = self.count.wrapping_add(1);
+        true
+    }
+
+    /// The ziplist so far, whole; more entries may follow.
+    pub(crate) fn finish(&mut self) -> &[u8] {
+        let [b0, b1, b2, b3] = low_u32(self.blob.len()).to_le_bytes();
+        let [t0, t1, t2, t3] = low_u32(self.tail).to_le_bytes();
+        let [c0, c1] = u16::try_from(self.count).unwrap_or(u16::MAX).to_le_bytes();
+        if let Some(header) = self.blob.first_chunk_mut::<HEADER>() {
+            *header = [b0, b1, b2, b3, t0, t1, t2, t3, c0, c1];
+        }
+        &self.blob
+    }
+
+    /// The size of the last entry, as the next one begins with it.
+    ///
+    /// Source: Redis 6.2 `ziplist.c` `zipStorePrevEntryLength()`.
+    #[inline(always)]
+    fn before(&self) -> Head {
+        let size = low_u32(self.blob.len().wrapping_sub(1).wrapping_sub(self.tail));
+        let [b0, b1, b2, b3] = size.to_le_bytes();
+        if size < 254 { Head::new([b0]) } else { Head::new([0xfe, b0, b1, b2, b3]) }
+    }
+}
+
+/// The smallest form of an entry: encoding and length, and the text. Text that
+/// is a canonical integer is stored as one.
+///
+/// Source: Redis 6.2 `ziplist.c` `zipTryEncoding()`, `zipStoreEntryEncoding()`.
+#[inline(always)]
+fn smallest(scalar: Scalar<'_>, integers: Integers) -> (Head, &[u8]) {
+    let text = match (scalar.as_int(), scalar) {
+        (Some(int), _) | (None, Scalar::Int(int)) => return (integer(int, integers), &[]),
+        (None, Scalar::Bytes(text)) => text,
+    };
+    let [l0, l1, l2, l3] = low_u32(text.len()).to_le_bytes();
+    let head = match text.len() {
+        0..0x40 => Head::new([l0]),
+        0x40..0x4000 => Head::new([0x40 | l1, l0]),
+        _ => Head::new([0x80, l3, l2, l1, l0]),
+    };
+    (head, text)
+}
+
+/// The smallest form of an integer.
+#[inline(always)]
+fn integer(int: i64, integers: Integers) -> Head {
+    let [b0, b1, b2, b3, b4, b5, b6, b7] = int.to_le_bytes();
+    match (int, integers) {
+        (0..=12, Integers::All) => Head::new([0xf1_u8.wrapping_add(b0)]),
+        (-0x80..=0x7f, Integers::All) => Head::new([0xfe, b0]),
+        (-0x8000..=0x7fff, _) => Head::new([0xc0, b0, b1]),
+        (-0x80_0000..=0x7f_ffff, Integers::All) => Head::new([0xf0, b0, b1, b2]),
+        (-0x8000_0000..=0x7fff_ffff, _) => Head::new([0xd0, b0, b1, b2, b3]),
+        _ => Head::new([0xe0, b0, b1, b2, b3, b4, b5, b6, b7]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +317,125 @@ mod tests {
                 Err(fault) => return Err((fault.kind(), fault.blob_offset().unwrap())),
             }
         }
+    }
+
+    fn build(entries: &[&[u8]], integers: Integers) -> Vec<u8> {
+        let mut builder = ZiplistBuilder::new(integers);
+        for entry in entries {
+            let (before, next) = (builder.len_bytes(), builder.next_size(Scalar::Bytes(entry)));
+            assert!(builder.push(Scalar::Bytes(entry)));
+            assert_eq!(builder.len_bytes(), before + next);
+        }
+        assert_eq!(builder.count(), entries.len() as u64);
+        builder.finish().to_vec()
+    }
+
+    /// The integer limits of the format, on both sides; sizes without the byte
+    /// for the entry before.
+    #[test]
+    fn integers_take_the_smallest_form_their_reader_knows() {
+        for (int, size, long_size) in [
+            (0, 1, 3),
+            (12, 1, 3),
+            (13, 2, 3),
+            (-1, 2, 3),
+            (127, 2, 3),
+            (-128, 2, 3),
+            (128, 3, 3),
+            (-129, 3, 3),
+            (32767, 3, 3),
+            (-32768, 3, 3),
+            (32768, 4, 5),
+            (-32769, 4, 5),
+            (8_388_607, 4, 5),
+            (-8_388_608, 4, 5),
+            (8_388_608, 5, 5),
+            (-8_388_609, 5, 5),
+            (2_147_483_647, 5, 5),
+            (-2_147_483_648, 5, 5),
+            (2_147_483_648, 9, 9),
+            (-2_147_483_649, 9, 9),
+            (i64::MAX, 9, 9),
+            (i64::MIN, 9, 9),
+        ] {
+            for (integers, size) in [(Integers::All, size), (Integers::Long, long_size)] {
+                let mut builder = ZiplistBuilder::new(integers);
+                assert!(builder.push(Scalar::Int(int)));
+                let built = builder.finish();
+                assert_eq!(built.len(), HEADER + 1 + size + 1, "{int} of {integers:?}");
+                let mut entries = ZiplistEntries::new(built);
+                assert_eq!(entries.next().unwrap(), Some(Scalar::Int(int)));
+                assert_eq!(entries.next().unwrap(), None);
+                if integers == Integers::Long {
+                    assert!(matches!(built[HEADER + 1], 0xc0 | 0xd0 | 0xe0), "{int}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_canonical_integer_stays_text() {
+        for text in [&b""[..], b"007", b"-0", b"+1", b" 1", b"1e3", b"9223372036854775808", b"18446744073709551616"] {
+            let built = build(&[text], Integers::All);
+            assert_eq!(built[HEADER + 1], text.len() as u8);
+            assert_eq!(decode(&built).unwrap(), [text]);
+        }
+    }
+
+    /// The string limits of the format, and that of the size before.
+    #[test]
+    fn strings_take_the_smallest_form() {
+        for (len, head, before) in [
+            (0, &[0][..], 1),
+            (63, &[63], 1),
+            (64, &[0x40, 64], 1),
+            (250, &[0x40, 250], 1),
+            (251, &[0x40, 251], 5),
+            (16_383, &[0x7f, 0xff], 5),
+            (16_384, &[0x80, 0, 0, 0x40, 0], 5),
+            (70_000, &[0x80, 0, 1, 0x11, 0x70], 5),
+        ] {
+            let text = alloc::vec![b'x'; len];
+            let built = build(&[&text, b"1"], Integers::All);
+            assert_eq!(&built[HEADER + 1..][..head.len()], head);
+            assert_eq!(built.len(), HEADER + 1 + head.len() + len + before + 1 + 1, "{len} bytes");
+            assert_eq!(decode(&built).unwrap(), [&text[..], b"1"]);
+        }
+    }
+
+    #[test]
+    fn a_count_that_does_not_fit_is_unknown() {
+        let mut builder = ZiplistBuilder::new(Integers::All);
+        for count in 1..=65_536u64 {
+            assert!(builder.push(Scalar::Bytes(b"")));
+            let header = [builder.finish()[8], builder.finish()[9]];
+            assert_eq!(u64::from(u16::from_le_bytes(header)), count.min(65_535));
+        }
+        assert_eq!(decode(builder.finish()).unwrap().len(), 65_536);
+    }
+
+    #[test]
+    fn a_builder_is_used_again() {
+        let mut builder = ZiplistBuilder::new(Integers::All);
+        assert_eq!(builder.finish(), blob(&[], 10, 0), "empty");
+        assert!(builder.push(Scalar::Bytes(b"gone")));
+        builder.finish();
+        builder.clear();
+        assert!(builder.push(Scalar::Int(5)));
+        builder.finish();
+        assert!(builder.push(Scalar::Int(6)), "an entry behind a whole ziplist");
+        assert_eq!(builder.finish(), blob(&[0, 0xf6, 2, 0xf7], 12, 2));
+    }
+
+    #[test]
+    fn no_ziplist_grows_past_what_servers_allow() {
+        let mut builder = ZiplistBuilder::new(Integers::All);
+        let rest = MAX_BYTES - builder.len_bytes();
+        // A byte for the size before, five for the text's length.
+        let text = alloc::vec![0; rest - 1 - 5 + 1];
+        assert_eq!(builder.next_size(Scalar::Bytes(&text)), rest + 1);
+        assert!(!builder.push(Scalar::Bytes(&text)));
+        assert_eq!((builder.count(), builder.len_bytes()), (0, 11), "nothing was appended");
     }
 
     #[test]

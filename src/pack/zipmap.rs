@@ -7,9 +7,15 @@
 //! ```
 //! Source: Redis 8.0 `zipmap.c` `zipmapValidateIntegrity()`.
 
-use super::Entries;
+use super::{END, Entries, Head, MAX_BYTES, low_u32};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::Scalar;
+use alloc::vec::Vec;
+
+/// As the count: walk to know.
+const UNKNOWN: u8 = 254;
+/// Lengths from here on take five bytes.
+const LONG: u32 = 254;
 
 static TOO_SHORT: Cause = Cause::inside(FaultKind::Packed, "a zipmap of at least 2 bytes", Form::Number);
 static NO_END: Cause = Cause::inside(FaultKind::Packed, "the zipmap's end byte FF", Form::Byte);
@@ -33,7 +39,7 @@ pub(crate) fn open(blob: &[u8]) -> Result<(), Fault> {
 
 /// Entries stated: fields and values counted apart.
 pub(crate) fn stated(blob: &[u8]) -> Option<u64> {
-    blob.first().filter(|pairs| **pairs != 254).map(|pairs| u64::from(*pairs).wrapping_mul(2))
+    blob.first().filter(|pairs| **pairs != UNKNOWN).map(|pairs| u64::from(*pairs).wrapping_mul(2))
 }
 
 /// Iterates a zipmap whose frame was checked: field, value, field, value.
@@ -75,7 +81,7 @@ impl<'a> Entries<'a> for ZipmapEntries<'a> {
             [0xff, ..] => return self.end().map(|()| None),
             [0xfe, a, b, c, d, rest @ ..] => {
                 let len = u32::from_le_bytes([*a, *b, *c, *d]);
-                if len < 254 {
+                if len < LONG {
                     return Err(self.fault(&LONG_FORM, u64::from(len)));
                 }
                 (len, rest)
@@ -106,6 +112,82 @@ impl<'a> Entries<'a> for ZipmapEntries<'a> {
     }
 }
 
+/// Builds zipmaps.
+#[derive(Debug)]
+pub(crate) struct ZipmapBuilder {
+    /// Count, pairs and end byte; the count is written last.
+    blob: Vec<u8>,
+    pairs: u64,
+}
+
+impl ZipmapBuilder {
+    /// An empty zipmap; none is legal without a pair.
+    pub(crate) fn new() -> Self {
+        let mut empty = Self { blob: Vec::new(), pairs: 0 };
+        empty.clear();
+        empty
+    }
+
+    /// Starts anew in the same buffer.
+    pub(crate) fn clear(&mut self) {
+        self.blob.clear();
+        self.blob.extend_from_slice(&[0, END]);
+        self.pairs = 0;
+    }
+
+    /// Size of the whole zipmap so far.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.blob.len()
+    }
+
+    /// Pairs so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.pairs
+    }
+
+    /// Appends a pair, no bytes left free behind its value. False, and nothing
+    /// appended, if the zipmap became too large.
+    #[must_use]
+    pub(crate) fn push(&mut self, field: Scalar<'_>, value: Scalar<'_>) -> bool {
+        field.with_text(|field| value.with_text(|value| self.push_text(field, value)))
+    }
+
+    fn push_text(&mut self, field: &[u8], value: &[u8]) -> bool {
+        let (field_len, value_len) = (length(field), length(value));
+        let heads = field_len.len.wrapping_add(value_len.len).wrapping_add(1);
+        let size = heads.saturating_add(field.len()).saturating_add(value.len());
+        if self.blob.len().saturating_add(size) > MAX_BYTES {
+            return false;
+        }
+        self.blob.pop();
+        field_len.push_to(&mut self.blob);
+        self.blob.extend_from_slice(field);
+        value_len.push_to(&mut self.blob);
+        self.blob.push(0);
+        self.blob.extend_from_slice(value);
+        self.blob.push(END);
+        self.pairs = self.pairs.wrapping_add(1);
+        true
+    }
+
+    /// The zipmap so far, whole; more pairs may follow.
+    pub(crate) fn finish(&mut self) -> &[u8] {
+        if let Some(count) = self.blob.first_mut() {
+            *count = u8::try_from(self.pairs).map_or(UNKNOWN, |pairs| pairs.min(UNKNOWN));
+        }
+        &self.blob
+    }
+}
+
+/// A length in its only form.
+///
+/// Source: Redis 2.4 `zipmap.c` `zipmapEncodeLength()`.
+fn length(text: &[u8]) -> Head {
+    let len = low_u32(text.len());
+    let [l0, l1, l2, l3] = len.to_le_bytes();
+    if len < LONG { Head::new([l0]) } else { Head::new([0xfe, l0, l1, l2, l3]) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +215,51 @@ mod tests {
         short.extend_from_slice(&[b'x'; 253]);
         short.push(0xff);
         assert_eq!(decode(&short).unwrap()[1], [b'x'; 253]);
+    }
+
+    fn build(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
+        let mut builder = ZipmapBuilder::new();
+        for (field, value) in pairs {
+            assert!(builder.push(Scalar::Bytes(field), Scalar::Bytes(value)));
+        }
+        assert_eq!(builder.count(), pairs.len() as u64);
+        let len = builder.len_bytes();
+        let built = builder.finish().to_vec();
+        assert_eq!(built.len(), len);
+        built
+    }
+
+    /// The example of the published description of the format
+    /// (<https://rdb.fnordig.de/file_format.html>, zipmap encoding).
+    #[test]
+    fn a_zipmap_is_built_as_published() {
+        assert_eq!(build(&[(b"MKD1G6", b"2"), (b"YNNXK", b"F7TI")]), b"\x02\x06MKD1G6\x01\x002\x05YNNXK\x04\x00F7TI\xff");
+    }
+
+    #[test]
+    fn lengths_of_254_and_more_take_five_bytes() {
+        for (len, head) in
+            [(253, &[253][..]), (254, &[254, 254, 0, 0, 0]), (255, &[254, 255, 0, 0, 0]), (300, &[254, 44, 1, 0, 0])]
+        {
+            let text = alloc::vec![b'x'; len];
+            let built = build(&[(&text, b"v"), (b"f", &text)]);
+            assert_eq!(&built[1..][..head.len()], head);
+            assert_eq!(decode(&built).unwrap(), [&text[..], b"v", b"f", &text]);
+        }
+    }
+
+    #[test]
+    fn a_count_that_does_not_fit_is_unknown() {
+        let mut builder = ZipmapBuilder::new();
+        for count in 1..=300u64 {
+            assert!(builder.push(Scalar::Int(7), Scalar::Bytes(b"")));
+            assert_eq!(u64::from(builder.finish()[0]), count.min(254));
+        }
+        assert_eq!(decode(builder.finish()).unwrap().len(), 600);
+        builder.clear();
+        assert_eq!(builder.finish(), [0, 0xff]);
+        assert!(builder.push(Scalar::Int(-7), Scalar::Int(0)));
+        assert_eq!(builder.finish(), b"\x01\x02-7\x01\x000\xff");
     }
 
     #[test]

@@ -22,6 +22,8 @@ mod event;
 mod head;
 mod module;
 mod opcode;
+#[cfg(test)]
+mod rebuild_tests;
 mod stream;
 mod value_type;
 mod version;
