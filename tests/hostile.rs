@@ -246,8 +246,8 @@ fn plain_collections() {
     let empty_listpack = string(&listpack(0, b""));
     cases.bad(47, "quicklist of no nodes", value(14, &[0]), BAD_VALUE, VALUE_AT);
     cases.bad(47, "quicklist 2 of no nodes", value(18, &[0]), BAD_VALUE, VALUE_AT);
-    cases.bad(47, "empty ziplist node", value(14, &[&[1][..], &empty_ziplist].concat()), BAD_VALUE, VALUE_AT + 2);
-    cases.bad(47, "empty listpack node", value(18, &[&[1, 2][..], &empty_listpack].concat()), BAD_VALUE, VALUE_AT + 3);
+    cases.bad(47, "empty ziplist node", value(14, &[&[1][..], &empty_ziplist].concat()), BAD_PACKED, VALUE_AT + 2);
+    cases.bad(47, "empty listpack node", value(18, &[&[1, 2][..], &empty_listpack].concat()), BAD_PACKED, VALUE_AT + 3);
     cases.bad(47, "node without bytes", value(18, &[1, 2, 0]), BAD_PACKED, VALUE_AT + 3);
     for kind in [0, 3, 63] {
         cases.bad(47, format!("node kind {kind}"), value(18, &[1, kind, 1, b'a']), BAD_ENCODING, VALUE_AT + 1);
@@ -308,6 +308,9 @@ fn ziplists() {
     cases.bad(54, "no end byte", list(&unended), BAD_PACKED, BLOB_AT + 17);
     cases.bad(54, "end byte early", list(&ziplist(1, 10, &hex("00 01 61 | ff 01 62"))), BAD_PACKED, BLOB_AT + 13);
     cases.bad(54, "end byte twice", list(&ziplist(1, 10, &hex("00 01 61 | ff"))), BAD_PACKED, BLOB_AT + 13);
+    for value_type in [10, 12, 13] {
+        cases.bad(42, format!("nothing in type {value_type}"), packed(value_type, &ziplist(0, 10, b"")), BAD_PACKED, BLOB_AT);
+    }
     for value_type in [12, 13] {
         let blob = ziplist(1, 10, &hex("00 01 61"));
         cases.bad(55, format!("odd count in type {value_type}"), packed(value_type, &blob), BAD_PACKED, BLOB_AT + 13);
@@ -366,9 +369,9 @@ fn listpacks() {
     for value_type in [16, 17] {
         let blob = listpack(1, &hex("81 61 02"));
         cases.bad(60, format!("odd count in type {value_type}"), packed(value_type, &blob), BAD_PACKED, BLOB_AT + 9);
-        cases.bad(60, format!("nothing in type {value_type}"), packed(value_type, &listpack(0, b"")), BAD_VALUE, BLOB_AT);
+        cases.bad(60, format!("nothing in type {value_type}"), packed(value_type, &listpack(0, b"")), BAD_PACKED, BLOB_AT);
     }
-    cases.bad(60, "nothing in type 20", packed(20, &listpack(0, b"")), BAD_VALUE, BLOB_AT);
+    cases.bad(60, "nothing in type 20", packed(20, &listpack(0, b"")), BAD_PACKED, BLOB_AT);
     let blob = listpack(2, &hex("81 61 02 | 83 6e616e 04"));
     cases.bad(60, "score nan", packed(17, &blob), BAD_PACKED, BLOB_AT + 9);
     cases.hold();
@@ -383,7 +386,7 @@ fn intsets_and_zipmaps() {
     cases.bad(63, "count too small", packed(11, &intset(2, 1, &[1, 0, 2, 0])), BAD_PACKED, BLOB_AT + 4);
     cases.bad(63, "count too large", packed(11, &intset(2, 3, &[1, 0, 2, 0])), BAD_PACKED, BLOB_AT + 4);
     cases.bad(63, "count that wraps 32 bits", packed(11, &intset(8, 0x2000_0000, b"")), BAD_PACKED, BLOB_AT + 4);
-    cases.bad(63, "nothing", packed(11, &intset(2, 0, b"")), BAD_PACKED, BLOB_AT + 4);
+    cases.bad(63, "nothing", packed(11, &intset(2, 0, b"")), BAD_PACKED, BLOB_AT);
     cases.bad(63, "shorter than a header", packed(11, &[2, 0, 0, 0]), BAD_PACKED, BLOB_AT);
     cases.bad(63, "unsorted", packed(11, &intset(2, 2, &[2, 0, 1, 0])), BAD_PACKED, BLOB_AT + 10);
     cases.bad(63, "unsorted by sign", packed(11, &intset(2, 2, &[1, 0, 0xff, 0xff])), BAD_PACKED, BLOB_AT + 10);

@@ -13,13 +13,12 @@ const HEADER: usize = 8;
 static TOO_SHORT: Cause = Cause::inside(FaultKind::Packed, "an intset of at least 8 bytes", Form::Number);
 static WIDTH: Cause = Cause::inside(FaultKind::Packed, "an intset width of 2, 4 or 8", Form::Number);
 static COUNT: Cause = Cause::inside(FaultKind::Packed, "an intset as long as its width and count say", Form::Number);
-static EMPTY: Cause = Cause::inside(FaultKind::Packed, "an intset with members", Form::Number);
 static ORDER: Cause =
     Cause::inside(FaultKind::Packed, "intset members in ascending order", Form::Text("a member not above the one before"));
 
-/// Checks width, count and length. No server makes an empty intset.
+/// Checks width, count and length; says whether the intset is empty.
 #[inline(always)]
-pub(crate) fn open(blob: &[u8]) -> Result<(), Fault> {
+pub(crate) fn open(blob: &[u8]) -> Result<bool, Fault> {
     let Some(([w0, w1, w2, w3, c0, c1, c2, c3], members)) = blob.split_first_chunk::<HEADER>() else {
         return Err(Fault::located(&TOO_SHORT, 0, blob.len() as u64));
     };
@@ -31,7 +30,7 @@ pub(crate) fn open(blob: &[u8]) -> Result<(), Fault> {
     if u64::from(count).wrapping_mul(u64::from(width)) != members.len() as u64 {
         return Err(Fault::located(&COUNT, 4, u64::from(count)));
     }
-    if count == 0 { Err(Fault::located(&EMPTY, 4, 0)) } else { Ok(()) }
+    Ok(members.is_empty())
 }
 
 /// Members stated.

@@ -113,7 +113,7 @@ pub struct Packed<'a> {
     pub(crate) blob: &'a [u8],
 }
 
-static EMPTY: Cause = Cause::inside(FaultKind::Value, "a packed value with entries", Form::Text("an empty one"));
+static EMPTY: Cause = Cause::inside(FaultKind::Packed, "a packed value with entries", Form::Text("an empty one"));
 
 impl<'a> Packed<'a> {
     /// Checks the frame of `blob`: header, stated length, end byte, and that it
@@ -121,10 +121,10 @@ impl<'a> Packed<'a> {
     #[inline(always)]
     pub(crate) fn open(container: Container, blob: &'a [u8]) -> Result<Self, Fault> {
         let is_empty = match container {
-            Container::Intset => intset::open(blob).map(|()| false)?,
+            Container::Intset => intset::open(blob)?,
             Container::Listpack => listpack::open(blob)?,
             Container::Ziplist => ziplist::open(blob)?,
-            Container::Zipmap => zipmap::open(blob).map(|()| false)?,
+            Container::Zipmap => zipmap::open(blob)?,
         };
         if is_empty {
             return Err(Fault::located(&EMPTY, 0, 0));
