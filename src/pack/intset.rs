@@ -2,7 +2,7 @@
 //!
 //! Source: Redis 8.0 `intset.c` `intsetValidateIntegrity()`.
 
-use super::{Entries, MAX_BYTES, low_u32};
+use super::{Entries, MAX_BYTES, Reading, low_u32};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::Scalar;
 use alloc::vec::Vec;
@@ -16,9 +16,10 @@ static COUNT: Cause = Cause::inside(FaultKind::Packed, "an intset as long as its
 static ORDER: Cause =
     Cause::inside(FaultKind::Packed, "intset members in ascending order", Form::Text("a member not above the one before"));
 
-/// Checks width, count and length; says whether the intset is empty.
+/// Checks width, count and length; says whether the intset is empty. A lenient
+/// reader takes a wrong count where the members are whole.
 #[inline(always)]
-pub(crate) fn open(blob: &[u8]) -> Result<bool, Fault> {
+pub(crate) fn open(blob: &[u8], reading: Reading) -> Result<bool, Fault> {
     let Some(([w0, w1, w2, w3, c0, c1, c2, c3], members)) = blob.split_first_chunk::<HEADER>() else {
         return Err(Fault::located(&TOO_SHORT, 0, blob.len() as u64));
     };
@@ -27,10 +28,10 @@ pub(crate) fn open(blob: &[u8]) -> Result<bool, Fault> {
     if !matches!(width, 2 | 4 | 8) {
         return Err(Fault::located(&WIDTH, 0, u64::from(width)));
     }
-    if u64::from(count).wrapping_mul(u64::from(width)) != members.len() as u64 {
-        return Err(Fault::located(&COUNT, 4, u64::from(count)));
-    }
-    Ok(members.is_empty())
+    let len = members.len() as u64;
+    let is_sound = u64::from(count).wrapping_mul(u64::from(width)) == len
+        || (reading == Reading::Lenient && len.is_multiple_of(u64::from(width)));
+    if is_sound { Ok(members.is_empty()) } else { Err(Fault::located(&COUNT, 4, u64::from(count))) }
 }
 
 /// Members stated.
@@ -45,13 +46,23 @@ pub(crate) struct IntsetEntries<'a> {
     rest: &'a [u8],
     width: u64,
     before: Option<i64>,
+    reading: Reading,
 }
 
 impl<'a> IntsetEntries<'a> {
     #[inline(always)]
-    pub(crate) fn new(blob: &'a [u8]) -> Self {
+    pub(crate) fn new(blob: &'a [u8], reading: Reading) -> Self {
         let width = blob.first().copied().map_or(0, u64::from);
-        Self { blob, rest: blob.get(HEADER..).unwrap_or_default(), width, before: None }
+        Self { blob, rest: blob.get(HEADER..).unwrap_or_default(), width, before: None, reading }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unordered(&self) -> Result<(), Fault> {
+        match self.reading {
+            Reading::Strict => Err(Fault::located(&ORDER, self.at(), 0)),
+            Reading::Lenient => Ok(()),
+        }
     }
 }
 
@@ -67,7 +78,7 @@ impl<'a> Entries<'a> for IntsetEntries<'a> {
             return Ok(None);
         };
         if self.before.is_some_and(|before| before >= int) {
-            return Err(Fault::located(&ORDER, self.at(), 0));
+            self.unordered()?;
         }
         self.before = Some(int);
         self.rest = rest;
@@ -152,8 +163,8 @@ mod tests {
     use alloc::vec::Vec;
 
     fn decode(blob: &[u8]) -> Result<Vec<i64>, u64> {
-        open(blob).map_err(|f| f.blob_offset().unwrap())?;
-        let mut entries = IntsetEntries::new(blob);
+        open(blob, Reading::Strict).map_err(|f| f.blob_offset().unwrap())?;
+        let mut entries = IntsetEntries::new(blob, Reading::Strict);
         let mut out = Vec::new();
         while let Some(value) = entries.next().map_err(|f| f.blob_offset().unwrap())? {
             out.push(value.as_int().unwrap());

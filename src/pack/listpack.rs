@@ -15,7 +15,7 @@
 //! most significant first; every byte but the first has its top bit set.
 //! Source: Redis 8.0 `listpack.c` `lpEncodeBacklen()`, `lpValidateIntegrity()`.
 
-use super::{END, Entries, Head, MAX_BYTES, low_u32};
+use super::{END, Entries, Head, MAX_BYTES, Reading, low_u32};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::Scalar;
 use alloc::vec::Vec;
@@ -34,14 +34,15 @@ static BACKLEN: Cause =
     Cause::inside(FaultKind::Packed, "the entry's own size behind a listpack entry", Form::Text("another backward length"));
 static COUNT: Cause = Cause::inside(FaultKind::Packed, "as many listpack entries as its header states", Form::Number);
 
-/// Checks the frame; says whether the listpack is empty.
+/// Checks the frame; says whether the listpack is empty. A lenient reader does
+/// not look at the length stated.
 #[inline(always)]
-pub(crate) fn open(blob: &[u8]) -> Result<bool, Fault> {
+pub(crate) fn open(blob: &[u8], reading: Reading) -> Result<bool, Fault> {
     let [t0, t1, t2, t3, _, _, first, ..] = blob else {
         return Err(Fault::located(&TOO_SHORT, 0, blob.len() as u64));
     };
     let total = u32::from_le_bytes([*t0, *t1, *t2, *t3]);
-    if usize::try_from(total) != Ok(blob.len()) {
+    if usize::try_from(total) != Ok(blob.len()) && reading == Reading::Strict {
         return Err(Fault::located(&TOTAL, 0, u64::from(total)));
     }
     match blob.last() {
@@ -65,12 +66,13 @@ pub(crate) struct ListpackEntries<'a> {
     blob: &'a [u8],
     rest: &'a [u8],
     seen: u64,
+    reading: Reading,
 }
 
 impl<'a> ListpackEntries<'a> {
     #[inline(always)]
-    pub(crate) fn new(blob: &'a [u8]) -> Self {
-        Self { blob, rest: blob.get(HEADER..).unwrap_or_default(), seen: 0 }
+    pub(crate) fn new(blob: &'a [u8], reading: Reading) -> Self {
+        Self { blob, rest: blob.get(HEADER..).unwrap_or_default(), seen: 0, reading }
     }
 
     #[cold]
@@ -86,7 +88,7 @@ impl<'a> ListpackEntries<'a> {
             return Err(self.fault(&EARLY_END, 0));
         }
         match stated(self.blob) {
-            Some(stated) if stated != self.seen => Err(Fault::located(&COUNT, 4, self.seen)),
+            Some(stated) if stated != self.seen && self.reading == Reading::Strict => Err(Fault::located(&COUNT, 4, self.seen)),
             _ => Ok(()),
         }
     }
@@ -119,12 +121,18 @@ impl<'a> ListpackEntries<'a> {
         }
     }
 
-    /// Checks the backward length of an entry of more than 127 bytes, and steps over it.
+    /// Checks the backward length of an entry of more than 127 bytes, and steps
+    /// over it. A lenient reader steps as far, whatever stands there.
     #[inline(never)]
     fn skip_long_backlen(&self, size: usize, rest: &'a [u8]) -> Result<&'a [u8], Fault> {
         let mut expected = [0u8; 5];
         let expected = backlen(size, &mut expected);
-        rest.strip_prefix(expected).ok_or_else(|| self.fault(&BACKLEN, 0))
+        match rest.split_at_checked(expected.len()) {
+            Some((found, rest)) if found == expected => Ok(rest),
+            // Not over the end byte.
+            Some((_, rest @ [_, ..])) if self.reading == Reading::Lenient => Ok(rest),
+            _ => Err(self.fault(&BACKLEN, 0)),
+        }
     }
 }
 
@@ -314,9 +322,9 @@ mod tests {
     }
 
     fn decode(blob: &[u8]) -> Result<Vec<Vec<u8>>, (FaultKind, u64)> {
-        let mut entries = ListpackEntries::new(blob);
+        let mut entries = ListpackEntries::new(blob, Reading::Strict);
         let mut out = Vec::new();
-        open(blob).map_err(|f| (f.kind(), f.blob_offset().unwrap()))?;
+        open(blob, Reading::Strict).map_err(|f| (f.kind(), f.blob_offset().unwrap()))?;
         loop {
             match entries.next() {
                 Ok(Some(value)) => out.push(value.to_vec()),
@@ -404,7 +412,7 @@ mod tests {
             assert!(builder.push(Scalar::Int(int)));
             let built = builder.finish();
             assert_eq!(built.len(), HEADER + size + 1 + 1, "{int}");
-            let mut entries = ListpackEntries::new(built);
+            let mut entries = ListpackEntries::new(built, Reading::Strict);
             assert_eq!(entries.next().unwrap(), Some(Scalar::Int(int)));
             assert_eq!(entries.next().unwrap(), None);
         }
@@ -485,7 +493,7 @@ mod tests {
         ];
         for (bytes, value) in cases {
             let blob = blob(bytes, 1);
-            let mut entries = ListpackEntries::new(&blob);
+            let mut entries = ListpackEntries::new(&blob, Reading::Strict);
             assert_eq!(entries.next().unwrap(), Some(Scalar::Int(*value)));
         }
     }

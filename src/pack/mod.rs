@@ -97,6 +97,21 @@ impl Container {
     }
 }
 
+/// What is done about a blob that contradicts itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Reading {
+    /// It is refused, as a server that sanitises deeply does.
+    #[default]
+    Strict,
+    /// It is read on where every entry can still be told from the next: past a
+    /// wrong length, count or tail offset in its header, a wrong size of an
+    /// entry beside the entry, intset members out of order, and zipmap lengths
+    /// in too long a form. Undefined encodings, entries past the end and a
+    /// missing end byte are refused even so.
+    Lenient,
+}
+
 /// Iterates the entries of a blob from front to back, each checked when it is reached.
 pub(crate) trait Entries<'a>: Copy {
     /// The next entry, or `None` at the blob's end, which is checked too.
@@ -110,26 +125,55 @@ pub(crate) trait Entries<'a>: Copy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed<'a> {
     pub(crate) container: Container,
+    pub(crate) reading: Reading,
     pub(crate) blob: &'a [u8],
 }
 
 static EMPTY: Cause = Cause::inside(FaultKind::Packed, "a packed value with entries", Form::Text("an empty one"));
+
+/// Whether [`Packed::open`] found a sound frame with nothing in it: the value
+/// that servers skip when they load a snapshot.
+pub(crate) fn is_empty(fault: Fault) -> bool {
+    fault.is(&EMPTY)
+}
 
 impl<'a> Packed<'a> {
     /// Checks the frame of `blob`: header, stated length, end byte, and that it
     /// holds something.
     #[inline(always)]
     pub(crate) fn open(container: Container, blob: &'a [u8]) -> Result<Self, Fault> {
+        Self::open_as(Reading::Strict, container, blob)
+    }
+
+    /// As [`Packed::open`], but for what [`Reading::Lenient`] allows; the blob is read leniently.
+    pub(crate) fn open_leniently(container: Container, blob: &'a [u8]) -> Result<Self, Fault> {
+        Self::open_as(Reading::Lenient, container, blob)
+    }
+
+    #[inline(always)]
+    fn open_as(reading: Reading, container: Container, blob: &'a [u8]) -> Result<Self, Fault> {
         let is_empty = match container {
-            Container::Intset => intset::open(blob)?,
-            Container::Listpack => listpack::open(blob)?,
-            Container::Ziplist => ziplist::open(blob)?,
+            Container::Intset => intset::open(blob, reading)?,
+            Container::Listpack => listpack::open(blob, reading)?,
+            Container::Ziplist => ziplist::open(blob, reading)?,
             Container::Zipmap => zipmap::open(blob)?,
         };
         if is_empty {
             return Err(Fault::located(&EMPTY, 0, 0));
         }
-        Ok(Self { container, blob })
+        Ok(Self { container, reading, blob })
+    }
+
+    /// The same blob, its entries read as [`Reading::Lenient`] says.
+    #[must_use]
+    pub fn leniently(self) -> Self {
+        Self { reading: Reading::Lenient, ..self }
+    }
+
+    /// How its entries are read.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        self.reading
     }
 
     /// What kind of blob it is.
@@ -145,14 +189,147 @@ impl<'a> Packed<'a> {
     }
 
     /// Number of entries (fields and values counted apart) that the header
-    /// states, if the blob says.
+    /// states, if the blob says. Nothing for a blob that is read leniently: its
+    /// header may be wrong.
     #[must_use]
     pub fn stated_entries(&self) -> Option<u64> {
         match self.container {
+            _ if self.reading == Reading::Lenient => None,
             Container::Intset => Some(intset::count(self.blob)),
             Container::Listpack => listpack::stated(self.blob),
             Container::Ziplist => ziplist::stated(self.blob),
             Container::Zipmap => zipmap::stated(self.blob),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::intset::IntsetEntries;
+    use super::listpack::ListpackEntries;
+    use super::ziplist::ZiplistEntries;
+    use super::zipmap::ZipmapEntries;
+    use super::*;
+
+    fn all<'a>(mut entries: impl Entries<'a>) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut found = Vec::new();
+        while let Some(entry) = entries.next()? {
+            found.push(entry.to_vec());
+        }
+        Ok(found)
+    }
+
+    fn entries(packed: Packed<'_>) -> Result<Vec<Vec<u8>>, Fault> {
+        let Packed { container, reading, blob } = packed;
+        match container {
+            Container::Intset => all(IntsetEntries::new(blob, reading)),
+            Container::Listpack => all(ListpackEntries::new(blob, reading)),
+            Container::Ziplist => all(ZiplistEntries::new(blob, reading)),
+            Container::Zipmap => all(ZipmapEntries::new(blob, reading)),
+        }
+    }
+
+    fn strictly(container: Container, blob: &[u8]) -> Result<Vec<Vec<u8>>, (FaultKind, u64)> {
+        let found = Packed::open(container, blob).and_then(entries);
+        found.map_err(|fault| (fault.kind(), fault.blob_offset().unwrap()))
+    }
+
+    fn leniently(container: Container, blob: &[u8]) -> Result<Vec<Vec<u8>>, (FaultKind, u64)> {
+        let found = Packed::open_leniently(container, blob).and_then(entries);
+        found.map_err(|fault| (fault.kind(), fault.blob_offset().unwrap()))
+    }
+
+    #[test]
+    fn contradictions_are_refused_strictly_and_read_leniently() {
+        use Container::{Intset, Listpack, Ziplist, Zipmap};
+        type Case<'a> = (Container, &'a str, &'a [u8], &'a [&'a [u8]]);
+        let cases: &[Case<'_>] = &[
+            (Listpack, "length", b"\x0f\0\0\0\x02\0\x81a\x02\x81b\x02\xff", &[b"a", b"b"]),
+            (Listpack, "count too small", b"\x0d\0\0\0\x01\0\x81a\x02\x81b\x02\xff", &[b"a", b"b"]),
+            (Listpack, "count too large", b"\x0d\0\0\0\x03\0\x81a\x02\x81b\x02\xff", &[b"a", b"b"]),
+            (Listpack, "backward length", b"\x0d\0\0\0\x02\0\x81a\x09\x81b\x02\xff", &[b"a", b"b"]),
+            (Ziplist, "length", b"\x99\0\0\0\x0d\0\0\0\x02\0\0\x01a\x03\x01b\xff", &[b"a", b"b"]),
+            (Ziplist, "tail off the last entry", b"\x11\0\0\0\x0a\0\0\0\x02\0\0\x01a\x03\x01b\xff", &[b"a", b"b"]),
+            (Ziplist, "tail outside", b"\x11\0\0\0\xff\xff\0\0\x02\0\0\x01a\x03\x01b\xff", &[b"a", b"b"]),
+            (Ziplist, "count too small", b"\x11\0\0\0\x0d\0\0\0\x01\0\0\x01a\x03\x01b\xff", &[b"a", b"b"]),
+            (Ziplist, "count too large", b"\x11\0\0\0\x0d\0\0\0\x09\0\0\x01a\x03\x01b\xff", &[b"a", b"b"]),
+            (Ziplist, "size before", b"\x11\0\0\0\x0d\0\0\0\x02\0\0\x01a\x07\x01b\xff", &[b"a", b"b"]),
+            (Ziplist, "size before the first", b"\x0e\0\0\0\x0a\0\0\0\x01\0\x05\x01a\xff", &[b"a"]),
+            (Ziplist, "long size before", b"\x15\0\0\0\x0d\0\0\0\x02\0\0\x01a\xfe\x09\0\0\0\x01b\xff", &[b"a", b"b"]),
+            (Intset, "count too small", b"\x02\0\0\0\x01\0\0\0\x01\0\x02\0", &[b"1", b"2"]),
+            (Intset, "count too large", b"\x02\0\0\0\x09\0\0\0\x01\0\x02\0", &[b"1", b"2"]),
+            (Intset, "unsorted", b"\x02\0\0\0\x02\0\0\0\x02\0\x01\0", &[b"2", b"1"]),
+            (Intset, "twice", b"\x02\0\0\0\x02\0\0\0\x02\0\x02\0", &[b"2", b"2"]),
+            (Zipmap, "count", b"\x05\x01f\x01\0v\xff", &[b"f", b"v"]),
+            (Zipmap, "long form of a short length", b"\x01\xfe\x01\0\0\0f\xfe\x01\0\0\0\0v\xff", &[b"f", b"v"]),
+        ];
+        for (container, what, blob, expected) in cases {
+            let name = container.name();
+            assert!(matches!(strictly(*container, blob), Err((FaultKind::Packed, _))), "{name}: {what}");
+            assert_eq!(leniently(*container, blob).unwrap(), *expected, "{name}: {what}");
+            if let Ok(packed) = Packed::open(*container, blob) {
+                assert_eq!(entries(packed.leniently()).unwrap(), *expected, "{name}: {what}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_refused_even_leniently() {
+        use Container::{Intset, Listpack, Ziplist, Zipmap};
+        use FaultKind::{Encoding, Packed};
+        let cases: &[(Container, &str, &[u8], FaultKind, u64)] = &[
+            (Listpack, "shorter than a header", b"\x06\0\0\0\0\0", Packed, 0),
+            (Listpack, "no end byte", b"\x0a\0\0\0\x01\0\x81a\x02\0", Packed, 9),
+            (Listpack, "end byte early", b"\x0d\0\0\0\x02\0\x81a\x02\xffb\x02\xff", Packed, 9),
+            (Listpack, "undefined encoding", b"\x09\0\0\0\x01\0\xf5\x01\xff", Encoding, 6),
+            (Listpack, "entry past the end", b"\x0a\0\0\0\x01\0\x85a\x02\xff", Packed, 6),
+            (Listpack, "backward length over the end byte", b"\x09\0\0\0\x01\0\x81a\xff", Packed, 6),
+            (Ziplist, "shorter than a header", b"\x0a\0\0\0\x0a\0\0\0\0\0", Packed, 0),
+            (Ziplist, "no end byte", b"\x0e\0\0\0\x0a\0\0\0\x01\0\0\x01a\0", Packed, 13),
+            (Ziplist, "end byte early", b"\x11\0\0\0\x0d\0\0\0\x02\0\0\x01a\xff\x01b\xff", Packed, 13),
+            (Ziplist, "undefined encoding", b"\x0e\0\0\0\x0a\0\0\0\x01\0\0\xc1a\xff", Encoding, 10),
+            (Ziplist, "entry past the end", b"\x0e\0\0\0\x0a\0\0\0\x01\0\0\x05a\xff", Packed, 10),
+            (Intset, "width", b"\x03\0\0\0\x01\0\0\0\x01\0\0", Packed, 0),
+            (Intset, "half a member", b"\x02\0\0\0\x01\0\0\0\x01\0\x02", Packed, 4),
+            (Zipmap, "no end byte", b"\x01\x01f\x01\0v", Packed, 5),
+            (Zipmap, "field without value", b"\x01\x01f\xff", Packed, 3),
+            (Zipmap, "value past the end", b"\x01\x01f\x05\0v\xff", Packed, 3),
+        ];
+        for (container, what, blob, kind, at) in cases {
+            let name = container.name();
+            assert_eq!(leniently(*container, blob), Err((*kind, *at)), "{name}: {what}");
+            assert_eq!(strictly(*container, blob), Err((*kind, *at)), "{name}: {what}");
+        }
+    }
+
+    #[test]
+    fn an_empty_blob_is_told_from_a_broken_one() {
+        for (container, empty, broken) in [
+            (Container::Intset, &b"\x02\0\0\0\0\0\0\0"[..], &b"\x03\0\0\0\0\0\0\0"[..]),
+            (Container::Listpack, b"\x07\0\0\0\0\0\xff", b"\x07\0\0\0\0\0\0"),
+            (Container::Ziplist, b"\x0b\0\0\0\x0a\0\0\0\0\0\xff", b"\x0b\0\0\0\x0a\0\0\0\0\0\0"),
+            (Container::Zipmap, b"\0\xff", b"\0\0"),
+        ] {
+            for open in [Packed::open, Packed::open_leniently] {
+                assert!(is_empty(open(container, empty).unwrap_err()), "{}", container.name());
+                assert!(!is_empty(open(container, broken).unwrap_err()), "{}", container.name());
+                assert!(!is_empty(open(container, b"").unwrap_err()), "{}", container.name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_count_is_stated_only_where_it_was_checked() {
+        let blob = b"\x0d\0\0\0\x02\0\x81a\x02\x81b\x02\xff";
+        let packed = Packed::open(Container::Listpack, blob).unwrap();
+        assert_eq!((packed.reading(), packed.stated_entries()), (Reading::Strict, Some(2)));
+        let packed = packed.leniently();
+        assert_eq!((packed.reading(), packed.stated_entries()), (Reading::Lenient, None));
+    }
+
+    /// A wider one makes every event wider.
+    #[test]
+    fn a_packed_blob_is_four_words() {
+        assert!(size_of::<Packed<'_>>() <= 32);
     }
 }

@@ -12,7 +12,7 @@
 //! ```
 //! Source: Redis 6.2 and 8.0 `ziplist.c` `ziplistValidateIntegrity()`.
 
-use super::{END, Entries, Head, MAX_BYTES, low_u32};
+use super::{END, Entries, Head, MAX_BYTES, Reading, low_u32};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::Scalar;
 use alloc::vec::Vec;
@@ -31,9 +31,10 @@ static PAST_END: Cause =
 static BEFORE: Cause = Cause::inside(FaultKind::Packed, "the size of the ziplist entry before this one", Form::Number);
 static COUNT: Cause = Cause::inside(FaultKind::Packed, "as many ziplist entries as its header states", Form::Number);
 
-/// Checks the frame; says whether the ziplist is empty.
+/// Checks the frame; says whether the ziplist is empty. A lenient reader does
+/// not look at length and tail stated.
 #[inline(always)]
-pub(crate) fn open(blob: &[u8]) -> Result<bool, Fault> {
+pub(crate) fn open(blob: &[u8], reading: Reading) -> Result<bool, Fault> {
     let [t0, t1, t2, t3, tail @ .., end] = blob else {
         return Err(Fault::located(&TOO_SHORT, 0, blob.len() as u64));
     };
@@ -41,18 +42,18 @@ pub(crate) fn open(blob: &[u8]) -> Result<bool, Fault> {
         return Err(Fault::located(&TOO_SHORT, 0, blob.len() as u64));
     }
     let total = u32::from_le_bytes([*t0, *t1, *t2, *t3]);
-    if usize::try_from(total) != Ok(blob.len()) {
+    if usize::try_from(total) != Ok(blob.len()) && reading == Reading::Strict {
         return Err(Fault::located(&TOTAL, 0, u64::from(total)));
     }
     if *end != 0xff {
         return Err(Fault::located(&NO_END, blob.len().wrapping_sub(1), u64::from(*end)));
     }
     let tail = tail.first_chunk().map_or(0, |tail| u32::from_le_bytes(*tail));
-    let last = blob.len().wrapping_sub(1);
-    match usize::try_from(tail) {
-        Ok(at) if (HEADER..=last).contains(&at) => Ok(blob.len() == HEADER.wrapping_add(1)),
-        _ => Err(Fault::located(&TAIL, 4, u64::from(tail))),
+    let is_inside = usize::try_from(tail).is_ok_and(|at| (HEADER..blob.len()).contains(&at));
+    if !is_inside && reading == Reading::Strict {
+        return Err(Fault::located(&TAIL, 4, u64::from(tail)));
     }
+    Ok(blob.len() == HEADER.wrapping_add(1))
 }
 
 /// Entries that the header states, unless it says that it does not know.
@@ -72,12 +73,13 @@ pub(crate) struct ZiplistEntries<'a> {
     /// Size of the entry before, 0 before the first.
     before: usize,
     seen: u64,
+    reading: Reading,
 }
 
 impl<'a> ZiplistEntries<'a> {
     #[inline(always)]
-    pub(crate) fn new(blob: &'a [u8]) -> Self {
-        Self { blob, rest: blob.get(HEADER..).unwrap_or_default(), before: 0, seen: 0 }
+    pub(crate) fn new(blob: &'a [u8], reading: Reading) -> Self {
+        Self { blob, rest: blob.get(HEADER..).unwrap_or_default(), before: 0, seen: 0, reading }
     }
 
     #[cold]
@@ -93,6 +95,9 @@ impl<'a> ZiplistEntries<'a> {
         if self.rest.len() != 1 {
             return Err(self.fault(&EARLY_END, 0));
         }
+        if self.reading == Reading::Lenient {
+            return Ok(());
+        }
         let last = self.at().wrapping_sub(self.before);
         let tail = self.blob.get(4..8).and_then(<[u8]>::first_chunk).map_or(0, |tail| u32::from_le_bytes(*tail));
         if usize::try_from(tail) != Ok(last) {
@@ -101,6 +106,15 @@ impl<'a> ZiplistEntries<'a> {
         match stated(self.blob) {
             Some(stated) if stated != self.seen => Err(Fault::located(&COUNT, 8, self.seen)),
             _ => Ok(()),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn other_before(&self, before: u32) -> Result<(), Fault> {
+        match self.reading {
+            Reading::Strict => Err(self.fault(&BEFORE, u64::from(before))),
+            Reading::Lenient => Ok(()),
         }
     }
 
@@ -145,7 +159,7 @@ impl<'a> Entries<'a> for ZiplistEntries<'a> {
             [before, rest @ ..] => (u32::from(*before), rest),
         };
         if usize::try_from(before) != Ok(self.before) {
-            return Err(self.fault(&BEFORE, u64::from(before)));
+            self.other_before(before)?;
         }
         let (value, rest) = match rest.split_first() {
             Some((&lead, rest)) => self.value(lead, rest)?,
@@ -307,8 +321,8 @@ mod tests {
     }
 
     fn decode(blob: &[u8]) -> Result<Vec<Vec<u8>>, (FaultKind, u64)> {
-        open(blob).map_err(|f| (f.kind(), f.blob_offset().unwrap()))?;
-        let mut entries = ZiplistEntries::new(blob);
+        open(blob, Reading::Strict).map_err(|f| (f.kind(), f.blob_offset().unwrap()))?;
+        let mut entries = ZiplistEntries::new(blob, Reading::Strict);
         let mut out = Vec::new();
         loop {
             match entries.next() {
@@ -363,7 +377,7 @@ mod tests {
                 assert!(builder.push(Scalar::Int(int)));
                 let built = builder.finish();
                 assert_eq!(built.len(), HEADER + 1 + size + 1, "{int} of {integers:?}");
-                let mut entries = ZiplistEntries::new(built);
+                let mut entries = ZiplistEntries::new(built, Reading::Strict);
                 assert_eq!(entries.next().unwrap(), Some(Scalar::Int(int)));
                 assert_eq!(entries.next().unwrap(), None);
                 if integers == Integers::Long {

@@ -7,7 +7,7 @@
 //! ```
 //! Source: Redis 8.0 `zipmap.c` `zipmapValidateIntegrity()`.
 
-use super::{END, Entries, Head, MAX_BYTES, low_u32};
+use super::{END, Entries, Head, MAX_BYTES, Reading, low_u32};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::Scalar;
 use alloc::vec::Vec;
@@ -46,12 +46,13 @@ pub(crate) struct ZipmapEntries<'a> {
     blob: &'a [u8],
     rest: &'a [u8],
     seen: u64,
+    reading: Reading,
 }
 
 impl<'a> ZipmapEntries<'a> {
     #[inline(always)]
-    pub(crate) fn new(blob: &'a [u8]) -> Self {
-        Self { blob, rest: blob.get(1..).unwrap_or_default(), seen: 0 }
+    pub(crate) fn new(blob: &'a [u8], reading: Reading) -> Self {
+        Self { blob, rest: blob.get(1..).unwrap_or_default(), seen: 0, reading }
     }
 
     #[cold]
@@ -65,8 +66,20 @@ impl<'a> ZipmapEntries<'a> {
             return Err(self.fault(&EARLY_END, 0));
         }
         match stated(self.blob) {
-            Some(stated) if stated != self.seen => Err(Fault::located(&COUNT, 0, self.seen / 2)),
+            Some(stated) if stated != self.seen && self.reading == Reading::Strict => {
+                Err(Fault::located(&COUNT, 0, self.seen / 2))
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// A length in five bytes that fits one.
+    #[cold]
+    #[inline(never)]
+    fn long_form(&self, len: u32) -> Result<(), Fault> {
+        match self.reading {
+            Reading::Strict => Err(self.fault(&LONG_FORM, u64::from(len))),
+            Reading::Lenient => Ok(()),
         }
     }
 }
@@ -80,7 +93,7 @@ impl<'a> Entries<'a> for ZipmapEntries<'a> {
             [0xfe, a, b, c, d, rest @ ..] => {
                 let len = u32::from_le_bytes([*a, *b, *c, *d]);
                 if len < LONG {
-                    return Err(self.fault(&LONG_FORM, u64::from(len)));
+                    self.long_form(len)?;
                 }
                 (len, rest)
             }
@@ -193,7 +206,7 @@ mod tests {
 
     fn decode(blob: &[u8]) -> Result<Vec<Vec<u8>>, u64> {
         open(blob).map_err(|f| f.blob_offset().unwrap())?;
-        let mut entries = ZipmapEntries::new(blob);
+        let mut entries = ZipmapEntries::new(blob, Reading::Strict);
         let mut out = Vec::new();
         while let Some(value) = entries.next().map_err(|f| f.blob_offset().unwrap())? {
             out.push(value.to_vec());

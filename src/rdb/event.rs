@@ -208,11 +208,11 @@ impl<'a> Elements<'a> {
     pub fn try_each<E: From<Fault>>(self, mut f: impl FnMut(Element<'a>) -> Result<(), E>) -> Result<(), E> {
         match self {
             Self::One(element) => f(element),
-            Self::Packed { packed: Packed { container, blob }, unit } => match container {
-                Container::Listpack => units(ListpackEntries::new(blob), unit, f),
-                Container::Ziplist => units(ZiplistEntries::new(blob), unit, f),
-                Container::Intset => units(IntsetEntries::new(blob), unit, f),
-                Container::Zipmap => units(ZipmapEntries::new(blob), unit, f),
+            Self::Packed { packed: Packed { container, reading, blob }, unit } => match container {
+                Container::Listpack => units(ListpackEntries::new(blob, reading), unit, f),
+                Container::Ziplist => units(ZiplistEntries::new(blob, reading), unit, f),
+                Container::Intset => units(IntsetEntries::new(blob, reading), unit, f),
+                Container::Zipmap => units(ZipmapEntries::new(blob, reading), unit, f),
             },
         }
     }

@@ -38,7 +38,7 @@ pub use stream::{
 pub use value_type::{Generation, Kind, Layout, Shape, Unit, ValueType};
 pub use version::{Dialect, Version};
 
-pub use crate::pack::{Container, Packed};
+pub use crate::pack::{Container, Packed, Reading};
 
 pub(crate) use decode::{RdbGrammar, State};
 pub(crate) use head::repeats_itself;

@@ -4,7 +4,7 @@ use super::{Decoder, Elements, Event, Part, StreamPart};
 use crate::pack::intset::{IntsetBuilder, IntsetEntries};
 use crate::pack::listpack::{ListpackBuilder, ListpackEntries};
 use crate::pack::ziplist::{Integers, ZiplistBuilder, ZiplistEntries};
-use crate::pack::{Container, Entries};
+use crate::pack::{Container, Entries, Reading};
 use crate::wire::Scalar;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -26,17 +26,17 @@ fn rebuild(container: Container, blob: &[u8]) -> Vec<u8> {
     match container {
         Container::Listpack => {
             let mut builder = ListpackBuilder::new();
-            each(ListpackEntries::new(blob), |entry| builder.push(entry));
+            each(ListpackEntries::new(blob, Reading::Strict), |entry| builder.push(entry));
             builder.finish().to_vec()
         }
         Container::Ziplist => {
             let mut builder = ZiplistBuilder::new(Integers::All);
-            each(ZiplistEntries::new(blob), |entry| builder.push(entry));
+            each(ZiplistEntries::new(blob, Reading::Strict), |entry| builder.push(entry));
             builder.finish().to_vec()
         }
         Container::Intset => {
             let mut builder = IntsetBuilder::new();
-            each(IntsetEntries::new(blob), |entry| builder.push(entry.as_int().unwrap()));
+            each(IntsetEntries::new(blob, Reading::Strict), |entry| builder.push(entry.as_int().unwrap()));
             builder.finish().to_vec()
         }
         Container::Zipmap => panic!("no server from 2.6 on writes zipmaps"),

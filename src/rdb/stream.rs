@@ -21,8 +21,8 @@
 use super::encode_value::misplaced;
 use super::value_type::Generation;
 use crate::error::{Cause, ErrorKind, Fault, FaultKind, Form};
-use crate::pack::Entries;
 use crate::pack::listpack::{self, ListpackEntries};
+use crate::pack::{Entries, Reading};
 use crate::wire::cursor::Cursor;
 use crate::wire::feed::{Limits, Scratch};
 use crate::wire::{Scalar, length, scalar};
@@ -160,10 +160,10 @@ pub struct StreamNode<'a> {
 impl<'a> StreamNode<'a> {
     /// Checks the frame and the master entry's counts; gives the node and its live count.
     fn open(master: StreamId, blob: &'a [u8], left: u64) -> Result<(Self, u64), Fault> {
-        if listpack::open(blob)? {
+        if listpack::open(blob, Reading::Strict)? {
             return Err(Fault::located(&NO_MASTER, 0, 0));
         }
-        let mut entries = ListpackEntries::new(blob);
+        let mut entries = ListpackEntries::new(blob, Reading::Strict);
         let live = count(&mut entries)?;
         if live == 0 {
             return Err(Fault::located(&COUNTS, 6, 0));
@@ -180,7 +180,7 @@ impl<'a> StreamNode<'a> {
     /// Iterates the entries, deleted ones too.
     #[must_use]
     pub fn entries(&self) -> NodeEntries<'a> {
-        NodeEntries { master: self.master, head: Head::Unread, rest: ListpackEntries::new(self.blob) }
+        NodeEntries { master: self.master, head: Head::Unread, rest: ListpackEntries::new(self.blob, Reading::Strict) }
     }
 }
 
