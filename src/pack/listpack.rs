@@ -466,6 +466,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "holds a GiB")]
     fn no_listpack_grows_past_what_servers_allow() {
         let mut builder = ListpackBuilder::new();
         let rest = MAX_BYTES - builder.len_bytes();
@@ -531,16 +532,5 @@ mod tests {
         assert_eq!(decode(&blob(&[0xff, 1, 1], 1)), Err((FaultKind::Packed, 6)), "end byte before the end");
         assert_eq!(decode(&blob(&[0xf0, 0xf0, 0xff, 0xff, 0xff], 1)), Err((FaultKind::Packed, 6)), "length wraps on 32 bits");
         assert_eq!(decode(&blob(&[0xbf, 1, 1], 1)), Err((FaultKind::Packed, 6)), "string past the end");
-    }
-
-    #[test]
-    fn no_blob_of_few_bytes_panics() {
-        for first in 0..=u16::MAX {
-            let [a, b] = first.to_le_bytes();
-            for fill in [0, 0x7f, 0xff] {
-                let _ = decode(&blob(&[a, b, fill], 1));
-                let _ = decode(&[a, b, fill, fill, fill, fill, 0xff]);
-            }
-        }
     }
 }

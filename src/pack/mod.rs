@@ -327,6 +327,52 @@ mod tests {
         assert_eq!((packed.reading(), packed.stated_entries()), (Reading::Lenient, None));
     }
 
+    /// Item 65 of the list of hostile inputs. Every entry takes a byte at least, so a walk ends.
+    #[test]
+    #[cfg_attr(miri, ignore = "two million blobs")]
+    fn no_blob_of_few_bytes_panics() {
+        for first in 0..=u16::MAX {
+            let [a, b] = first.to_le_bytes();
+            let short: [&[u8]; 9] = [
+                &[a],
+                &[a, b],
+                &[a, b, 0xff],
+                &[a, b, 0, 0xff],
+                &[a, b, 1, b'x', 0xff],
+                &[a, b, 0, 0, 0, 0],
+                &[a, b, 0, 0, 0, 0xff],
+                &[a, b, 0xff, 0xff, 0xff, 0xff],
+                &[a, b, 1, b'x', b'y', 0xff],
+            ];
+            let framed: [(Container, &[u8]); 9] = [
+                (Container::Listpack, &[9, 0, 0, 0, 1, 0, a, b, 0xff]),
+                (Container::Listpack, &[10, 0, 0, 0, 1, 0, a, b, 0x7f, 0xff]),
+                (Container::Listpack, &[12, 0, 0, 0, 2, 0, 1, 1, a, b, 1, 0xff]),
+                (Container::Ziplist, &[13, 0, 0, 0, 10, 0, 0, 0, 1, 0, a, b, 0xff]),
+                (Container::Ziplist, &[16, 0, 0, 0, 12, 0, 0, 0, 2, 0, 0, 0xf1, 2, a, b, 0xff]),
+                (Container::Intset, &[2, 0, 0, 0, 2, 0, 0, 0, 1, 0, a, b]),
+                (Container::Intset, &[a, 0, 0, 0, b, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0]),
+                (Container::Zipmap, &[1, a, b, b'x', b'y', 0xff]),
+                (Container::Zipmap, &[1, 1, b'f', a, b, b'v', 0xff]),
+            ];
+            let forms = [Container::Intset, Container::Listpack, Container::Ziplist, Container::Zipmap];
+            let all = short.iter().flat_map(|blob| forms.map(|form| (form, *blob))).chain(framed);
+            for (container, blob) in all {
+                let (strict, lenient) = (strictly(container, blob), leniently(container, blob));
+                for found in [&strict, &lenient] {
+                    let is_inside = match found {
+                        Ok(entries) => entries.len() <= blob.len(),
+                        Err((_, at)) => *at <= blob.len() as u64,
+                    };
+                    assert!(is_inside, "{}: {blob:02x?}: {found:?}", container.name());
+                }
+                if strict.is_ok() {
+                    assert_eq!(lenient, strict, "{}: {blob:02x?}", container.name());
+                }
+            }
+        }
+    }
+
     /// A wider one makes every event wider.
     #[test]
     fn a_packed_blob_is_four_words() {

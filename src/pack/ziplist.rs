@@ -442,6 +442,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "holds a GiB")]
     fn no_ziplist_grows_past_what_servers_allow() {
         let mut builder = ZiplistBuilder::new(Integers::All);
         let rest = MAX_BYTES - builder.len_bytes();
@@ -491,15 +492,5 @@ mod tests {
         assert_eq!(decode(&blob(&[0, 0xc1, 0, 0], 10, 1)), Err((FaultKind::Encoding, 10)), "undefined encoding");
         assert_eq!(decode(&blob(&[0, 0x80, 0xff, 0xff, 0xff, 0xff], 10, 1)), Err((FaultKind::Packed, 10)), "length past the end");
         assert_eq!(decode(&blob(&[0, 0xf1, 0xff, 0xf1], 10, 1)), Err((FaultKind::Packed, 12)), "end byte before the end");
-    }
-
-    #[test]
-    fn no_blob_of_few_bytes_panics() {
-        for first in 0..=u16::MAX {
-            let [a, b] = first.to_le_bytes();
-            let _ = decode(&blob(&[a, b], 10, 1));
-            let _ = decode(&blob(&[0, a, b], 10, 1));
-            let _ = decode(&[a, b, 0, 0, 10, 0, 0, 0, 1, 0, 0xff]);
-        }
     }
 }

@@ -78,6 +78,7 @@ fn snapshots(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads every fixture")]
 fn packed_blobs_of_real_servers_are_built_byte_by_byte() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let mut files = Vec::new();
