@@ -8,6 +8,7 @@
 //! Source: Redis 8.0 `lzf_d.c`.
 
 use crate::error::{Cause, Fault, FaultKind, Form};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// The best token turns 3 bytes into 264.
@@ -157,9 +158,164 @@ fn copy_exactly(out: &mut [u8], from: usize, at: usize, len: usize) -> Option<()
     Some(())
 }
 
+/// The farthest a reference goes back.
+const WINDOW: usize = 8192;
+
+/// The longest reference.
+const MAX_MATCH: usize = 264;
+
+/// The longest run of literals.
+const MAX_RUN: usize = 32;
+
+/// Bits of a hash: one slot for each byte of the window.
+const BITS: u32 = 13;
+const SLOTS: usize = 1 << BITS;
+
+/// The first position: more than a window behind the zeros of a new table.
+const FIRST: u64 = WINDOW as u64 + 1;
+
+/// Compresses strings. What comes out depends on the string alone.
+pub(crate) struct Compressor {
+    /// By hash, the four bytes seen last (upper half) and their position (lower half).
+    table: Box<[u64; SLOTS]>,
+    /// Position of the next string's first byte. Positions go on from string to
+    /// string, more than a window apart, so that nothing has to be cleared between them.
+    base: u64,
+}
+
+impl Compressor {
+    pub(crate) fn new() -> Self {
+        Self { table: Box::new([0; SLOTS]), base: FIRST }
+    }
+
+    /// Appends `input` compressed to at most `limit` bytes; else appends nothing and says false.
+    pub(crate) fn compress(&mut self, input: &[u8], limit: usize, out: &mut Vec<u8>) -> bool {
+        let span = (input.len() as u64).saturating_add(FIRST);
+        if span > u64::from(u32::MAX).saturating_sub(self.base) {
+            self.table.fill(0);
+            self.base = FIRST;
+            if span > u64::from(u32::MAX).saturating_sub(FIRST) {
+                return false;
+            }
+        }
+        let start = out.len();
+        let most = input.len().saturating_add(input.len().div_ceil(MAX_RUN));
+        let limit = limit.min(most);
+        out.resize(start.saturating_add(limit).saturating_add(SLACK), 0);
+        let room = out.get_mut(start..).unwrap_or_default();
+        let written = compress_into(input, self.base, &mut self.table, room).filter(|written| *written <= limit);
+        out.truncate(start.saturating_add(written.unwrap_or(0)));
+        self.base = self.base.saturating_add(span);
+        written.is_some()
+    }
+}
+
+/// Compresses into `out`, whose last [`SLACK`] bytes are room for wide copies.
+/// Returns the bytes written, which may reach into the slack.
+#[inline(always)]
+fn compress_into(input: &[u8], base: u64, table: &mut [u64; SLOTS], out: &mut [u8]) -> Option<usize> {
+    let mut written = 0usize;
+    // Behind the last reference.
+    let mut behind = 0usize;
+    let mut at = 0usize;
+    let mut ahead = input.array_windows::<4>();
+    while let Some(bytes) = ahead.next() {
+        // Other bytes differ in the upper half, so that one comparison tells both.
+        let distance = match usize::try_from(note(table, *bytes, base.wrapping_add(at as u64))) {
+            Ok(distance) if distance <= WINDOW => distance,
+            _ => {
+                at = at.wrapping_add(1);
+                continue;
+            }
+        };
+        let len = common(input, at.wrapping_sub(distance), at);
+        written = push_literals(input.get(behind..)?, at.wrapping_sub(behind), out, written)?;
+        written = push_match(len, distance, out, written)?;
+        behind = at.wrapping_add(len);
+        // All of its bytes would gain 2 %, and cost a third of the speed.
+        for inside in [at.wrapping_add(1), behind.wrapping_sub(1)] {
+            if let Some(bytes) = load::<4>(input, inside) {
+                note(table, bytes, base.wrapping_add(inside as u64));
+            }
+        }
+        at = behind;
+        ahead = input.get(at..)?.array_windows::<4>();
+    }
+    push_literals(input.get(behind..)?, input.len().wrapping_sub(behind), out, written)
+}
+
+/// Notes `bytes` at `position` (32 bits), and says how far back they were seen
+/// last: beyond any window if they were not, or other bytes were.
+#[inline(always)]
+fn note(table: &mut [u64; SLOTS], bytes: [u8; 4], position: u64) -> u64 {
+    let word = u32::from_le_bytes(bytes);
+    let entry = u64::from(word) << 32 | position;
+    let hash = word.wrapping_mul(0x9e37_79b1) >> (u32::BITS.wrapping_sub(BITS));
+    match table.get_mut(hash as usize) {
+        Some(slot) => entry.wrapping_sub(core::mem::replace(slot, entry)),
+        None => u64::MAX,
+    }
+}
+
+/// How many bytes of `input` from `from` and from `at` on agree, at least four
+/// of them, as far as one reference reaches.
+#[inline(always)]
+fn common(input: &[u8], from: usize, at: usize) -> usize {
+    let mut len = 4usize;
+    while let (Some(a), Some(b)) = (load::<8>(input, from.wrapping_add(len)), load::<8>(input, at.wrapping_add(len))) {
+        let differ = u64::from_le_bytes(a) ^ u64::from_le_bytes(b);
+        len = len.wrapping_add(differ.trailing_zeros() as usize / 8);
+        if differ != 0 || len >= MAX_MATCH {
+            return len.min(MAX_MATCH);
+        }
+    }
+    // The last bytes of the string.
+    while len < MAX_MATCH
+        && let Some(byte) = input.get(at.wrapping_add(len))
+        && input.get(from.wrapping_add(len)) == Some(byte)
+    {
+        len = len.wrapping_add(1);
+    }
+    len
+}
+
+/// Writes the first `left` bytes of `from` as literals.
+#[inline(always)]
+fn push_literals(mut from: &[u8], mut left: usize, out: &mut [u8], mut written: usize) -> Option<usize> {
+    while left > 0 {
+        let run = left.min(MAX_RUN);
+        let (control, to) = window::<{ 1 + MAX_RUN }>(out, written)?.split_first_mut()?;
+        [*control, ..] = run.wrapping_sub(1).to_le_bytes();
+        // A whole run at once, of which the next token overwrites what is too much.
+        match from.first_chunk::<MAX_RUN>() {
+            Some(bytes) => to.copy_from_slice(bytes),
+            None => to.get_mut(..run)?.copy_from_slice(from.get(..run)?),
+        }
+        from = from.get(run..)?;
+        left = left.wrapping_sub(run);
+        written = written.wrapping_add(run).wrapping_add(1);
+    }
+    Some(written)
+}
+
+#[inline(always)]
+fn push_match(len: usize, distance: usize, out: &mut [u8], written: usize) -> Option<usize> {
+    let [low, high, ..] = distance.wrapping_sub(1).to_le_bytes();
+    let to = window::<3>(out, written)?;
+    if len <= 8 {
+        let [short, ..] = len.wrapping_sub(2).to_le_bytes();
+        *to = [short << 5 | high, low, 0];
+        return Some(written.wrapping_add(2));
+    }
+    let [long, ..] = len.wrapping_sub(9).to_le_bytes();
+    *to = [7 << 5 | high, long, low];
+    Some(written.wrapping_add(3))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     fn decode(packed: &[u8], len: usize) -> Result<Vec<u8>, FaultKind> {
         expand(packed, 0, len, &mut Vec::new()).map(<[u8]>::to_vec).map_err(Fault::kind)
@@ -218,5 +374,165 @@ mod tests {
         assert_eq!(decode(&[0x00, b'a', 0xe0, 0xff, 0x00], 20), Err(FaultKind::Encoding), "longer than stated");
         assert_eq!(decode(&[0x00, b'a'], 2), Err(FaultKind::Encoding), "shorter than stated");
         assert_eq!(decode(&[0x01, b'a', b'b'], 1), Err(FaultKind::Encoding), "literals longer than stated");
+    }
+    /// Numbers that look random and are the same in every run.
+    struct Draw(u64);
+
+    impl Draw {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 11) as usize % bound
+        }
+
+        fn bytes(&mut self, len: usize) -> Vec<u8> {
+            (0..len).map(|_| self.below(256) as u8).collect()
+        }
+
+        /// Text of few words.
+        fn text(&mut self, len: usize) -> Vec<u8> {
+            let words = ["alpha ", "bravo ", "cargo ", "{\"id\":", "\"name\",", "0", "17", "\n"];
+            let mut text = Vec::new();
+            while text.len() < len {
+                text.extend_from_slice(words[self.below(words.len())].as_bytes());
+            }
+            text.truncate(len);
+            text
+        }
+    }
+
+    /// Compresses with room for everything, and checks both expansions of it.
+    fn pack(compressor: &mut Compressor, input: &[u8]) -> Vec<u8> {
+        let mut packed = Vec::new();
+        assert!(compressor.compress(input, usize::MAX, &mut packed), "{} bytes", input.len());
+        assert_eq!(slow(&packed).as_deref(), Some(input), "{} bytes", input.len());
+        assert_eq!(decode(&packed, input.len()).as_deref(), Ok(input), "{} bytes", input.len());
+        packed
+    }
+
+    /// The references of a token stream: distance and length.
+    fn references(packed: &[u8]) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while let Some(&control) = packed.get(at) {
+            let high = usize::from(control & 31) << 8;
+            match control >> 5 {
+                0 => at += 2 + usize::from(control),
+                7 => {
+                    found.push((high + usize::from(packed[at + 2]) + 1, usize::from(packed[at + 1]) + 9));
+                    at += 3;
+                }
+                short => {
+                    found.push((high + usize::from(packed[at + 1]) + 1, usize::from(short) + 2));
+                    at += 2;
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn short_strings_come_back_at_every_length() {
+        let (mut compressor, mut draw) = (Compressor::new(), Draw(1));
+        for len in 0..=70 {
+            pack(&mut compressor, &vec![b'a'; len]);
+            pack(&mut compressor, &(0..len).map(|i| b"ab"[i % 2]).collect::<Vec<_>>());
+            pack(&mut compressor, &draw.text(len));
+            assert_eq!(pack(&mut compressor, &draw.bytes(len)).len(), len + len.div_ceil(32), "nothing to refer to");
+        }
+    }
+
+    #[test]
+    fn runs_become_references_of_the_greatest_length() {
+        let mut compressor = Compressor::new();
+        for len in (250usize..=300).chain(500..=560).chain([1000, 8191, 8192, 8193, 100_000]) {
+            let packed = pack(&mut compressor, &vec![b'a'; len]);
+            assert!(packed.len() <= 3 * len.div_ceil(264) + 6, "{len} bytes became {}", packed.len());
+        }
+    }
+
+    #[test]
+    fn a_reference_reaches_back_one_window_and_no_farther() {
+        let mut compressor = Compressor::new();
+        for distance in [WINDOW - 1, WINDOW, WINDOW + 1] {
+            let mut input = b"once upon a time".to_vec();
+            input.resize(distance, 0);
+            input.extend_from_slice(b"once upon a time");
+            let packed = pack(&mut compressor, &input);
+            assert_eq!(references(&packed).contains(&(distance, 16)), distance <= WINDOW, "distance {distance}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_as_long_as_what_repeats() {
+        let (mut compressor, mut draw) = (Compressor::new(), Draw(2));
+        let once = draw.bytes(300);
+        for len in 4..=300 {
+            let mut input = once.clone();
+            input.extend_from_slice(&once[..len]);
+            let at_the_end = pack(&mut compressor, &input);
+            assert_eq!(references(&at_the_end)[0], (300, len.min(264)));
+            // A byte that differs stops it as the end does.
+            input.push(!once.get(len).unwrap_or(&0));
+            input.extend_from_slice(b"behind it");
+            assert_eq!(references(&pack(&mut compressor, &input))[0], (300, len.min(264)));
+        }
+    }
+
+    #[test]
+    fn what_came_before_leaves_no_trace() {
+        let mut draw = Draw(3);
+        let mut used = Compressor::new();
+        for round in 0..300 {
+            let len = draw.below(3000);
+            let input = if round % 2 == 0 { draw.text(len) } else { vec![b'a'; len] };
+            if round == 150 {
+                // The positions run out.
+                used.base = u64::from(u32::MAX) - 10;
+            }
+            assert_eq!(pack(&mut used, &input), pack(&mut Compressor::new(), &input), "round {round}");
+        }
+        assert!(used.base < 1 << 30, "the positions began again");
+    }
+
+    #[test]
+    fn the_limit_is_exact_and_what_is_longer_leaves_nothing() {
+        let (mut compressor, mut draw) = (Compressor::new(), Draw(4));
+        for len in [1, 20, 40, 200, 3000] {
+            for input in [draw.text(len), draw.bytes(len)] {
+                let whole = pack(&mut compressor, &input);
+                let mut out = b"before".to_vec();
+                assert!(!compressor.compress(&input, whole.len() - 1, &mut out));
+                assert_eq!(out, b"before");
+                assert!(compressor.compress(&input, whole.len(), &mut out));
+                assert_eq!(out, [b"before", &whole[..]].concat());
+            }
+        }
+        // The servers' rule: four bytes less, or it is not worth it.
+        assert!(!compressor.compress(&draw.bytes(40), 36, &mut Vec::new()));
+        assert!(compressor.compress(&[b'a'; 21], 17, &mut Vec::new()));
+    }
+
+    #[test]
+    fn mixes_of_noise_text_and_repetition_come_back() {
+        let (mut compressor, mut draw) = (Compressor::new(), Draw(5));
+        for _ in 0..200 {
+            let mut input = Vec::new();
+            for _ in 0..draw.below(12) {
+                let len = draw.below(1500);
+                match draw.below(4) {
+                    0 => input.extend(draw.bytes(len)),
+                    1 => input.extend(draw.text(len)),
+                    2 => input.resize(input.len() + len, draw.below(3) as u8),
+                    _ => {
+                        let from = draw.below(input.len() + 1);
+                        let to = (from + len).min(input.len());
+                        input.extend_from_within(from..to);
+                    }
+                }
+            }
+            pack(&mut compressor, &input);
+        }
     }
 }
