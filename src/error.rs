@@ -184,6 +184,14 @@ pub enum ErrorKind {
         /// The byte.
         byte: u8,
     },
+    /// A value type that is known by name, but has no layout to read it by.
+    #[error("expected a value type with a settled layout, found {name}")]
+    UnreadableType {
+        /// The type byte.
+        byte: u8,
+        /// The type, and why its values cannot be read.
+        name: &'static str,
+    },
     /// The target has no form for this.
     #[error("{target} has no form for {what}")]
     Unrepresentable {
@@ -222,6 +230,7 @@ impl ErrorKind {
             Self::Truncated { .. } => "truncated",
             Self::UnknownOpcode { .. } => "unknown-opcode",
             Self::UnknownType { .. } => "unknown-type",
+            Self::UnreadableType { .. } => "unreadable-type",
             Self::Unrepresentable { .. } => "unrepresentable",
             Self::UnsupportedVersion { .. } => "unsupported-version",
         }
@@ -442,6 +451,8 @@ impl Cause {
 pub(crate) enum FaultKind {
     /// More bytes are needed; never leaves the feed.
     Short,
+    /// Named by `rdb::decode`, which knows the version.
+    UnreadableType,
     Checksum,
     Command,
     Duplicate,
@@ -496,6 +507,11 @@ impl Fault {
         core::ptr::eq(self.cause, cause)
     }
 
+    /// Whether both say the same.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        self.is(other.cause) && self.found == other.found
+    }
+
     /// Offset of the fault inside its packed blob, if it has one.
     pub(crate) fn blob_offset(self) -> Option<u64> {
         (self.cause.within == Within::Blob).then_some(self.found >> 32)
@@ -535,7 +551,7 @@ impl Fault {
             FaultKind::Magic => ErrorKind::BadMagic { expected, found },
             FaultKind::Opcode => ErrorKind::UnknownOpcode { byte: low_byte(self.found) },
             FaultKind::Packed => ErrorKind::BadPacked { expected, found },
-            FaultKind::Type => ErrorKind::UnknownType { byte: low_byte(self.found) },
+            FaultKind::Type | FaultKind::UnreadableType => ErrorKind::UnknownType { byte: low_byte(self.found) },
             FaultKind::Value => ErrorKind::BadValue { expected, found },
             FaultKind::Version => ErrorKind::UnsupportedVersion {
                 dialect: match self.cause.found {

@@ -94,6 +94,7 @@ fn checksum_word(checksum: Option<Checksum>) -> &'static str {
         Some(Checksum::Absent) => "none",
         Some(Checksum::Off) => "off",
         Some(Checksum::Verified) => "matches",
+        Some(Checksum::Wrong) => "mismatch",
         Some(Checksum::Unchecked) | None => "pending",
     }
 }
@@ -246,6 +247,7 @@ impl Facts<'_> {
             Some(Checksum::Absent) => "no checksum in this version",
             Some(Checksum::Off) => "checksum switched off by the writer",
             Some(Checksum::Verified) => "checksum matches",
+            Some(Checksum::Wrong) => "checksum does not match",
             Some(Checksum::Unchecked) | None => "checksum not reached",
         };
         let mut words = String::from(checksum);

@@ -44,6 +44,11 @@ impl ShowText {
             }
             Event::Value(Part::Stream(part)) => return self.stream(part, out),
             Event::Value(Part::Module(item)) => module(*item, out),
+            Event::Value(Part::Array(head)) => {
+                if let Some(index) = head.insert_index {
+                    say(out, format_args!("last insertion at index {index}"));
+                }
+            }
             Event::KeyEnd { span } => {
                 let elements = if self.elements > 0 { format!("{}, ", plural(self.elements, "element")) } else { String::new() };
                 say(out, format_args!("({elements}{} in the file)", size(span.len())));
@@ -94,7 +99,29 @@ impl ShowText {
             StreamPart::Pending(pending) => push_pending(pending, out),
             StreamPart::Consumer(consumer) => push_consumer(consumer, self.has_active, out),
             StreamPart::Owned(id) => say(out, format_args!("    {id}")),
-            StreamPart::Groups(_) | StreamPart::Consumers(_) => {}
+            StreamPart::Returned(id) => say(out, format_args!("  handed back {id}")),
+            StreamPart::Idempotency(idempotency) => say(
+                out,
+                format_args!(
+                    "producers' ids kept for {} s, {} of each producer",
+                    count(idempotency.duration_s),
+                    count(idempotency.max_ids)
+                ),
+            ),
+            StreamPart::Producer(producer) => {
+                out.extend_from_slice(b"producer ");
+                push_quoted(producer.name, out);
+                say(out, format_args!(": {}", plural(producer.ids, "id")));
+            }
+            StreamPart::Produced { iid, id } => {
+                out.extend_from_slice(b"  ");
+                push_quoted(*iid, out);
+                say(out, format_args!(" = {id}"));
+            }
+            StreamPart::IdempotencyCounters { added, duplicates } => {
+                say(out, format_args!("producers' ids: {} added, {} refused", count(*added), count(*duplicates)));
+            }
+            StreamPart::Groups(_) | StreamPart::Consumers(_) | StreamPart::Returns(_) => {}
         }
         Ok(())
     }
@@ -146,6 +173,16 @@ fn line(element: Element<'_>, index: u64, out: &mut Vec<u8>) {
             push_quoted(field, out);
             out.extend_from_slice(b" = ");
             push_quoted(value, out);
+        }
+        Element::ExpiringField { field, value, expires_at_ms } => {
+            push_quoted(field, out);
+            out.extend_from_slice(b" = ");
+            push_quoted(value, out);
+            put(out, format_args!("  expires {}", time(expires_at_ms)));
+        }
+        Element::Slot { index, value } => {
+            put(out, format_args!("{index:>10}  "));
+            value.with_text(|text| push_quoted(Scalar::Bytes(text), out));
         }
     }
     out.push(b'\n');

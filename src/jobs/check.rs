@@ -223,8 +223,11 @@ impl Check {
         let mut twice = Vec::new();
         let result = elements.each(|element| {
             let name = match element {
-                Element::Item(_) => None,
-                Element::Member(name) | Element::Scored { member: name, .. } | Element::Field { field: name, .. } => Some(name),
+                Element::Item(_) | Element::Slot { .. } => None,
+                Element::Member(name)
+                | Element::Scored { member: name, .. }
+                | Element::Field { field: name, .. }
+                | Element::ExpiringField { field: name, .. } => Some(name),
             };
             if name.is_some_and(|name| !name.with_text(|text| members.is_new(0, text))) {
                 twice.push(open.element);

@@ -15,8 +15,8 @@ use super::seen::{Seed, Seen};
 use crate::aof::Command;
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::{
-    Consumer, Element, Elements, Event, Eviction, Generation, Group, Key, Kind, ModuleAux, ModuleId, ModuleItem, Part, Shape,
-    StreamId, StreamNode, StreamPart, ValueType,
+    Consumer, Element, Elements, Event, Eviction, Generation, Group, Key, KeyMeta, Kind, ModuleAux, ModuleId, ModuleItem, Part,
+    Shape, StreamId, StreamNode, StreamPart, ValueType,
 };
 use crate::wire::{Limits, Scalar};
 use alloc::vec::Vec;
@@ -34,6 +34,14 @@ pub struct Export {
     /// The pieces of a long string: it has to be whole before it is known to be text.
     held: Vec<u8>,
     base64: Base64,
+    /// Metadata of the key that comes next, as it stands in front of its type.
+    meta: Vec<u8>,
+    /// Whether the list of a stream's groups is open.
+    has_groups_open: bool,
+    /// Whether the list of a group's entries that were handed back is open.
+    has_returns_open: bool,
+    /// Ids of a producer still to come.
+    ids_left: u64,
     /// Fields of the hash in hand, where a second one is refused.
     fields: Option<Seen>,
     pending: PendingList,
@@ -73,6 +81,10 @@ impl Export {
             is_behind: false,
             held: Vec::new(),
             base64: Base64::default(),
+            meta: Vec::new(),
+            has_groups_open: false,
+            has_returns_open: false,
+            ids_left: 0,
             fields: None,
             pending: PendingList::new(limits.max_item_bytes),
             consumers: Vec::new(),
@@ -104,6 +116,15 @@ impl Export {
                 self.module(*item, raw, out);
                 Ok(())
             }
+            Event::Value(Part::Array(head)) => {
+                let mut json = Json::new(out);
+                if let Some(index) = head.insert_index {
+                    json.name("insert_index").int(index);
+                }
+                json.name("elements").open(b'[');
+                Ok(())
+            }
+            Event::Value(Part::FirstExpiry(_) | Part::Template(_)) => Ok(()),
             Event::Key(key) => {
                 self.open(key, out);
                 Ok(())
@@ -153,6 +174,15 @@ impl Export {
                 json.name("idle_s").int(seconds);
             }
         }
+        if !self.meta.is_empty() {
+            json.name("key_meta").open(b'{').name("$b64").raw(b"\"");
+            self.base64.clear();
+            self.base64.push(&self.meta, out);
+            self.base64.finish(out);
+            self.meta.clear();
+            out.extend_from_slice(b"\"}");
+            json = Json::within(out, true);
+        }
         json.name("value");
         match key.value_type.kind() {
             Kind::String | Kind::Module => {}
@@ -165,11 +195,16 @@ impl Export {
                     fields.clear();
                 }
             }
+            Kind::Array => {
+                json.open(b'{');
+            }
             Kind::Stream => {
                 json.open(b'{').name("entries").open(b'[');
             }
         }
         self.value_type = Some(key.value_type);
+        self.has_groups_open = false;
+        self.has_returns_open = false;
         self.is_behind = false;
         self.held.clear();
         self.base64.clear();
@@ -181,7 +216,11 @@ impl Export {
             None | Some(Kind::String | Kind::Module) => {}
             Some(Kind::List | Kind::Set | Kind::Zset) => out.push(b']'),
             Some(Kind::Hash) => out.push(b'}'),
-            Some(Kind::Stream) => out.extend_from_slice(b"]}"),
+            Some(Kind::Array) => out.extend_from_slice(b"]}"),
+            Some(Kind::Stream) => {
+                // What stands behind the groups closed their list.
+                out.extend_from_slice(if self.has_groups_open { b"]}" } else { b"}" });
+            }
         }
         out.extend_from_slice(b"}\n");
     }
@@ -206,6 +245,19 @@ impl Export {
                         return Err(Fault::new(&TWICE, 0));
                     }
                     json.name_bytes(field).bytes(value);
+                }
+                Element::ExpiringField { field, value, expires_at_ms } => {
+                    if let Some(fields) = fields
+                        && !field.with_text(|name| fields.is_new(0, name))
+                    {
+                        return Err(Fault::new(&TWICE, 0));
+                    }
+                    json.name_bytes(field).open(b'{').name("value").bytes(value);
+                    json.name("expires_at_ms").int(expires_at_ms).close(b'}');
+                }
+                Element::Slot { index, value } => {
+                    json.open(b'[').int(index);
+                    value.with_text(|text| json.bytes(Scalar::Bytes(text)).close(b']'));
                 }
             }
             Ok(())
@@ -299,7 +351,15 @@ impl Export {
                     out.extend_from_slice(b"\"}}}\n");
                 }
             }
-            Event::SelectDb(_) | Event::ResizeDb { .. } | Event::End(_) => {}
+            Event::KeyMeta(meta) => {
+                if let KeyMeta::Classes(_) = meta {
+                    self.meta.clear();
+                }
+                meta.write(&mut self.meta);
+            }
+            // Hints, state of the server that is no data, and what is part of the values that refer to it.
+            Event::SelectDb(_) | Event::ResizeDb { .. } | Event::SlotInfo { .. } | Event::Enterprise { .. } => {}
+            Event::SlotImport(_) | Event::HashTemplate(_) | Event::EmptyKey(_) | Event::End(_) => self.meta.clear(),
             Event::Key(_) | Event::Value(_) | Event::KeyEnd { .. } => {}
         }
     }
@@ -324,8 +384,46 @@ impl Export {
             StreamPart::Groups(_) => {
                 Json::within(out, true).name("groups").open(b'[');
                 self.is_behind = false;
+                self.has_groups_open = true;
             }
-            StreamPart::Group(group) => self.group(group, generation, out),
+            StreamPart::Group(group) => {
+                self.end_returns(out);
+                self.group(group, generation, out);
+            }
+            StreamPart::Returns(_) => {
+                let mut json = Json::within(out, true);
+                json.name("returned").open(b'[');
+                self.is_behind = false;
+                self.has_returns_open = true;
+            }
+            StreamPart::Returned(id) => {
+                Json::within(out, self.is_behind).id(*id);
+                self.is_behind = true;
+            }
+            StreamPart::Idempotency(idempotency) => {
+                self.end_returns(out);
+                out.push(b']');
+                self.has_groups_open = false;
+                let mut json = Json::within(out, true);
+                json.name("idempotency").open(b'{').name("duration_s").int(idempotency.duration_s);
+                json.name("max_ids").int(idempotency.max_ids).name("producers").open(b'[');
+                self.is_behind = false;
+            }
+            StreamPart::Producer(producer) => {
+                let mut json = Json::within(out, self.is_behind);
+                json.open(b'{').name("name").bytes(producer.name).name("ids").open(b'[');
+                self.is_behind = false;
+                self.produced(producer.ids, out);
+            }
+            StreamPart::Produced { iid, id } => {
+                Json::within(out, self.is_behind).open(b'[').bytes(*iid).id(*id).close(b']');
+                self.is_behind = true;
+                self.produced(self.ids_left.saturating_sub(1), out);
+            }
+            StreamPart::IdempotencyCounters { added, duplicates } => {
+                let mut json = Json::within(out, true);
+                json.close(b']').name("added").int(*added).name("duplicates").int(*duplicates).close(b'}');
+            }
             StreamPart::Consumer(consumer) => self.consumer(consumer),
             StreamPart::Pending(_) | StreamPart::Consumers(_) | StreamPart::Owned(_) => {}
         }
@@ -334,6 +432,23 @@ impl Export {
             self.group_end(generation, out);
         }
         Ok(())
+    }
+
+    /// Closes a producer whose ids are all there.
+    fn produced(&mut self, ids_left: u64, out: &mut Vec<u8>) {
+        self.ids_left = ids_left;
+        if ids_left == 0 {
+            out.extend_from_slice(b"]}");
+            self.is_behind = true;
+        }
+    }
+
+    /// Closes a group whose entries that were handed back are all there.
+    fn end_returns(&mut self, out: &mut Vec<u8>) {
+        if core::mem::take(&mut self.has_returns_open) {
+            out.extend_from_slice(b"]}");
+            self.is_behind = true;
+        }
     }
 
     fn node(&mut self, node: &StreamNode<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -400,7 +515,10 @@ impl Export {
             }
             json.close(b'}');
         }
-        json.close(b']').close(b'}');
+        json.close(b']');
+        if generation < Generation::V5 {
+            json.close(b'}');
+        }
         self.is_behind = true;
     }
 }

@@ -112,7 +112,7 @@ impl Rows {
             }
             Part::Stream(StreamPart::Meta(meta)) => head.elements = Some(meta.length),
             Part::Module(ModuleItem::Id(id)) => head.module = Some(*id),
-            Part::Stream(_) | Part::Module(_) => {}
+            Part::Stream(_) | Part::Module(_) | Part::Array(_) | Part::FirstExpiry(_) | Part::Template(_) => {}
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 //! wide:      the rare number that needs more than 32 bits
 //! ```
 
-use crate::rdb::{Dialect, Eviction, Kind, ModuleId, Span, ValueType};
+use crate::rdb::{Eviction, Kind, ModuleId, Span, ValueType, Version};
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::mem::size_of;
@@ -109,7 +109,8 @@ impl From<TryReserveError> for Full {
 
 /// The columns of all rows.
 pub(super) struct Columns {
-    pub(super) dialect: Dialect,
+    /// Of the snapshot: a type's byte has its meaning by it.
+    pub(super) version: Version,
     rows: u32,
     segments: Vec<Segment>,
     blocks: Vec<Vec<u8>>,
@@ -119,7 +120,14 @@ pub(super) struct Columns {
 
 impl Columns {
     pub(super) fn new() -> Self {
-        Self { dialect: Dialect::Redis, rows: 0, segments: Vec::new(), blocks: Vec::new(), wide: Vec::new(), modules: Vec::new() }
+        Self {
+            version: Version::redis(0),
+            rows: 0,
+            segments: Vec::new(),
+            blocks: Vec::new(),
+            wide: Vec::new(),
+            modules: Vec::new(),
+        }
     }
 
     pub(super) fn rows(&self) -> u32 {
@@ -272,7 +280,7 @@ impl<'a> Row<'a> {
     #[inline(always)]
     #[must_use]
     pub fn value_type(&self) -> Option<ValueType> {
-        ValueType::from_byte(self.columns.dialect, self.type_byte())
+        ValueType::from_byte(self.columns.version, self.type_byte())
     }
 
     /// The byte of the value type in the file.

@@ -77,7 +77,7 @@ impl Index {
                 None => Ok(()),
             },
             Event::Start(version) => {
-                self.columns.dialect = version.dialect();
+                self.columns.version = *version;
                 Ok(())
             }
             _ => Ok(()),
@@ -107,7 +107,7 @@ impl Index {
             }
             Part::Stream(_) => {}
             Part::Module(ModuleItem::Id(id)) => open.module = Some(*id),
-            Part::Module(_) => {}
+            Part::Module(_) | Part::Array(_) | Part::FirstExpiry(_) | Part::Template(_) => {}
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ fn by_name(index: &Index, rows: &mut [u32], descending: bool, name: impl Fn(Valu
     let mut ranks = [0u64; 256];
     for (byte, rank) in (0..=u8::MAX).zip(&mut ranks) {
         // Types that share a name share the rank of its first place.
-        let value_type = ValueType::from_byte(index.columns.dialect, byte);
+        let value_type = ValueType::from_byte(index.columns.version, byte);
         *rank = value_type.map_or(0, |value_type| names.partition_point(|other| *other < name(value_type)) as u64);
     }
     by_number(index, rows, descending, |row| ranks.get(usize::from(row.type_byte())).copied().unwrap_or(0))

@@ -1,7 +1,7 @@
 //! Index, selection and sorting, held against plain vectors.
 
 use super::{Column, Index, Row, Selection};
-use crate::rdb::{Dialect, Element, Elements, Event, Eviction, Key, Part, Span, ValueType, Version};
+use crate::rdb::{Element, Elements, Event, Eviction, Key, Part, Span, ValueType, Version};
 use crate::wire::Scalar;
 use std::vec::Vec;
 
@@ -24,7 +24,7 @@ impl Fact {
     }
 
     fn push_to(&self, index: &mut Index) {
-        let value_type = ValueType::from_byte(Dialect::Redis, self.type_byte).unwrap();
+        let value_type = ValueType::from_byte(Version::redis(11), self.type_byte).unwrap();
         let key = Scalar::Bytes(&self.key);
         let head = Key { key, value_type, db: self.db, expires_at_ms: self.expires_at_ms, eviction: self.eviction };
         index.push(&Event::Key(head)).unwrap();
@@ -141,7 +141,7 @@ fn a_row_takes_at_most_48_bytes_beside_its_key() {
 #[test]
 fn a_row_is_there_once_its_key_has_ended() {
     let mut index = index(&[Fact::new(b"whole")]);
-    let value_type = ValueType::from_byte(Dialect::Redis, 0).unwrap();
+    let value_type = ValueType::from_byte(Version::redis(11), 0).unwrap();
     let key = Scalar::Int(-12);
     let head = Key { key, value_type, db: 0, expires_at_ms: None, eviction: Eviction::None };
     index.push(&Event::Key(head)).unwrap();
@@ -198,7 +198,7 @@ fn assert_sorts<K: Ord>(facts: &[Fact], index: &Index, column: Column, by: impl 
 fn every_column_sorts_and_ties_stay_in_file_order() {
     let facts = many(9000);
     let index = index(&facts);
-    let name = |fact: &Fact| ValueType::from_byte(Dialect::Redis, fact.type_byte).unwrap();
+    let name = |fact: &Fact| ValueType::from_byte(Version::redis(11), fact.type_byte).unwrap();
     assert_sorts(&facts, &index, Column::Bytes, |fact| fact.span.len());
     assert_sorts(&facts, &index, Column::Db, |fact| fact.db);
     assert_sorts(&facts, &index, Column::Elements, |fact| fact.elements);

@@ -55,15 +55,6 @@ impl<'a> IntsetEntries<'a> {
         let width = blob.first().copied().map_or(0, u64::from);
         Self { blob, rest: blob.get(HEADER..).unwrap_or_default(), width, before: None, reading }
     }
-
-    #[cold]
-    #[inline(never)]
-    fn unordered(&self) -> Result<(), Fault> {
-        match self.reading {
-            Reading::Strict => Err(Fault::located(&ORDER, self.at(), 0)),
-            Reading::Lenient => Ok(()),
-        }
-    }
 }
 
 impl<'a> Entries<'a> for IntsetEntries<'a> {
@@ -77,8 +68,8 @@ impl<'a> Entries<'a> for IntsetEntries<'a> {
         let Some((int, rest)) = taken else {
             return Ok(None);
         };
-        if self.before.is_some_and(|before| before >= int) {
-            self.unordered()?;
+        if self.before.is_some_and(|before| before >= int) && self.reading == Reading::Strict {
+            return Err(Fault::located(&ORDER, self.at(), 0));
         }
         self.before = Some(int);
         self.rest = rest;

@@ -60,19 +60,28 @@ pub(crate) fn stated(blob: &[u8]) -> Option<u64> {
     }
 }
 
+/// The bit of [`ListpackEntries::seen`] that no count reaches.
+const LENIENT: u64 = 1 << 63;
+
 /// Iterates a listpack whose frame was checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListpackEntries<'a> {
     blob: &'a [u8],
     rest: &'a [u8],
+    /// Entries read, and [`LENIENT`] of a lenient reader. One word for both:
+    /// streams hold and copy three of these for every entry.
     seen: u64,
-    reading: Reading,
 }
 
 impl<'a> ListpackEntries<'a> {
     #[inline(always)]
     pub(crate) fn new(blob: &'a [u8], reading: Reading) -> Self {
-        Self { blob, rest: blob.get(HEADER..).unwrap_or_default(), seen: 0, reading }
+        let seen = if reading == Reading::Lenient { LENIENT } else { 0 };
+        Self { blob, rest: blob.get(HEADER..).unwrap_or_default(), seen }
+    }
+
+    fn is_lenient(&self) -> bool {
+        self.seen & LENIENT != 0
     }
 
     #[cold]
@@ -88,7 +97,7 @@ impl<'a> ListpackEntries<'a> {
             return Err(self.fault(&EARLY_END, 0));
         }
         match stated(self.blob) {
-            Some(stated) if stated != self.seen && self.reading == Reading::Strict => Err(Fault::located(&COUNT, 4, self.seen)),
+            Some(stated) if stated != self.seen && !self.is_lenient() => Err(Fault::located(&COUNT, 4, self.seen)),
             _ => Ok(()),
         }
     }
@@ -130,7 +139,7 @@ impl<'a> ListpackEntries<'a> {
         match rest.split_at_checked(expected.len()) {
             Some((found, rest)) if found == expected => Ok(rest),
             // Not over the end byte.
-            Some((_, rest @ [_, ..])) if self.reading == Reading::Lenient => Ok(rest),
+            Some((_, rest @ [_, ..])) if self.is_lenient() => Ok(rest),
             _ => Err(self.fault(&BACKLEN, 0)),
         }
     }

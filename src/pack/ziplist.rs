@@ -109,15 +109,6 @@ impl<'a> ZiplistEntries<'a> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn other_before(&self, before: u32) -> Result<(), Fault> {
-        match self.reading {
-            Reading::Strict => Err(self.fault(&BEFORE, u64::from(before))),
-            Reading::Lenient => Ok(()),
-        }
-    }
-
     /// The value of an entry whose lead byte is `lead`, and what follows it.
     #[inline(always)]
     fn value(&self, lead: u8, rest: &'a [u8]) -> Result<(Scalar<'a>, &'a [u8]), Fault> {
@@ -158,8 +149,8 @@ impl<'a> Entries<'a> for ZiplistEntries<'a> {
             [0xfe, ..] | [] => return Err(self.fault(&PAST_END, 0)),
             [before, rest @ ..] => (u32::from(*before), rest),
         };
-        if usize::try_from(before) != Ok(self.before) {
-            self.other_before(before)?;
+        if usize::try_from(before) != Ok(self.before) && self.reading == Reading::Strict {
+            return Err(self.fault(&BEFORE, u64::from(before)));
         }
         let (value, rest) = match rest.split_first() {
             Some((&lead, rest)) => self.value(lead, rest)?,

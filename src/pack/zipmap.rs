@@ -72,16 +72,6 @@ impl<'a> ZipmapEntries<'a> {
             _ => Ok(()),
         }
     }
-
-    /// A length in five bytes that fits one.
-    #[cold]
-    #[inline(never)]
-    fn long_form(&self, len: u32) -> Result<(), Fault> {
-        match self.reading {
-            Reading::Strict => Err(self.fault(&LONG_FORM, u64::from(len))),
-            Reading::Lenient => Ok(()),
-        }
-    }
 }
 
 impl<'a> Entries<'a> for ZipmapEntries<'a> {
@@ -92,8 +82,8 @@ impl<'a> Entries<'a> for ZipmapEntries<'a> {
             [0xff, ..] => return self.end().map(|()| None),
             [0xfe, a, b, c, d, rest @ ..] => {
                 let len = u32::from_le_bytes([*a, *b, *c, *d]);
-                if len < LONG {
-                    self.long_form(len)?;
+                if len < LONG && self.reading == Reading::Strict {
+                    return Err(self.fault(&LONG_FORM, u64::from(len)));
                 }
                 (len, rest)
             }

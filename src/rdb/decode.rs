@@ -2,17 +2,22 @@
 
 use super::decode_value;
 use super::event::{Checksum, Event, Eviction, Key, Span};
+use super::key_meta::{self, KeyMeta, MetaClass};
 use super::module::{self, ModuleAux, ModuleItem};
 use super::opcode;
+use super::slots;
 use super::stream::StreamState;
-use super::value_type::{Layout, Shape, ValueType};
-use super::version::Version;
-use crate::error::{Cause, Error, Fault, FaultKind, Form, KeyPreview, Place};
+use super::template::{self, TemplateState, Templates};
+use super::value_type::{self, Layout, Shape, ValueType};
+use super::version::{Dialect, Version};
+use crate::error::{Cause, Error, ErrorKind, Fault, FaultKind, Form, KeyPreview, Place};
 use crate::wire::cursor::Cursor;
-use crate::wire::feed::{Feed, Grammar, Limits, Position, Scratch, Step};
+use crate::wire::feed::{Feed, Grammar, Limits, Notes, Position, Scratch, Step};
 use crate::wire::{Scalar, length, scalar};
+use alloc::vec::Vec;
 
 static UNKNOWN_TYPE: Cause = Cause::new(FaultKind::Type, "a value type", Form::Byte);
+static UNREADABLE_TYPE: Cause = Cause::new(FaultKind::UnreadableType, "a value type with a settled layout", Form::Byte);
 static UNKNOWN_OPCODE: Cause = Cause::new(FaultKind::Opcode, "an opcode", Form::Byte);
 static DB_RANGE: Cause = Cause::new(FaultKind::Length, "a database number within 32 bits", Form::Number);
 static NO_KEY: Cause = Cause::new(FaultKind::Value, "a key behind its expiry, idle time or frequency", Form::Byte);
@@ -41,14 +46,33 @@ pub(crate) enum Phase {
     Bytes,
     /// Within a counted value.
     Counted,
+    /// At the fields of a hash, behind their smallest expiry.
+    BehindExpiry,
+    /// Within an array.
+    Slots,
     /// Within a list of nodes.
     Nodes,
     Stream,
     Module,
+    /// Within the names in front of a value.
+    TemplateNames,
+    /// At the listpack behind such names.
+    TemplatePacked,
+    /// Within values whose names a template has.
+    TemplateValues,
     /// The value is whole.
     KeyEnd,
     /// Within module data outside of keys.
     ModuleAux,
+    /// Before a class of a key's metadata.
+    KeyMeta,
+    /// Within a class of a key's metadata.
+    KeyMetaItem,
+    /// Within a template at the head of the file.
+    HashTemplate,
+    SlotImport,
+    /// At the first byte of a `DUMP` payload.
+    Payload,
     /// Behind the trailer.
     Done,
 }
@@ -62,6 +86,19 @@ pub(crate) struct Blob {
     pub(crate) is_plain: u64,
 }
 
+/// What stands before a key, as far as it was read in steps before the key's own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Head {
+    /// Where it starts; `None` when nothing was read.
+    start: Option<u64>,
+    expires_at_ms: Option<i64>,
+    eviction: Eviction,
+}
+
+impl Head {
+    const NONE: Self = Self { start: None, expires_at_ms: None, eviction: Eviction::None };
+}
+
 /// Where in a snapshot the next step stands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct State {
@@ -72,11 +109,18 @@ pub(crate) struct State {
     pub(crate) element: u64,
     pub(crate) blob: Blob,
     pub(crate) stream: StreamState,
+    pub(crate) template: TemplateState,
+    /// The smallest expiry that stands in front of a hash's fields.
+    pub(crate) first_expiry: i64,
+    /// What was read of the head of the key that follows.
+    head: Head,
     version: Version,
     db: Option<u64>,
     layout: Option<Layout>,
     key: Option<(KeyPreview, &'static str)>,
     key_start: u64,
+    /// Whether this is a `DUMP` payload, which ends with its value.
+    is_payload: bool,
     /// Whether the checksum covers what was read: not after a resume.
     is_whole: bool,
     /// Checksum of everything up to the EOF opcode, once it was read.
@@ -93,11 +137,15 @@ impl State {
             element: 0,
             blob: Blob { start: 0, is_plain: 0 },
             stream: StreamState::default(),
+            template: TemplateState::default(),
+            first_expiry: 0,
+            head: Head::NONE,
             version: Version::redis(0),
             db: None,
             layout: None,
             key: None,
             key_start: 0,
+            is_payload: false,
             is_whole: true,
             computed: 0,
             checksum: Checksum::Unchecked,
@@ -116,16 +164,25 @@ impl State {
             Some(_) => self.blob.start,
             None => item_offset.saturating_add(fault.item_offset()),
         };
-        let is_in_value = !matches!(self.phase, Phase::Header | Phase::Body | Phase::ModuleAux | Phase::Done);
+        let is_in_value = match self.phase {
+            Phase::Header | Phase::Body | Phase::ModuleAux | Phase::HashTemplate | Phase::SlotImport | Phase::Payload => false,
+            Phase::KeyMeta | Phase::KeyMetaItem | Phase::Done => false,
+            _ => !self.is_payload || self.layout.is_some(),
+        };
         let mut place = Place { db: self.db, ..Place::default() };
-        if let Some((key, value_type)) = self.key.filter(|_| is_in_value || fault.kind() == FaultKind::Type) {
-            place.key = Some(key);
+        let is_of_key = is_in_value || matches!(fault.kind(), FaultKind::Type | FaultKind::UnreadableType);
+        if let Some((key, value_type)) = self.key.filter(|_| is_of_key) {
+            place.key = Some(key).filter(|_| !self.is_payload);
             place.value_type = Some(value_type).filter(|name| !name.is_empty());
         }
-        if self.phase == Phase::Counted {
+        if matches!(self.phase, Phase::Counted | Phase::Slots | Phase::TemplateValues) {
             place.element = Some(self.element);
         }
-        Error::new(fault.error_kind(self.computed), offset, place)
+        let kind = match fault.kind() {
+            FaultKind::UnreadableType => unreadable_type(self.version, fault.word()),
+            _ => fault.error_kind(self.computed),
+        };
+        Error::new(kind, offset, place)
     }
 }
 
@@ -155,7 +212,7 @@ impl Grammar for RdbGrammar {
                 None => Err(Fault::new(&UNKNOWN_TYPE, 0)),
             },
             Phase::KeyEnd => {
-                state.phase = Phase::Body;
+                state.phase = if state.is_payload { Phase::Done } else { Phase::Body };
                 Ok(emit(Event::KeyEnd { span: Span { start: state.key_start, end: at.offset } }, cursor))
             }
             Phase::Bytes => decode_value::bytes(state, cursor, emit),
@@ -173,13 +230,37 @@ impl Grammar for RdbGrammar {
                 _ => Err(Fault::new(&UNKNOWN_TYPE, 0)),
             },
             Phase::Module => decode_value::module(state, cursor, scratch, emit),
+            Phase::BehindExpiry => match state.layout {
+                Some(layout) => decode_value::behind_expiry(state, at, layout, cursor, scratch, emit),
+                None => Err(Fault::new(&UNKNOWN_TYPE, 0)),
+            },
+            Phase::Slots => decode_value::slot(state, cursor, scratch, emit),
+            Phase::TemplateValues => match state.layout {
+                Some(Layout { shape: Shape::Template { is_own, .. }, .. }) => {
+                    template::value(state, is_own, cursor, scratch, emit)
+                }
+                _ => Err(Fault::new(&UNKNOWN_TYPE, 0)),
+            },
+            Phase::TemplateNames => match state.layout {
+                Some(Layout { shape: Shape::Template { is_packed, .. }, .. }) => {
+                    template::own_name(state, is_packed, cursor, scratch, emit)
+                }
+                _ => Err(Fault::new(&UNKNOWN_TYPE, 0)),
+            },
+            Phase::TemplatePacked => template::packed_values(state, at, true, cursor, scratch, emit),
             Phase::ModuleAux => module_aux(state, cursor, scratch, emit),
-            Phase::Header => {
-                let version = Version::read(cursor)?;
-                state.version = version;
-                state.phase = Phase::Body;
-                Ok(emit(Event::Start(version), cursor))
+            Phase::KeyMeta | Phase::KeyMetaItem => key_meta(state, cursor, scratch, emit),
+            Phase::HashTemplate => template::name(state, cursor, scratch, emit),
+            Phase::SlotImport => {
+                let range = slots::read_range(cursor)?;
+                state.left = state.left.wrapping_sub(1);
+                if state.left == 0 {
+                    state.phase = Phase::Body;
+                }
+                Ok(emit(Event::SlotImport(range), cursor))
             }
+            Phase::Payload => payload(state, at, cursor, emit),
+            Phase::Header => header(state, at, cursor, scratch, emit),
             // A caller goes on behind the trailer by itself.
             Phase::Done => Err(Fault::short(1)),
         }
@@ -188,6 +269,34 @@ impl Grammar for RdbGrammar {
     fn may_end(state: &State) -> bool {
         state.is_done()
     }
+}
+
+/// The header: magic and version.
+fn header<'i: 'e, 'e, R>(
+    state: &mut State,
+    at: &Position,
+    cursor: &mut Cursor<'i>,
+    scratch: &mut Scratch,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
+) -> Result<R, Fault> {
+    let start = *cursor;
+    let version = Version::read(cursor)?;
+    if !version.is_supported() {
+        let digits = version.dialect().magic().len() as u64;
+        let tolerated = if version.is_later() {
+            scratch.notes.tolerate(version.unsupported(), at.offset.wrapping_add(digits))
+        } else {
+            Err(version.unsupported())
+        };
+        if let Err(fault) = tolerated {
+            *cursor = start;
+            cursor.take(digits)?;
+            return Err(fault);
+        }
+    }
+    state.version = version;
+    state.phase = Phase::Body;
+    Ok(emit(Event::Start(version), cursor))
 }
 
 /// A key head, or a record between keys.
@@ -199,8 +308,7 @@ fn body<'i: 'e, 'e, R>(
     scratch: &'e mut Scratch,
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
-    let mut expires_at_ms = None;
-    let mut eviction = Eviction::None;
+    let Head { mut expires_at_ms, mut eviction, .. } = state.head;
     let mut opcodes = 0u64;
     let mut ahead = *cursor;
     let byte = loop {
@@ -224,25 +332,64 @@ fn body<'i: 'e, 'e, R>(
         }
         *cursor = ahead;
     };
-    let Some(value_type) = ValueType::from_byte(state.version.dialect(), byte) else {
-        if expires_at_ms.is_some() || eviction != Eviction::None {
-            return Err(Fault::new(&NO_KEY, u64::from(byte)));
-        }
-        return record(state, at, byte, cursor, scratch, emit);
+    let Some(value_type) = ValueType::from_byte(state.version, byte) else {
+        let head = Head { start: state.head.start.or(Some(at.offset)), expires_at_ms, eviction };
+        return record(state, at, head, byte, cursor, scratch, emit);
     };
     *cursor = ahead;
     let limits = scratch.limits;
+    if scratch.notes.is_lenient && has_no_elements(value_type, *cursor, scratch)? {
+        let key = empty_key(state, at, value_type, cursor, scratch)?;
+        let db = state.db.unwrap_or(0);
+        return Ok(emit(Event::EmptyKey(Key { key, value_type, db, expires_at_ms, eviction }), cursor));
+    }
     let [buffer, ..] = &mut scratch.buffers;
     let before = cursor.rest();
     let key = scalar::read(cursor, buffer, limits)?;
     let preview = preview(key, before, cursor.rest().len());
     let db = state.db.unwrap_or(0);
     state.key = Some((preview, value_type.name()));
-    state.key_start = at.offset;
+    state.key_start = match state.head.start {
+        None => at.offset,
+        Some(start) => {
+            state.head = Head::NONE;
+            start
+        }
+    };
     state.layout = Some(value_type.layout());
     state.element = 0;
     state.phase = Phase::ValueStart;
     Ok(emit(Event::Key(Key { key, value_type, db, expires_at_ms, eviction }), cursor))
+}
+
+/// Whether the value behind a key has no elements: servers skip the key in a file.
+#[cold]
+#[inline(never)]
+fn has_no_elements(value_type: ValueType, mut cursor: Cursor<'_>, scratch: &mut Scratch) -> Result<bool, Fault> {
+    let Scratch { buffers: [buffer, ..], limits, .. } = scratch;
+    scalar::read(&mut cursor, buffer, *limits)?;
+    decode_value::is_empty(value_type.layout(), &mut cursor, buffer, *limits)
+}
+
+/// A key whose value has no elements; the cursor moves behind the value.
+#[cold]
+#[inline(never)]
+fn empty_key<'i: 'e, 'e>(
+    state: &mut State,
+    at: &Position,
+    value_type: ValueType,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+) -> Result<Scalar<'e>, Fault> {
+    let Scratch { buffers: [first, second, ..], limits, notes, .. } = scratch;
+    let before = cursor.left();
+    let key = scalar::read(cursor, first, *limits)?;
+    let value_at = before.wrapping_sub(cursor.left());
+    decode_value::is_empty(value_type.layout(), cursor, second, *limits)?;
+    notes.tolerate(decode_value::empty(), at.offset.wrapping_add(value_at))?;
+    state.key = Some((slow_preview(key), value_type.name()));
+    state.head = Head::NONE;
+    Ok(key)
 }
 
 /// The beginning of a key for messages. A window of fixed size is copied
@@ -272,15 +419,41 @@ fn slow_preview(key: Scalar<'_>) -> KeyPreview {
 fn record<'i: 'e, 'e, R>(
     state: &mut State,
     at: &Position,
+    head: Head,
     byte: u8,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let limits = scratch.limits;
-    let [first, second, third, fourth] = &mut scratch.buffers;
+    let Scratch { buffers: [first, second, third, fourth], kept, notes, .. } = scratch;
+    let before = cursor.left();
     let mut ahead = *cursor;
     ahead.byte()?;
+    let (dialect, number) = (state.version.dialect(), state.version.number());
+    // What may stand within the head of a key.
+    match byte {
+        opcode::KEY_META if dialect == Dialect::Redis && number >= 13 => {
+            *cursor = ahead;
+            let classes = key_meta::read_classes(cursor)?;
+            state.head = head;
+            state.left = classes;
+            state.phase = Phase::KeyMeta;
+            return Ok(emit(Event::KeyMeta(KeyMeta::Classes(classes)), cursor));
+        }
+        opcode::SLOT_NUM | opcode::RAM_LRU => {
+            *cursor = ahead;
+            let value = length::read(cursor)?;
+            if head.start != Some(at.offset) || head.expires_at_ms.is_some() || head.eviction != Eviction::None {
+                state.head = head;
+            }
+            return Ok(emit(Event::Enterprise { opcode: u64::from(byte), value }, cursor));
+        }
+        _ if head.expires_at_ms.is_some() || head.eviction != Eviction::None || state.head.start.is_some() => {
+            return Err(Fault::new(&NO_KEY, u64::from(byte)));
+        }
+        _ => {}
+    }
     let event = match byte {
         opcode::SELECT_DB => {
             *cursor = ahead;
@@ -323,7 +496,34 @@ fn record<'i: 'e, 'e, R>(
             state.phase = Phase::ModuleAux;
             Event::ModuleAux(head)
         }
-        opcode::EOF => end(state, at, cursor)?,
+        opcode::SLOT_INFO => {
+            let start = ahead;
+            *cursor = ahead;
+            match slots::read_info(cursor) {
+                Ok(event) => event,
+                Err(fault) if fault.kind() == FaultKind::Short => return Err(fault),
+                Err(fault) => {
+                    // A slot is a hint, so a wrong one costs nothing.
+                    notes.tolerate(fault, at.offset.wrapping_add(before.wrapping_sub(start.left())))?;
+                    *cursor = start;
+                    Event::SlotInfo { slot: length::read(cursor)?, keys: length::read(cursor)?, expires: length::read(cursor)? }
+                }
+            }
+        }
+        opcode::SLOT_IMPORT if dialect == Dialect::Valkey => {
+            *cursor = ahead;
+            let import = slots::read_import(cursor, first, limits)?;
+            if let slots::SlotImport::Open { ranges: left @ 1.., .. } = import {
+                state.left = left;
+                state.phase = Phase::SlotImport;
+            }
+            Event::SlotImport(import)
+        }
+        opcode::HASH_TEMPLATE if dialect == Dialect::Redis && number >= 15 => {
+            *cursor = ahead;
+            template::open(state, cursor, kept)?
+        }
+        opcode::EOF => end(state, at, cursor, notes)?,
         FIRST_OPCODE.. => return Err(Fault::new(&UNKNOWN_OPCODE, u64::from(byte))),
         _ => {
             // The key of a value that cannot be read, if it is at hand, makes a better message.
@@ -332,14 +532,87 @@ fn record<'i: 'e, 'e, R>(
             } else {
                 state.key = None;
             }
-            return Err(Fault::new(&UNKNOWN_TYPE, u64::from(byte)));
+            return Err(unknown_type(state.version, byte));
         }
     };
     Ok(emit(event, cursor))
 }
 
+/// The fault of a byte that is no type that can be read.
+fn unknown_type(version: Version, byte: u8) -> Fault {
+    let cause = if value_type::unreadable(version, byte).is_some() { &UNREADABLE_TYPE } else { &UNKNOWN_TYPE };
+    Fault::new(cause, u64::from(byte))
+}
+
+/// The name of a type that cannot be read, which a fault has no room for.
+fn unreadable_type(version: Version, byte: u64) -> ErrorKind {
+    let byte = u8::try_from(byte).unwrap_or(u8::MAX);
+    ErrorKind::UnreadableType { byte, name: value_type::unreadable(version, byte).unwrap_or("an unsettled type") }
+}
+
+/// A share of the metadata of the key that follows.
+#[inline(never)]
+fn key_meta<'i: 'e, 'e, R>(
+    state: &mut State,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
+) -> Result<R, Fault> {
+    let Scratch { buffers: [buffer, ..], limits, .. } = scratch;
+    if state.phase == Phase::KeyMeta {
+        let class = MetaClass(u32::from_le_bytes(*cursor.array()?));
+        state.left = state.left.wrapping_sub(1);
+        state.phase = Phase::KeyMetaItem;
+        return Ok(emit(Event::KeyMeta(KeyMeta::Class(class)), cursor));
+    }
+    let item = module::read_item(cursor, buffer, *limits)?;
+    if item == ModuleItem::End {
+        state.phase = match state.left {
+            0 if state.is_payload => Phase::Payload,
+            0 => Phase::Body,
+            _ => Phase::KeyMeta,
+        };
+    }
+    Ok(emit(Event::KeyMeta(KeyMeta::Item(item)), cursor))
+}
+
+/// The first byte of a `DUMP` payload: a type, perhaps behind metadata.
+fn payload<'i: 'e, 'e, R>(
+    state: &mut State,
+    at: &Position,
+    cursor: &mut Cursor<'i>,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
+) -> Result<R, Fault> {
+    let mut ahead = *cursor;
+    let byte = ahead.byte()?;
+    let is_redis = state.version.dialect() == Dialect::Redis;
+    if byte == opcode::KEY_META && is_redis && state.version.number() >= 13 && state.head.start.is_none() {
+        *cursor = ahead;
+        let classes = key_meta::read_classes(cursor)?;
+        state.head.start = Some(at.offset);
+        state.left = classes;
+        state.phase = Phase::KeyMeta;
+        return Ok(emit(Event::KeyMeta(KeyMeta::Classes(classes)), cursor));
+    }
+    let value_type = ValueType::from_byte(state.version, byte);
+    let Some(value_type) = value_type.filter(|found| !matches!(found.layout().shape, Shape::Template { is_own: false, .. }))
+    else {
+        let is_opcode = byte >= FIRST_OPCODE;
+        return Err(if is_opcode { Fault::new(&UNKNOWN_OPCODE, u64::from(byte)) } else { unknown_type(state.version, byte) });
+    };
+    *cursor = ahead;
+    state.key = Some((KeyPreview::new(b""), value_type.name()));
+    state.key_start = state.head.start.unwrap_or(at.offset);
+    state.head = Head::NONE;
+    state.layout = Some(value_type.layout());
+    state.phase = Phase::ValueStart;
+    let key = Key { key: Scalar::Bytes(b""), value_type, db: 0, expires_at_ms: None, eviction: Eviction::None };
+    Ok(emit(Event::Key(key), cursor))
+}
+
 /// The EOF opcode and, from RDB 5, the checksum.
-fn end<'e>(state: &mut State, at: &Position, cursor: &mut Cursor<'_>) -> Result<Event<'e>, Fault> {
+fn end<'e>(state: &mut State, at: &Position, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<Event<'e>, Fault> {
+    let before = cursor.left();
     let coming = cursor.rest();
     let mut ahead = *cursor;
     ahead.byte()?;
@@ -353,7 +626,9 @@ fn end<'e>(state: &mut State, at: &Position, cursor: &mut Cursor<'_>) -> Result<
         Some(stored) if stored == computed => Checksum::Verified,
         Some(stored) => {
             state.computed = computed;
-            return Err(Fault::new(&CHECKSUM, stored));
+            let offset = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
+            notes.tolerate(Fault::new(&CHECKSUM, stored), offset)?;
+            Checksum::Wrong
         }
     };
     *cursor = ahead;
@@ -451,6 +726,46 @@ impl Decoder {
     pub fn resume(version: Version, db: u64, offset: u64, limits: Limits) -> Self {
         let state = State { phase: Phase::Body, version, db: Some(db), is_whole: false, ..State::new() };
         Self { feed: Feed::new(state, offset, limits), tail: Tail::default() }
+    }
+
+    /// A decoder of what `DUMP` gave, without the ten bytes of version and checksum at its end:
+    /// an [`Event::Key`] with an empty name, the value, an [`Event::KeyEnd`].
+    pub(crate) fn payload(version: Version, limits: Limits) -> Self {
+        let state = State { phase: Phase::Payload, version, is_payload: true, is_whole: false, ..State::new() };
+        Self { feed: Feed::new(state, 0, limits), tail: Tail::default() }
+    }
+
+    /// Goes on where the framing is whole: reads later versions as the last one known, skips keys
+    /// without elements, passes over what some server tolerates. [`Decoder::deviations`] tells of each.
+    #[must_use]
+    pub fn leniently(mut self) -> Self {
+        self.feed.scratch_mut().notes.is_lenient = true;
+        self
+    }
+
+    /// Whether this decoder is lenient.
+    #[must_use]
+    pub fn is_lenient(&self) -> bool {
+        self.feed.scratch().notes.is_lenient
+    }
+
+    /// What a lenient decoder passed over since the last call.
+    pub fn deviations(&mut self) -> Vec<Error> {
+        let notes = self.feed.scratch_mut().notes.take();
+        notes.into_iter().map(|(fault, offset)| self.feed.state().dress(fault, offset)).collect()
+    }
+
+    /// The hash templates read so far.
+    #[must_use]
+    pub fn templates(&self) -> Templates {
+        Templates(self.feed.scratch().kept.numbered.clone())
+    }
+
+    /// Lets hashes refer to these templates, for a decoder that does not read the head of the file.
+    #[must_use]
+    pub fn with_templates(mut self, templates: Templates) -> Self {
+        self.feed.scratch_mut().kept.numbered = templates.0;
+        self
     }
 
     /// Reads at most one event from the front of `input`. Bytes that are not

@@ -1,14 +1,15 @@
 //! Values, by what their layout says: this file knows shapes and units, no types.
 
 use super::decode::{Blob, Phase, State};
-use super::event::{Element, Elements, Event, Part};
+use super::event::{ArrayHead, Element, Elements, Event, LAST_FIELD_EXPIRY_MS, Part, SlotValue};
 use super::module::{self, ModuleId, ModuleItem};
 use super::stream::BlobSeen;
-use super::value_type::{Generation, Layout, Shape, Unit};
+use super::template;
+use super::value_type::{ExpiryForm, Generation, Layout, Shape, Unit};
 use crate::error::{Cause, Fault, FaultKind, Form};
-use crate::pack::{Container, Packed};
+use crate::pack::{self, Container, Packed};
 use crate::wire::cursor::Cursor;
-use crate::wire::feed::{Limits, Position, Scratch};
+use crate::wire::feed::{Limits, Notes, Position, Scratch};
 use crate::wire::scalar::{self, Head};
 use crate::wire::{Scalar, length, number};
 use alloc::vec::Vec;
@@ -21,6 +22,14 @@ static NODE_KIND: Cause = Cause::new(FaultKind::Encoding, "a list node kind of 1
 static EMPTY_NODE: Cause = Cause::new(FaultKind::Value, "a list node with content", Form::Text("an empty one"));
 static NAN: Cause = Cause::new(FaultKind::Value, "a score", Form::Text("NaN"));
 static SCORE: Cause = Cause::new(FaultKind::Value, "a score", Form::Text("text that is no number"));
+static FIRST_EXPIRY: Cause = Cause::new(FaultKind::Value, "a first expiry of 0 to 2^48", Form::Text("one beyond"));
+static EXPIRY: Cause = Cause::new(FaultKind::Value, "a field's expiry of at most 2^48 - 1", Form::Text("one beyond"));
+static NEGATIVE_EXPIRY: Cause = Cause::new(FaultKind::Value, "a field's expiry, or -1 for none", Form::Text("one below"));
+static NO_SLOTS: Cause = Cause::new(FaultKind::Value, "an array with slots", Form::Text("an empty one"));
+static INSERT_FLAG: Cause = Cause::new(FaultKind::Encoding, "0 or 1 before an array's insert index", Form::Number);
+static SLOT_INDEX: Cause = Cause::new(FaultKind::Length, "an index below 2^64 - 1", Form::Number);
+static SLOT_TAG: Cause = Cause::new(FaultKind::Encoding, "a slot tag of 0 to 3", Form::Number);
+static SHORT_TEXT: Cause = Cause::new(FaultKind::Value, "a short slot text of at most 7 bytes", Form::Number);
 
 /// The first step of a value.
 #[inline(always)]
@@ -55,16 +64,19 @@ pub(crate) fn start<'i: 'e, 'e, R>(
         }
         Shape::Packed(container) => {
             let before = cursor.left();
-            let limits = scratch.limits;
-            let [buffer, ..] = &mut scratch.buffers;
-            let packed = read_packed(&mut state.blob, at, before, container, cursor, buffer, limits)?;
+            let Scratch { buffers: [buffer, ..], limits, notes, .. } = scratch;
+            let packed = read_packed(&mut state.blob, at, before, container, cursor, buffer, *limits, notes)?;
+            let elements = checked(Elements::Packed { packed, unit: layout.unit }, notes)?;
             state.phase = Phase::KeyEnd;
-            Ok(emit(Event::Value(Part::Elements { elements: Elements::Packed { packed, unit: layout.unit }, left: 0 }), cursor))
+            Ok(emit(Event::Value(Part::Elements { elements, left: 0 }), cursor))
         }
         Shape::Counted => {
             let left = read_count(cursor)?;
             counted(state, left, layout.unit, cursor, scratch, emit)
         }
+        Shape::CountedBehindExpiry | Shape::PackedBehindExpiry(_) => first_expiry(state, cursor, emit),
+        Shape::Array => array(state, cursor, emit),
+        Shape::Template { is_own, is_packed } => template::start(state, at, is_own, is_packed, cursor, scratch, emit),
         Shape::Nodes { container, has_plain } => {
             let before = cursor.left();
             let left = read_count(cursor)?;
@@ -75,6 +87,156 @@ pub(crate) fn start<'i: 'e, 'e, R>(
             let id = ModuleId(length::read(cursor)?);
             state.phase = Phase::Module;
             Ok(emit(Event::Value(Part::Module(ModuleItem::Id(id))), cursor))
+        }
+    }
+}
+
+/// The smallest expiry of a hash's fields.
+/// Source of the bound: Redis 8.0 `rdb.c` `rdbLoadObject()`, `EB_EXPIRE_TIME_INVALID`.
+#[inline(never)]
+fn first_expiry<'i: 'e, 'e, R>(
+    state: &mut State,
+    cursor: &mut Cursor<'i>,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
+) -> Result<R, Fault> {
+    let mut ahead = *cursor;
+    let first = i64::from_le_bytes(*ahead.array()?);
+    if !(0..=LAST_FIELD_EXPIRY_MS.wrapping_add(1)).contains(&first) {
+        return Err(Fault::new(&FIRST_EXPIRY, 0));
+    }
+    *cursor = ahead;
+    state.first_expiry = first;
+    state.phase = Phase::BehindExpiry;
+    Ok(emit(Event::Value(Part::FirstExpiry(first)), cursor))
+}
+
+/// The fields behind their smallest expiry.
+#[inline(never)]
+pub(crate) fn behind_expiry<'i: 'e, 'e, R>(
+    state: &mut State,
+    at: &Position,
+    layout: Layout,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
+) -> Result<R, Fault> {
+    let shape = match layout.shape {
+        Shape::PackedBehindExpiry(container) => Shape::Packed(container),
+        _ => Shape::Counted,
+    };
+    start(state, at, Layout { shape, ..layout }, cursor, scratch, emit)
+}
+
+/// What stands in front of an array's slots.
+#[inline(never)]
+fn array<'i: 'e, 'e, R>(
+    state: &mut State,
+    cursor: &mut Cursor<'i>,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
+) -> Result<R, Fault> {
+    let mut ahead = *cursor;
+    let count = length::read(&mut ahead)?;
+    if count == 0 {
+        return Err(Fault::new(&NO_SLOTS, 0));
+    }
+    *cursor = ahead;
+    let insert_index = match length::read(&mut ahead)? {
+        0 => None,
+        1 => {
+            *cursor = ahead;
+            Some(read_index(&mut ahead)?)
+        }
+        other => return Err(Fault::new(&INSERT_FLAG, other)),
+    };
+    *cursor = ahead;
+    state.left = count;
+    state.phase = Phase::Slots;
+    Ok(emit(Event::Value(Part::Array(ArrayHead { count, insert_index })), cursor))
+}
+
+fn read_index(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
+    match length::read(cursor)? {
+        u64::MAX => Err(Fault::new(&SLOT_INDEX, u64::MAX)),
+        index => Ok(index),
+    }
+}
+
+/// One slot of an array.
+#[inline(never)]
+pub(crate) fn slot<'i: 'e, 'e, R>(
+    state: &mut State,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
+) -> Result<R, Fault> {
+    let limits = scratch.limits;
+    let [buffer, ..] = &mut scratch.buffers;
+    let mut ahead = *cursor;
+    let index = read_index(&mut ahead)?;
+    *cursor = ahead;
+    let value = match length::read(&mut ahead)? {
+        TEXT => SlotValue::Text(scalar::read(&mut ahead, buffer, limits)?),
+        INT => SlotValue::Text(Scalar::Int(i64::from_le_bytes(*ahead.array()?))),
+        FLOAT => SlotValue::Float(f64::from_le_bytes(*ahead.array()?)),
+        SHORT_TEXT_TAG => {
+            let text = scalar::read(&mut ahead, buffer, limits)?;
+            if text.text_len() > MAX_SHORT_TEXT {
+                return Err(Fault::new(&SHORT_TEXT, text.text_len()));
+            }
+            SlotValue::Text(text)
+        }
+        other => return Err(Fault::new(&SLOT_TAG, other)),
+    };
+    *cursor = ahead;
+    let left = state.left.wrapping_sub(1);
+    state.left = left;
+    state.element = state.element.wrapping_add(1);
+    if left == 0 {
+        state.phase = Phase::KeyEnd;
+    }
+    let element = Element::Slot { index, value };
+    Ok(emit(Event::Value(Part::Elements { elements: Elements::One(element), left }), cursor))
+}
+
+/// Tags of an array's slots.
+pub(crate) const TEXT: u64 = 0;
+pub(crate) const INT: u64 = 1;
+pub(crate) const FLOAT: u64 = 2;
+pub(crate) const SHORT_TEXT_TAG: u64 = 3;
+/// Texts of up to so many bytes have a tag of their own.
+pub(crate) const MAX_SHORT_TEXT: u64 = 7;
+
+/// The fault of a value without elements.
+#[cold]
+pub(crate) fn empty() -> Fault {
+    Fault::new(&EMPTY, 0)
+}
+
+/// Whether a value has no elements and servers skip its key; the cursor moves behind it then.
+/// Source: Redis 8.0 `rdb.c` `rdbLoadRioWithLoadingCtx()`, `RDB_LOAD_ERR_EMPTY_KEY`.
+pub(crate) fn is_empty(layout: Layout, cursor: &mut Cursor<'_>, buffer: &mut Vec<u8>, limits: Limits) -> Result<bool, Fault> {
+    /// No packed blob without entries is longer.
+    const LONGEST: u64 = 11;
+    let container = match layout.shape {
+        Shape::Counted | Shape::Nodes { .. } => None,
+        Shape::CountedBehindExpiry => {
+            cursor.take(8)?;
+            None
+        }
+        Shape::Packed(container) => Some(container),
+        Shape::PackedBehindExpiry(container) => {
+            cursor.take(8)?;
+            Some(container)
+        }
+        Shape::Array | Shape::Module | Shape::Single | Shape::Stream(_) | Shape::Template { .. } => return Ok(false),
+    };
+    match container {
+        None => Ok(length::read(cursor)? == 0),
+        Some(container) => {
+            let Head::Whole(Scalar::Bytes(blob)) = scalar::read_head(cursor, LONGEST, buffer, limits)? else {
+                return Ok(false);
+            };
+            Ok(Packed::open(container, blob).is_err_and(pack::is_empty))
         }
     }
 }
@@ -116,21 +278,81 @@ pub(crate) fn counted<'i: 'e, 'e, R>(
     scratch: &'e mut Scratch,
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
+    if let Unit::PairExpiry(form) = unit {
+        return expiring(state, left, form, cursor, scratch, emit);
+    }
     let limits = scratch.limits;
     let [first, second, ..] = &mut scratch.buffers;
     let name = scalar::read(cursor, first, limits)?;
     let element = match unit {
-        Unit::Item => Element::Item(name),
+        Unit::Item | Unit::Triplet => Element::Item(name),
         Unit::Member => Element::Member(name),
         Unit::Pair => Element::Field { field: name, value: scalar::read(cursor, second, limits)? },
         Unit::ScoreBinary => Element::Scored { member: name, score: read_binary_score(cursor)? },
         Unit::ScoreText => Element::Scored { member: name, score: read_text_score(cursor)? },
+        Unit::PairExpiry(_) => Element::Item(name),
     };
     let left = left.wrapping_sub(1);
     state.left = left;
     state.element = state.element.wrapping_add(1);
     state.phase = if left == 0 { Phase::KeyEnd } else { Phase::Counted };
     Ok(emit(Event::Value(Part::Elements { elements: Elements::One(element), left }), cursor))
+}
+
+/// A field of a counted value that may have an expiry of its own.
+#[inline(never)]
+fn expiring<'i: 'e, 'e, R>(
+    state: &mut State,
+    left: u64,
+    form: ExpiryForm,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
+) -> Result<R, Fault> {
+    let limits = scratch.limits;
+    let [first, second, ..] = &mut scratch.buffers;
+    let leading = match form {
+        ExpiryForm::Trailing => None,
+        ExpiryForm::Absolute => read_field_expiry(cursor, 1)?,
+        ExpiryForm::Relative => read_field_expiry(cursor, state.first_expiry)?,
+    };
+    let field = scalar::read(cursor, first, limits)?;
+    let value = scalar::read(cursor, second, limits)?;
+    let expiry = if form == ExpiryForm::Trailing { read_trailing_expiry(cursor)? } else { leading };
+    let element = match expiry {
+        None => Element::Field { field, value },
+        Some(expires_at_ms) => Element::ExpiringField { field, value, expires_at_ms },
+    };
+    let left = left.wrapping_sub(1);
+    state.left = left;
+    state.element = state.element.wrapping_add(1);
+    state.phase = if left == 0 { Phase::KeyEnd } else { Phase::Counted };
+    Ok(emit(Event::Value(Part::Elements { elements: Elements::One(element), left }), cursor))
+}
+
+/// A length, 0 for no expiry, else one more than the milliseconds behind `from`.
+fn read_field_expiry(cursor: &mut Cursor<'_>, from: i64) -> Result<Option<i64>, Fault> {
+    let mut ahead = *cursor;
+    let expiry = match length::read(&mut ahead)? {
+        0 => None,
+        stated => {
+            let expiry = stated.wrapping_sub(1).checked_add_signed(from).and_then(|expiry| i64::try_from(expiry).ok());
+            Some(expiry.filter(|expiry| *expiry <= LAST_FIELD_EXPIRY_MS).ok_or_else(|| Fault::new(&EXPIRY, 0))?)
+        }
+    };
+    *cursor = ahead;
+    Ok(expiry)
+}
+
+fn read_trailing_expiry(cursor: &mut Cursor<'_>) -> Result<Option<i64>, Fault> {
+    let mut ahead = *cursor;
+    let expiry = match i64::from_le_bytes(*ahead.array()?) {
+        -1 => None,
+        expiry @ 0.. => Some(expiry),
+        _ => return Err(Fault::new(&NEGATIVE_EXPIRY, 0)),
+    };
+    *cursor = ahead;
+    Ok(expiry)
 }
 
 #[inline(always)]
@@ -160,8 +382,9 @@ fn read_text_score(cursor: &mut Cursor<'_>) -> Result<f64, Fault> {
 
 /// Reads a packed blob and notes where it stands. `before` is what the cursor
 /// had left at the step's start.
+#[allow(clippy::too_many_arguments)] // a step's whole context, in one place
 #[inline(always)]
-fn read_packed<'i: 'e, 'e>(
+pub(crate) fn read_packed<'i: 'e, 'e>(
     blob: &mut Blob,
     at: &Position,
     before: u64,
@@ -169,13 +392,36 @@ fn read_packed<'i: 'e, 'e>(
     cursor: &mut Cursor<'i>,
     buffer: &'e mut Vec<u8>,
     limits: Limits,
+    notes: &mut Notes,
 ) -> Result<Packed<'e>, Fault> {
     let string_at = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
     let content = scalar::read_bytes(cursor, buffer, limits)?;
     let end = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
     let start = if content.is_plain { end.wrapping_sub(content.bytes.len() as u64) } else { string_at };
     *blob = Blob { start, is_plain: u64::from(content.is_plain) };
-    Packed::open(container, content.bytes)
+    match Packed::open(container, content.bytes) {
+        Err(fault) if notes.is_lenient => {
+            let packed = Packed::open_leniently(container, content.bytes)?;
+            notes.tolerate(fault, string_at)?;
+            Ok(packed)
+        }
+        packed => packed,
+    }
+}
+
+/// For a lenient reader: elements that are read past what is wrong with them, which is noted.
+#[inline(always)]
+pub(crate) fn checked<'e>(elements: Elements<'e>, notes: &mut Notes) -> Result<Elements<'e>, Fault> {
+    if notes.is_lenient { check_leniently(elements, notes) } else { Ok(elements) }
+}
+
+#[cold]
+#[inline(never)]
+fn check_leniently<'e>(elements: Elements<'e>, notes: &mut Notes) -> Result<Elements<'e>, Fault> {
+    if let Err(fault) = elements.check() {
+        notes.tolerate(fault, 0)?;
+    }
+    Ok(elements.leniently())
 }
 
 /// One node of a list, of which `left` are still to come with this one.
@@ -196,8 +442,8 @@ pub(crate) fn node<'i: 'e, 'e, R>(
     /// Node kinds of `list-quicklist-2`.
     const PLAIN: u64 = 1;
     const PACKED: u64 = 2;
-    let limits = scratch.limits;
-    let [buffer, ..] = &mut scratch.buffers;
+    let Scratch { buffers: [buffer, ..], limits, notes, .. } = scratch;
+    let limits = *limits;
     let mut ahead = *cursor;
     let kind = if has_plain { length::read(&mut ahead)? } else { PACKED };
     let elements = match kind {
@@ -211,8 +457,8 @@ pub(crate) fn node<'i: 'e, 'e, R>(
         }
         PACKED => {
             *cursor = ahead;
-            let packed = read_packed(&mut state.blob, at, before, container, &mut ahead, buffer, limits)?;
-            Elements::Packed { packed, unit }
+            let packed = read_packed(&mut state.blob, at, before, container, &mut ahead, buffer, limits, notes)?;
+            checked(Elements::Packed { packed, unit }, notes)?
         }
         other => return Err(Fault::new(&NODE_KIND, other)),
     };
@@ -235,6 +481,7 @@ pub(crate) fn stream<'i: 'e, 'e, R>(
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let before = cursor.left();
+    let step_start = at.offset;
     let blob = &mut state.blob;
     let seen = |seen: BlobSeen, cursor: &Cursor<'i>| {
         let end = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
@@ -242,7 +489,7 @@ pub(crate) fn stream<'i: 'e, 'e, R>(
         let start = if seen.is_plain { end.wrapping_sub(seen.len as u64) } else { string_at };
         *blob = Blob { start, is_plain: u64::from(seen.is_plain) };
     };
-    let step = state.stream.advance(generation, cursor, scratch, seen)?;
+    let step = state.stream.advance(generation, step_start, cursor, scratch, seen)?;
     match step.state {
         Some(next) => {
             state.stream = next;

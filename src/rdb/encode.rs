@@ -2,13 +2,18 @@
 //! gives, walks the same states, and refuses an event out of order.
 
 use super::encode_value::ValueState;
-use super::event::{Checksum, Event, Eviction, Key};
+use super::event::{Checksum, Event, Eviction, Key, Part};
+use super::key_meta::KeyMeta;
 use super::module::{ModuleAux, ModuleItem};
 use super::opcode;
-use super::version::Version;
+use super::slots::SlotImport;
+use super::template::HashTemplate;
+use super::value_type::Shape;
+use super::version::{Dialect, Version};
 use crate::error::{Error, ErrorKind, Found, KeyPreview, Place, Result};
 use crate::wire::feed::Step;
-use crate::wire::{crc64, length, scalar};
+use crate::wire::scalar::Strings;
+use crate::wire::{crc64, length};
 use alloc::vec::Vec;
 
 /// What may come next.
@@ -18,21 +23,39 @@ enum Phase {
     Body,
     Value,
     ModuleAux,
+    /// Before a class of a key's metadata, of which that many follow.
+    KeyMeta(u64),
+    /// Within a class of a key's metadata.
+    KeyMetaItem(u64),
+    /// Behind a key's metadata: its key, or what else may stand in its head.
+    KeyHead,
+    /// Within a template, of which that many names follow.
+    HashTemplate(u64),
+    SlotImport(u64),
     Done,
+}
+
+/// How much of what a version lacks is written all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bounds {
+    /// Nothing: what its servers do not know is refused.
+    Version,
+    /// All that newer servers read under its header.
+    None,
 }
 
 /// Writes a snapshot from events, in bounded memory: the caller drains the
 /// output when it likes.
 ///
 /// ```
-/// use aikv::rdb::{Checksum, Encoder, Event, Eviction, Key, Part, Span, ValueType, Version, Dialect};
+/// use aikv::rdb::{Checksum, Encoder, Event, Eviction, Key, Part, Span, ValueType, Version};
 /// use aikv::wire::Scalar;
 ///
 /// let mut encoder = Encoder::new(Version::redis(6));
 /// let mut file = Vec::new();
 /// let key = Key {
 ///     key: Scalar::Bytes(b"k"),
-///     value_type: ValueType::from_byte(Dialect::Redis, 0).unwrap(),
+///     value_type: ValueType::STRING,
 ///     db: 0,
 ///     expires_at_ms: None,
 ///     eviction: Eviction::None,
@@ -55,6 +78,9 @@ enum Phase {
 pub struct Encoder {
     version: Version,
     has_checksum: bool,
+    bounds: Bounds,
+    is_payload: bool,
+    strings: Strings,
     phase: Phase,
     value: ValueState,
     db: Option<u64>,
@@ -64,12 +90,16 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder of snapshots of `version`.
+    /// An encoder of snapshots of `version`. Strings are compressed as servers do by default,
+    /// those that come in pieces excepted.
     #[must_use]
     pub fn new(version: Version) -> Self {
         Self {
             version,
             has_checksum: version.has_checksum(),
+            bounds: Bounds::Version,
+            is_payload: false,
+            strings: Strings::new(true),
             phase: Phase::Header,
             value: ValueState::default(),
             db: None,
@@ -79,13 +109,26 @@ impl Encoder {
         }
     }
 
-    /// As [`Encoder::new`], with a checksum behind versions that have none.
+    /// As [`Encoder::new`], but writes what newer servers read under an older header, and a
+    /// checksum behind versions that have none.
     ///
     /// Servers that skip what follows the EOF opcode of RDB 1 to 4 load such a
     /// file, and readers who look for the checksum can verify it.
     #[must_use]
     pub fn with_checksum(version: Version) -> Self {
-        Self { has_checksum: true, ..Self::new(version) }
+        Self { has_checksum: true, bounds: Bounds::None, ..Self::new(version) }
+    }
+
+    /// Writes strings as they are.
+    #[must_use]
+    pub fn without_compression(mut self) -> Self {
+        self.strings = Strings::new(false);
+        self
+    }
+
+    /// An encoder of the part of a `DUMP` payload in front of version and checksum.
+    pub(crate) fn payload(version: Version) -> Self {
+        Self { phase: Phase::Body, has_checksum: false, is_payload: true, ..Self::new(version) }
     }
 
     /// Appends the bytes of `event` to `out`.
@@ -96,11 +139,15 @@ impl Encoder {
     ///
     /// # Errors
     /// `OutOfOrder` where the event cannot follow the one before it;
-    /// `Unrepresentable` where this version has no such value type. Nothing
-    /// was appended then.
+    /// `Unrepresentable` where this version has no such record or value type, or no room for a
+    /// length or expiry. Nothing was appended then.
     pub fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
-        match self.append(event, out) {
+        let appended = match self.bounds {
+            Bounds::Version => self.representable(event),
+            Bounds::None => Ok(()),
+        };
+        match appended.and_then(|()| self.append(event, out)) {
             Ok(()) => {
                 self.commit(out.get(start..).unwrap_or_default());
                 if let Event::End(checksum) = event {
@@ -110,32 +157,36 @@ impl Encoder {
             }
             Err(kind) => {
                 out.truncate(start);
-                let place = Place {
-                    db: self.db,
-                    key: self.key.map(|(key, _)| key),
-                    value_type: self.key.map(|(_, value_type)| value_type),
-                    element: None,
-                };
-                Err(Error::new(kind, self.offset, place))
+                Err(Error::new(kind, self.offset, self.place(event)))
             }
         }
     }
 
-    /// Appends a step of a decoder of the same version byte for byte.
-    /// The checksum is computed anew.
+    fn place(&self, event: &Event<'_>) -> Place {
+        let key = match event {
+            Event::Key(key) => Some((key.key.with_text(KeyPreview::new), key.value_type.name())),
+            _ => self.key,
+        };
+        Place { db: self.db, key: key.map(|(key, _)| key), value_type: key.map(|(_, value_type)| value_type), element: None }
+    }
+
+    /// Appends a step of a decoder of the same version byte for byte, also where this version has
+    /// no such record. The checksum is computed anew; keys without elements are left out.
     ///
     /// # Errors
     /// As [`Encoder::write`].
     pub fn copy(&mut self, step: &Step<'_, Event<'_>>, out: &mut Vec<u8>) -> Result<()> {
         match &step.event {
-            None => Ok(()),
+            None | Some(Event::EmptyKey(_)) => Ok(()),
             Some(event @ (Event::Start(_) | Event::End(_))) => self.write(event, out),
             Some(event) => {
                 let start = out.len();
                 // The event keeps the states in step; its bytes are those of the source.
                 let mut encoded = core::mem::take(&mut self.running.discarded);
                 encoded.clear();
+                let is_compressing = self.strings.set_compressing(false);
                 let written = self.append(event, &mut encoded);
+                self.strings.set_compressing(is_compressing);
                 self.running.discarded = encoded;
                 if let Err(kind) = written {
                     return Err(Error::new(kind, self.offset, Place { db: self.db, ..Place::default() }));
@@ -178,57 +229,97 @@ impl Encoder {
         }
     }
 
+    /// What this version's servers do not know.
+    fn representable(&self, event: &Event<'_>) -> Result<(), ErrorKind> {
+        let number = self.version.number();
+        let is_redis = self.version.dialect() == Dialect::Redis;
+        let refuse = |what| Err(ErrorKind::Unrepresentable { what, target: "this RDB version" });
+        match event {
+            Event::Aux { .. } if number < 7 => refuse("an aux field"),
+            Event::ResizeDb { .. } if number < 7 => refuse("the size of a database"),
+            Event::ModuleAux(_) if number < 9 => refuse("module data outside of keys"),
+            Event::Function { .. } if number < 10 => refuse("a function library"),
+            Event::FunctionPreGa { .. } if number != 10 => refuse("a function of a release candidate"),
+            Event::SlotInfo { .. } if number < 12 => refuse("the size of a slot"),
+            Event::KeyMeta(_) if number < 13 || !is_redis => refuse("key metadata"),
+            Event::HashTemplate(_) if number < 15 || !is_redis => refuse("a hash template"),
+            Event::SlotImport(_) if is_redis => refuse("a slot import"),
+            Event::Enterprise { .. } => refuse("a number of Redis Enterprise"),
+            Event::Key(key) => {
+                if !key.value_type.is_in(self.version) {
+                    return refuse(key.value_type.name());
+                }
+                if self.is_payload && matches!(key.value_type.layout().shape, Shape::Template { is_own: false, .. }) {
+                    return Err(ErrorKind::Unrepresentable { what: key.value_type.name(), target: "a DUMP payload" });
+                }
+                match key.expires_at_ms {
+                    Some(at) if number < 3 && seconds(at).is_none() => return refuse("an expiry in milliseconds"),
+                    _ => {}
+                }
+                match key.eviction {
+                    Eviction::None => {}
+                    Eviction::Freq(_) if number < 9 => return refuse("an access frequency"),
+                    Eviction::Idle(_) if number < 9 => return refuse("an idle time"),
+                    Eviction::Freq(256..) => return refuse("an access frequency above 255"),
+                    Eviction::Freq(_) | Eviction::Idle(_) => {}
+                }
+                self.fits(key.key.text_len())
+            }
+            Event::Value(Part::Bytes { piece, left }) => self.fits(piece.text_len().saturating_add(*left)),
+            Event::Value(Part::Elements { left, .. }) => self.fits(*left),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lengths beyond 32 bits came with RDB 8.
+    fn fits(&self, length: u64) -> Result<(), ErrorKind> {
+        if self.version.number() < 8 && length >= u64::from(u32::MAX) {
+            return Err(ErrorKind::Unrepresentable { what: "a length beyond 32 bits", target: "this RDB version" });
+        }
+        Ok(())
+    }
+
     fn append(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+        let strings = &mut self.strings;
         match (self.phase, event) {
             (Phase::Header, Event::Start(version)) if *version == self.version => {
                 out.extend_from_slice(&version.header());
                 self.phase = Phase::Body;
             }
-            (Phase::Body, Event::Key(key)) => self.key_head(key, out)?,
-            (Phase::Value, Event::Value(part)) => self.value.write(part, out)?,
+            (Phase::Body | Phase::KeyHead, Event::Key(key)) => self.key_head(key, out),
+            (Phase::Value, Event::Value(part)) => self.value.write(part, strings, out)?,
             (Phase::Value, Event::KeyEnd { .. }) => {
                 self.value.finish()?;
-                self.phase = Phase::Body;
+                self.phase = if self.is_payload { Phase::Done } else { Phase::Body };
                 self.key = None;
             }
-            (Phase::Body, Event::SelectDb(db)) => {
-                out.push(opcode::SELECT_DB);
-                length::write(*db, out);
-                self.db = Some(*db);
+            (phase, Event::KeyMeta(meta)) => {
+                self.phase = match (phase, meta) {
+                    (Phase::Body | Phase::KeyHead, KeyMeta::Classes(classes @ 1..)) => Phase::KeyMeta(*classes),
+                    (Phase::KeyMeta(classes @ 1..), KeyMeta::Class(_)) => Phase::KeyMetaItem(classes.saturating_sub(1)),
+                    (Phase::KeyMetaItem(0), KeyMeta::Item(ModuleItem::End)) => Phase::KeyHead,
+                    (Phase::KeyMetaItem(classes), KeyMeta::Item(ModuleItem::End)) => Phase::KeyMeta(classes),
+                    (Phase::KeyMetaItem(_), KeyMeta::Item(item)) if !matches!(item, ModuleItem::Id(_)) => phase,
+                    _ => return Err(self.out_of_order(event)),
+                };
+                meta.write_with(strings, out);
             }
-            (Phase::Body, Event::ResizeDb { keys, expires }) => {
-                out.push(opcode::RESIZE_DB);
-                length::write(*keys, out);
-                length::write(*expires, out);
+            (Phase::Body | Phase::KeyHead, Event::Enterprise { opcode, value }) => {
+                let [opcode, ..] = opcode.to_le_bytes();
+                out.push(opcode);
+                length::write(*value, out);
             }
-            (Phase::Body, Event::Aux { key, value }) => {
-                out.push(opcode::AUX);
-                scalar::write(*key, out);
-                scalar::write(*value, out);
+            (Phase::HashTemplate(left @ 1..), Event::HashTemplate(HashTemplate::Name(name))) => {
+                strings.write(*name, out);
+                self.phase = if left == 1 { Phase::Body } else { Phase::HashTemplate(left.saturating_sub(1)) };
             }
-            (Phase::Body, Event::Function { code }) => {
-                out.push(opcode::FUNCTION);
-                scalar::write(*code, out);
-            }
-            (Phase::Body, Event::FunctionPreGa { name, engine, description, code }) => {
-                out.push(opcode::FUNCTION_PRE_GA);
-                scalar::write(*name, out);
-                scalar::write(*engine, out);
-                length::write(u64::from(description.is_some()), out);
-                if let Some(description) = description {
-                    scalar::write(*description, out);
-                }
-                scalar::write(*code, out);
-            }
-            (Phase::Body, Event::ModuleAux(ModuleAux::Open { id, when })) => {
-                out.push(opcode::MODULE_AUX);
-                length::write(id.0, out);
-                length::write(2, out);
-                length::write(*when, out);
-                self.phase = Phase::ModuleAux;
+            (Phase::SlotImport(left @ 1..), Event::SlotImport(SlotImport::Range { first, last })) => {
+                length::write(*first, out);
+                length::write(*last, out);
+                self.phase = if left == 1 { Phase::Body } else { Phase::SlotImport(left.saturating_sub(1)) };
             }
             (Phase::ModuleAux, Event::ModuleAux(ModuleAux::Item(item))) => {
-                item.write(out);
+                item.write(strings, out);
                 if *item == ModuleItem::End {
                     self.phase = Phase::Body;
                 }
@@ -237,37 +328,110 @@ impl Encoder {
                 out.push(opcode::EOF);
                 self.phase = Phase::Done;
             }
+            (Phase::Body, record) if !self.is_payload => return self.record(record, out),
             _ => return Err(self.out_of_order(event)),
         }
         Ok(())
     }
 
-    fn key_head(&mut self, key: &Key<'_>, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+    /// A record between keys.
+    fn record(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+        let strings = &mut self.strings;
+        match event {
+            Event::SelectDb(db) => {
+                out.push(opcode::SELECT_DB);
+                length::write(*db, out);
+                self.db = Some(*db);
+            }
+            Event::ResizeDb { keys, expires } => {
+                out.push(opcode::RESIZE_DB);
+                length::write(*keys, out);
+                length::write(*expires, out);
+            }
+            Event::SlotInfo { slot, keys, expires } => {
+                out.push(opcode::SLOT_INFO);
+                length::write(*slot, out);
+                length::write(*keys, out);
+                length::write(*expires, out);
+            }
+            Event::Aux { key, value } => {
+                out.push(opcode::AUX);
+                strings.write(*key, out);
+                strings.write(*value, out);
+            }
+            Event::Function { code } => {
+                out.push(opcode::FUNCTION);
+                strings.write(*code, out);
+            }
+            Event::FunctionPreGa { name, engine, description, code } => {
+                out.push(opcode::FUNCTION_PRE_GA);
+                strings.write(*name, out);
+                strings.write(*engine, out);
+                length::write(u64::from(description.is_some()), out);
+                if let Some(description) = description {
+                    strings.write(*description, out);
+                }
+                strings.write(*code, out);
+            }
+            Event::ModuleAux(ModuleAux::Open { id, when }) => {
+                out.push(opcode::MODULE_AUX);
+                length::write(id.0, out);
+                length::write(2, out);
+                length::write(*when, out);
+                self.phase = Phase::ModuleAux;
+            }
+            Event::HashTemplate(HashTemplate::Open { id, fields: fields @ 1.. }) => {
+                out.push(opcode::HASH_TEMPLATE);
+                length::write(*id, out);
+                length::write(*fields, out);
+                self.phase = Phase::HashTemplate(*fields);
+            }
+            Event::SlotImport(SlotImport::Open { job, ranges }) => {
+                out.push(opcode::SLOT_IMPORT);
+                strings.write(*job, out);
+                length::write(*ranges, out);
+                if *ranges > 0 {
+                    self.phase = Phase::SlotImport(*ranges);
+                }
+            }
+            _ => return Err(self.out_of_order(event)),
+        }
+        Ok(())
+    }
+
+    fn key_head(&mut self, key: &Key<'_>, out: &mut Vec<u8>) {
         let value_type = key.value_type;
         self.key = Some((key.key.with_text(KeyPreview::new), value_type.name()));
-        if value_type.since() > self.version.number() {
-            return Err(ErrorKind::Unrepresentable { what: value_type.name(), target: "this RDB version" });
-        }
-        if let Some(expires_at_ms) = key.expires_at_ms {
-            out.push(opcode::EXPIRE_MS);
-            out.extend_from_slice(&expires_at_ms.to_le_bytes());
-        }
-        match key.eviction {
-            Eviction::None => {}
-            Eviction::Freq(freq) => {
-                let [freq, ..] = freq.to_le_bytes();
-                out.extend_from_slice(&[opcode::FREQ, freq]);
+        if !self.is_payload {
+            match key.expires_at_ms {
+                None => {}
+                Some(at) if self.version.number() < 3 && self.bounds == Bounds::Version => {
+                    out.push(opcode::EXPIRE_S);
+                    out.extend_from_slice(&seconds(at).unwrap_or(i32::MAX).to_le_bytes());
+                }
+                Some(at) => {
+                    out.push(opcode::EXPIRE_MS);
+                    out.extend_from_slice(&at.to_le_bytes());
+                }
             }
-            Eviction::Idle(seconds) => {
-                out.push(opcode::IDLE);
-                length::write(seconds, out);
+            match key.eviction {
+                Eviction::None => {}
+                Eviction::Freq(freq) => {
+                    let [freq, ..] = freq.to_le_bytes();
+                    out.extend_from_slice(&[opcode::FREQ, freq]);
+                }
+                Eviction::Idle(seconds) => {
+                    out.push(opcode::IDLE);
+                    length::write(seconds, out);
+                }
             }
         }
         out.push(value_type.byte());
-        scalar::write(key.key, out);
+        if !self.is_payload {
+            self.strings.write(key.key, out);
+        }
         self.value = ValueState::new(value_type.layout());
         self.phase = Phase::Value;
-        Ok(())
     }
 
     fn out_of_order(&self, event: &Event<'_>) -> ErrorKind {
@@ -276,6 +440,10 @@ impl Encoder {
             Phase::Body => "a key, a record between keys or the end",
             Phase::Value => "the key's value or its end",
             Phase::ModuleAux => "an item of module data",
+            Phase::KeyMeta(_) | Phase::KeyMetaItem(_) => "key metadata",
+            Phase::KeyHead => "the key of the metadata before",
+            Phase::HashTemplate(_) => "a name of the template",
+            Phase::SlotImport(_) => "a range of slots",
             Phase::Done => "nothing behind the end",
         };
         let found = match event {
@@ -284,6 +452,11 @@ impl Encoder {
             Event::SelectDb(_) | Event::ResizeDb { .. } => "a database record",
             Event::Function { .. } | Event::FunctionPreGa { .. } => "a function",
             Event::ModuleAux(_) => "module data",
+            Event::HashTemplate(_) => "a hash template",
+            Event::SlotInfo { .. } | Event::SlotImport(_) => "a slot record",
+            Event::Enterprise { .. } => "a number of Redis Enterprise",
+            Event::KeyMeta(_) => "key metadata",
+            Event::EmptyKey(_) => "a key without elements",
             Event::Key(_) => "a key",
             Event::Value(_) => "a value",
             Event::KeyEnd { .. } => "a key's end",
@@ -291,6 +464,11 @@ impl Encoder {
         };
         ErrorKind::OutOfOrder { expected, found: Found::Text(found) }
     }
+}
+
+/// An expiry in the seconds of RDB 1 and 2, if it is whole ones.
+fn seconds(expires_at_ms: i64) -> Option<i32> {
+    i32::try_from(expires_at_ms.checked_div(1000)?).ok().filter(|_| expires_at_ms % 1000 == 0)
 }
 
 /// Sums what is written in blocks: checksums of short runs cost too much.

@@ -1,7 +1,10 @@
 //! What the decoder finds, one event a step.
 
+use super::key_meta::KeyMeta;
 use super::module::{ModuleAux, ModuleItem};
+use super::slots::SlotImport;
 use super::stream::StreamPart;
+use super::template::{HashTemplate, Names, Template};
 use super::value_type::{Unit, ValueType};
 use super::version::Version;
 use crate::error::{Cause, Fault, FaultKind, Form};
@@ -9,7 +12,7 @@ use crate::pack::intset::IntsetEntries;
 use crate::pack::listpack::ListpackEntries;
 use crate::pack::ziplist::ZiplistEntries;
 use crate::pack::zipmap::ZipmapEntries;
-use crate::pack::{Container, Entries, Packed};
+use crate::pack::{Container, Entries, Packed, Reading};
 use crate::wire::{Scalar, number};
 
 /// One step of a snapshot.
@@ -51,8 +54,33 @@ pub enum Event<'a> {
     },
     /// Module data outside of keys.
     ModuleAux(ModuleAux<'a>),
+    /// Field names that hashes further on refer to (Redis 8.10).
+    HashTemplate(HashTemplate<'a>),
+    /// A hint: what a slot of a cluster holds (Redis 7.4). Never to be trusted for an allocation.
+    SlotInfo {
+        /// The slot, below 16384.
+        slot: u64,
+        /// Keys.
+        keys: u64,
+        /// Keys that expire.
+        expires: u64,
+    },
+    /// A slot import in progress when the snapshot was made (Valkey 9.0).
+    SlotImport(SlotImport<'a>),
+    /// A number that Redis Enterprise puts before keys.
+    Enterprise {
+        /// 107: LRU of the key that follows; 121: its slot.
+        opcode: u64,
+        /// The number.
+        value: u64,
+    },
+    /// Metadata of the key that follows (Redis 8.6).
+    KeyMeta(KeyMeta<'a>),
     /// A key and all that stands before its value.
     Key(Key<'a>),
+    /// A key whose value has no elements: servers skip it. Only a lenient decoder goes on behind
+    /// one; no value and no key end follow.
+    EmptyKey(Key<'a>),
     /// A share of the value of the key before.
     Value(Part<'a>),
     /// The value is whole.
@@ -62,6 +90,20 @@ pub enum Event<'a> {
     },
     /// The end of the snapshot.
     End(Checksum),
+}
+
+impl Event<'_> {
+    /// Walks what is inside of the event, which a decoder leaves to its reader.
+    ///
+    /// # Errors
+    /// The first entry of a packed value that is wrong, to be dressed by the decoder.
+    pub fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::Value(Part::Elements { elements, .. }) => elements.check(),
+            Self::Value(Part::Stream(StreamPart::Node(node))) => node.entries().try_for_each(|entry| entry.map(drop)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A byte range, counted from the start of the stream.
@@ -98,6 +140,8 @@ pub enum Checksum {
     Unchecked,
     /// Stored and computed agree.
     Verified,
+    /// They differ; only a lenient decoder goes on then.
+    Wrong,
 }
 
 /// A key head.
@@ -143,10 +187,45 @@ pub enum Part<'a> {
         /// Elements of a counted value, or nodes of a list, still to come.
         left: u64,
     },
+    /// What stands in front of the slots of an array.
+    Array(ArrayHead),
+    /// The smallest expiry of a hash's fields, as stated in front of them: Unix milliseconds, 0
+    /// where none expires. The fields follow.
+    FirstExpiry(i64),
+    /// The template of a hash's fields. Their values follow.
+    Template(Template<'a>),
     /// A share of a stream.
     Stream(StreamPart<'a>),
     /// A share of a module value.
     Module(ModuleItem<'a>),
+}
+
+/// What stands in front of the slots of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArrayHead {
+    /// Slots that follow.
+    pub count: u64,
+    /// The index of the last insertion, where there was one.
+    pub insert_index: Option<u64>,
+}
+
+/// What a slot of an array holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SlotValue<'a> {
+    /// Text, or an integer.
+    Text(Scalar<'a>),
+    /// A double; servers show it in its shortest decimal form.
+    Float(f64),
+}
+
+impl SlotValue<'_> {
+    /// Calls `f` with the text that servers show.
+    pub fn with_text<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        match self {
+            Self::Text(text) => text.with_text(f),
+            Self::Float(float) => f(number::score_text(*float, &mut number::Buffer::new())),
+        }
+    }
 }
 
 /// One logical element of a value.
@@ -170,6 +249,22 @@ pub enum Element<'a> {
         /// Its value.
         value: Scalar<'a>,
     },
+    /// Of a hash, with an expiry of its own.
+    ExpiringField {
+        /// The field.
+        field: Scalar<'a>,
+        /// Its value.
+        value: Scalar<'a>,
+        /// Absolute Unix milliseconds, 0 to 2^63 - 1.
+        expires_at_ms: i64,
+    },
+    /// Of an array.
+    Slot {
+        /// Its index, below 2^64 - 1.
+        index: u64,
+        /// What it holds.
+        value: SlotValue<'a>,
+    },
 }
 
 /// The elements of one part, read in place and checked while they are iterated.
@@ -184,10 +279,31 @@ pub enum Elements<'a> {
         /// What its entries make up.
         unit: Unit,
     },
+    /// A packed blob of values, the first of them the number of their template.
+    Templated {
+        /// Names of the fields.
+        names: Names<'a>,
+        /// The blob.
+        packed: Packed<'a>,
+    },
 }
 
 static HALF_PAIR: Cause = Cause::inside(FaultKind::Packed, "an even number of entries", Form::Text("an odd one"));
 static SCORE: Cause = Cause::inside(FaultKind::Packed, "a score", Form::Text("text that is no number"));
+static THIRD: Cause = Cause::inside(FaultKind::Packed, "a field, a value and an expiry", Form::Text("the end of the value"));
+static EXPIRY: Cause = Cause::inside(FaultKind::Packed, "a field's expiry of 0 to 2^48 - 1", Form::Text("something else"));
+static EXPIRY_ORDER: Cause = Cause::inside(
+    FaultKind::Packed,
+    "fields in the order of their expiries, those that never expire last",
+    Form::Text("one that expires earlier than the one before"),
+);
+static TEMPLATE_ID: Cause = Cause::inside(FaultKind::Packed, "the number of a template", Form::Text("another entry"));
+static VALUES: Cause =
+    Cause::inside(FaultKind::Packed, "as many values as the template has fields", Form::Text("another number of them"));
+
+/// The last millisecond at which a field may expire in a snapshot of Redis.
+/// Source: Redis 8.0 `ebuckets.h` `EB_EXPIRE_TIME_MAX`.
+pub(crate) const LAST_FIELD_EXPIRY_MS: i64 = (1 << 48) - 1;
 
 impl<'a> Elements<'a> {
     /// Calls `f` with every element, in stored order.
@@ -209,11 +325,22 @@ impl<'a> Elements<'a> {
         match self {
             Self::One(element) => f(element),
             Self::Packed { packed: Packed { container, reading, blob }, unit } => match container {
-                Container::Listpack => units(ListpackEntries::new(blob, reading), unit, f),
-                Container::Ziplist => units(ZiplistEntries::new(blob, reading), unit, f),
-                Container::Intset => units(IntsetEntries::new(blob, reading), unit, f),
-                Container::Zipmap => units(ZipmapEntries::new(blob, reading), unit, f),
+                Container::Listpack => units(ListpackEntries::new(blob, reading), unit, reading, f),
+                Container::Ziplist => units(ZiplistEntries::new(blob, reading), unit, reading, f),
+                Container::Intset => units(IntsetEntries::new(blob, reading), unit, reading, f),
+                Container::Zipmap => units(ZipmapEntries::new(blob, reading), unit, reading, f),
             },
+            Self::Templated { names, packed } => templated(names, ListpackEntries::new(packed.blob, packed.reading), f),
+        }
+    }
+
+    /// The same elements, their blob read as [`Reading::Lenient`] says.
+    #[must_use]
+    pub fn leniently(self) -> Self {
+        match self {
+            Self::One(_) => self,
+            Self::Packed { packed, unit } => Self::Packed { packed: packed.leniently(), unit },
+            Self::Templated { names, packed } => Self::Templated { names, packed: packed.leniently() },
         }
     }
 
@@ -233,14 +360,18 @@ impl<'a> Elements<'a> {
         match self {
             Self::One(_) => Ok(1),
             Self::Packed { packed, unit } => match packed.stated_entries() {
-                Some(entries) if matches!(unit, Unit::Item | Unit::Member) => Ok(entries),
-                Some(entries) => Ok(entries / 2),
+                Some(entries) => Ok(match unit {
+                    Unit::Item | Unit::Member => entries,
+                    Unit::Triplet => entries / 3,
+                    Unit::Pair | Unit::PairExpiry(_) | Unit::ScoreBinary | Unit::ScoreText => entries / 2,
+                }),
                 None => {
                     let mut count = 0u64;
                     self.each(|_| count = count.saturating_add(1))?;
                     Ok(count)
                 }
             },
+            Self::Templated { names, .. } => Ok(names.count() as u64),
         }
     }
 }
@@ -258,6 +389,7 @@ fn f_ok<'a>(mut f: impl FnMut(Element<'a>)) -> impl FnMut(Element<'a>) -> Result
 fn units<'a, T: Entries<'a>, E: From<Fault>>(
     mut entries: T,
     unit: Unit,
+    reading: Reading,
     mut f: impl FnMut(Element<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
     match unit {
@@ -271,7 +403,7 @@ fn units<'a, T: Entries<'a>, E: From<Fault>>(
                 f(Element::Member(member))?;
             }
         }
-        Unit::Pair => {
+        Unit::Pair | Unit::PairExpiry(_) => {
             while let Some(field) = entries.next()? {
                 let at = entries.at();
                 let value = entries.next()?.ok_or_else(|| Fault::located(&HALF_PAIR, at, 0))?;
@@ -286,8 +418,63 @@ fn units<'a, T: Entries<'a>, E: From<Fault>>(
                 f(Element::Scored { member, score })?;
             }
         }
+        Unit::Triplet => triplets(&mut entries, reading, f)?,
     }
     Ok(())
+}
+
+/// Fields with their expiries, as `listpackEx` holds them.
+/// Source: Redis 8.0 `t_hash.c` `lpValidateIntegrityAndDups()`, `listpackExAddInternal()`.
+fn triplets<'a, T: Entries<'a>, E: From<Fault>>(
+    entries: &mut T,
+    reading: Reading,
+    mut f: impl FnMut(Element<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut last = 0;
+    while let Some(field) = entries.next()? {
+        let at = entries.at();
+        let value = entries.next()?.ok_or_else(|| Fault::located(&THIRD, at, 0))?;
+        let at = entries.at();
+        let expiry = entries.next()?.ok_or_else(|| Fault::located(&THIRD, at, 0))?;
+        match expiry {
+            Scalar::Int(0) => {
+                last = LAST_FIELD_EXPIRY_MS.saturating_add(1);
+                f(Element::Field { field, value })?;
+            }
+            Scalar::Int(expires_at_ms @ 1..=LAST_FIELD_EXPIRY_MS) => {
+                if expires_at_ms < last && reading == Reading::Strict {
+                    return Err(Fault::located(&EXPIRY_ORDER, at, 0).into());
+                }
+                last = expires_at_ms;
+                f(Element::ExpiringField { field, value, expires_at_ms })?;
+            }
+            _ => return Err(Fault::located(&EXPIRY, at, 0).into()),
+        }
+    }
+    Ok(())
+}
+
+/// Values behind the number of their template, which names their fields.
+fn templated<'a, E: From<Fault>>(
+    names: Names<'a>,
+    mut entries: ListpackEntries<'a>,
+    mut f: impl FnMut(Element<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    let at = entries.at();
+    match entries.next()? {
+        Some(Scalar::Int(0..)) => {}
+        _ => return Err(Fault::located(&TEMPLATE_ID, at, 0).into()),
+    }
+    for field in names {
+        let at = entries.at();
+        let value = entries.next()?.ok_or_else(|| Fault::located(&VALUES, at, 0))?;
+        f(Element::Field { field, value })?;
+    }
+    let at = entries.at();
+    match entries.next()? {
+        None => Ok(()),
+        Some(_) => Err(Fault::located(&VALUES, at, 0).into()),
+    }
 }
 
 /// The score that a packed entry stands for.

@@ -16,26 +16,35 @@
 
 mod decode;
 mod decode_value;
+mod dump;
 mod encode;
 mod encode_value;
 mod event;
 mod head;
+mod key_meta;
 mod module;
 mod opcode;
 #[cfg(test)]
 mod rebuild_tests;
+mod slots;
 mod stream;
+mod template;
 mod value_type;
 mod version;
 
 pub use decode::{Decoder, Summary};
+pub use dump::{DumpEncoder, DumpPayload, ZeroChecksum, seal};
 pub use encode::Encoder;
-pub use event::{Checksum, Element, Elements, Event, Eviction, Key, Part, Span};
+pub use event::{ArrayHead, Checksum, Element, Elements, Event, Eviction, Key, Part, SlotValue, Span};
+pub use key_meta::{KeyMeta, MetaClass};
 pub use module::{ModuleAux, ModuleId, ModuleItem};
+pub use slots::SlotImport;
 pub use stream::{
-    Consumer, Group, NodeEntries, Pending, StreamEntry, StreamFields, StreamId, StreamMeta, StreamNode, StreamPart,
+    Consumer, Group, Idempotency, NodeEntries, Pending, Producer, StreamCounters, StreamEntry, StreamFields, StreamId,
+    StreamMeta, StreamNode, StreamPart,
 };
-pub use value_type::{Generation, Kind, Layout, Shape, Unit, ValueType};
+pub use template::{HashTemplate, Names, Template, Templates};
+pub use value_type::{ExpiryForm, Generation, Kind, Layout, Shape, Unit, ValueType};
 pub use version::{Dialect, Version};
 
 pub use crate::pack::{Container, Packed, Reading};

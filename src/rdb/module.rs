@@ -10,6 +10,7 @@
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::cursor::Cursor;
 use crate::wire::feed::Limits;
+use crate::wire::scalar::Strings;
 use crate::wire::{Scalar, length, scalar};
 use alloc::vec::Vec;
 use core::fmt;
@@ -22,15 +23,7 @@ impl ModuleId {
     /// The nine characters of the name.
     #[must_use]
     pub fn name(self) -> [u8; 9] {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let mut name = [0; 9];
-        let mut bits = self.0 >> 10;
-        for character in name.iter_mut().rev() {
-            let index = usize::try_from(bits & 63).unwrap_or(0);
-            *character = ALPHABET.get(index).copied().unwrap_or(b'_');
-            bits >>= 6;
-        }
-        name
+        characters(self.0 >> 10)
     }
 
     /// The encoding version, 0 to 1023.
@@ -47,6 +40,18 @@ impl fmt::Display for ModuleId {
         }
         Ok(())
     }
+}
+
+/// The characters that six bits each stand for, the last in the lowest bits.
+pub(crate) fn characters<const N: usize>(mut bits: u64) -> [u8; N] {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut name = [0; N];
+    for character in name.iter_mut().rev() {
+        let index = usize::try_from(bits & 63).unwrap_or(0);
+        *character = ALPHABET.get(index).copied().unwrap_or(b'_');
+        bits >>= 6;
+    }
+    name
 }
 
 /// A share of a module value.
@@ -70,7 +75,7 @@ pub enum ModuleItem<'a> {
 
 impl ModuleItem<'_> {
     /// Appends the item: an id as a length, everything else behind its opcode.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, strings: &mut Strings, out: &mut Vec<u8>) {
         match self {
             Self::Id(id) => length::write(id.0, out),
             Self::Sint(int) => {
@@ -91,7 +96,7 @@ impl ModuleItem<'_> {
             }
             Self::Bytes(bytes) => {
                 length::write(5, out);
-                scalar::write(*bytes, out);
+                strings.write(*bytes, out);
             }
             Self::End => length::write(0, out),
         }

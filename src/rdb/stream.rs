@@ -9,14 +9,19 @@
 //!   length pending, pending x { 16 bytes id, i64 LE delivered at ms, length deliveries }
 //!   length consumers, consumers x {
 //!     string name, i64 LE seen at ms, V3+: i64 LE active at ms (-1 = never)
-//!     length pending, pending x 16 bytes id } }
+//!     length pending, pending x 16 bytes id }
+//!   V5: length handed back, handed back x 16 bytes id }
+//! V4+: length duration in s, length most ids, length producers, producers x {
+//!   string name, length ids, ids x { string iid, id } }
+//!   length ids added, length ids refused as duplicates
 //! ```
 //! where `id` is two lengths (ms, sequence) and raw ids are two `u64 BE`.
 //!
 //! A node's listpack begins with the master entry: live count, deleted count,
 //! field count, fields, 0. Then entries: flags (1 deleted, 2 fields of the
 //! master), ms delta, sequence delta, fields and values, listpack count.
-//! Source: Redis 8.0 `rdb.c` `rdbSaveObject()`, `t_stream.c` `streamValidateListpackIntegrity()`.
+//! Source: Redis 8.0, 8.6 and trunk (RDB 14) `rdb.c` `rdbSaveObject()`, `rdbLoadObject()`, `t_stream.c`
+//! `streamValidateListpackIntegrity()`.
 
 use super::encode_value::misplaced;
 use super::value_type::Generation;
@@ -25,7 +30,8 @@ use crate::pack::listpack::{self, ListpackEntries};
 use crate::pack::{Entries, Reading};
 use crate::wire::cursor::Cursor;
 use crate::wire::feed::{Limits, Scratch};
-use crate::wire::{Scalar, length, scalar};
+use crate::wire::scalar::{self, Strings};
+use crate::wire::{Scalar, length};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -65,6 +71,48 @@ pub enum StreamPart<'a> {
     Consumer(Consumer<'a>),
     /// A pending id of the consumer before.
     Owned(StreamId),
+    /// How many pending entries of the group were handed back by their consumer (Redis 8.8).
+    Returns(u64),
+    /// The id of a pending entry that has no consumer now.
+    Returned(StreamId),
+    /// How producers' ids are remembered (Redis 8.6).
+    Idempotency(Idempotency),
+    /// A producer; the ids it gave its entries follow.
+    Producer(Producer<'a>),
+    /// An id that the producer before gave an entry.
+    Produced {
+        /// The producer's id.
+        iid: Scalar<'a>,
+        /// The entry's.
+        id: StreamId,
+    },
+    /// What came of the producers' ids.
+    IdempotencyCounters {
+        /// Ids ever added.
+        added: u64,
+        /// Ids that were there already.
+        duplicates: u64,
+    },
+}
+
+/// How producers' ids are remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// How long, in seconds, 1 to 86400.
+    pub duration_s: u64,
+    /// How many for each producer, 1 to 10000.
+    pub max_ids: u64,
+    /// Producers that follow.
+    pub producers: u64,
+}
+
+/// A producer of a stream's entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producer<'a> {
+    /// Its name.
+    pub name: Scalar<'a>,
+    /// Its ids that follow.
+    pub ids: u64,
 }
 
 /// Length and last id of a stream.
@@ -138,6 +186,9 @@ static ADDED: Cause = Cause::new(FaultKind::Value, "entries added to be at least
 static READ: Cause = Cause::new(FaultKind::Value, "entries read to be at most those added", Form::Number);
 static LAST_ID: Cause = Cause::new(FaultKind::Value, "a last id at or above every node's first", Form::Text("one below"));
 
+static DURATION: Cause = Cause::new(FaultKind::Value, "a duration of 1 to 86400 seconds", Form::Number);
+static MAX_IDS: Cause = Cause::new(FaultKind::Value, "1 to 10000 ids of each producer", Form::Number);
+
 static NO_MASTER: Cause = Cause::inside(FaultKind::Packed, "a stream node's master entry", Form::Text("another entry"));
 static COUNTS: Cause = Cause::inside(FaultKind::Packed, "live and deleted counts that fit the node", Form::Text("other entries"));
 static NUMBER: Cause = Cause::inside(FaultKind::Packed, "an integer in a stream node", Form::Text("something else"));
@@ -153,6 +204,7 @@ pub struct StreamNode<'a> {
     pub master: StreamId,
     /// The listpack.
     pub(crate) blob: &'a [u8],
+    pub(crate) reading: Reading,
     /// Nodes still to come.
     pub left: u64,
 }
@@ -168,7 +220,25 @@ impl<'a> StreamNode<'a> {
         if live == 0 {
             return Err(Fault::located(&COUNTS, 6, 0));
         }
-        Ok((Self { master, blob, left }, live))
+        Ok((Self { master, blob, reading: Reading::Strict, left }, live))
+    }
+
+    /// As [`StreamNode::open`] for a lenient reader: gives also what is wrong with the node. Its
+    /// live entries are counted then.
+    fn open_leniently(master: StreamId, blob: &'a [u8], left: u64) -> Result<(Self, u64, Option<Fault>), Fault> {
+        let fault = match Self::open(master, blob, left) {
+            Ok((node, live)) => match node.entries().find_map(Result::err) {
+                None => return Ok((node, live, None)),
+                Some(fault) => fault,
+            },
+            Err(fault) => fault,
+        };
+        if listpack::open(blob, Reading::Lenient)? {
+            return Err(Fault::located(&NO_MASTER, 0, 0));
+        }
+        let node = Self { master, blob, reading: Reading::Lenient, left };
+        let live = node.entries().map_while(Result::ok).filter(|entry| !entry.is_deleted).count();
+        Ok((node, live as u64, Some(fault)))
     }
 
     /// The listpack's bytes, expanded if they were compressed.
@@ -180,7 +250,8 @@ impl<'a> StreamNode<'a> {
     /// Iterates the entries, deleted ones too.
     #[must_use]
     pub fn entries(&self) -> NodeEntries<'a> {
-        NodeEntries { master: self.master, head: Head::Unread, rest: ListpackEntries::new(self.blob, Reading::Strict) }
+        let rest = ListpackEntries::new(self.blob, self.reading);
+        NodeEntries { master: self.master, reading: self.reading, head: Head::Unread, rest }
     }
 }
 
@@ -239,6 +310,7 @@ enum Head<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct NodeEntries<'a> {
     master: StreamId,
+    reading: Reading,
     head: Head<'a>,
     rest: ListpackEntries<'a>,
 }
@@ -265,7 +337,8 @@ impl<'a> NodeEntries<'a> {
         let at = self.rest.at();
         let Some(flags) = self.rest.next()? else {
             // The listpack's end: every entry that was announced must have come.
-            return if live == 0 && deleted == 0 { Ok(None) } else { Err(Fault::located(&COUNTS, at, 0)) };
+            let is_whole = live == 0 && deleted == 0;
+            return if is_whole || self.reading == Reading::Lenient { Ok(None) } else { Err(Fault::located(&COUNTS, at, 0)) };
         };
         let flags = match flags.as_int() {
             Some(flags @ 0..=3) => flags,
@@ -294,11 +367,16 @@ impl<'a> NodeEntries<'a> {
             }
         }
         let stated_at = self.rest.at();
-        if u64::try_from(integer(&mut self.rest)?) != Ok(size) {
+        let stated = u64::try_from(integer(&mut self.rest)?);
+        if stated != Ok(size) && self.reading == Reading::Strict {
             return Err(Fault::located(&ENTRY_SIZE, stated_at, 0));
         }
         let announced = if is_deleted { deleted } else { live };
-        let remaining = announced.checked_sub(1).ok_or_else(|| Fault::located(&COUNTS, at, 0))?;
+        let remaining = match announced.checked_sub(1) {
+            Some(remaining) => remaining,
+            None if self.reading == Reading::Lenient => 0,
+            None => return Err(Fault::located(&COUNTS, at, 0)),
+        };
         let (live, deleted) = if is_deleted { (live, remaining) } else { (remaining, deleted) };
         self.head = Head::Read { fields, count, live, deleted };
         Ok(Some(StreamEntry { id, is_deleted, fields: StreamFields { master, own, left } }))
@@ -349,20 +427,31 @@ enum Next {
     Consumers,
     Consumer,
     Owned,
+    Returns,
+    Returned,
+    Idempotency,
+    Producer,
+    Produced,
+    IdempotencyCounters,
+    End,
 }
 
 /// Where in a stream the next step stands.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct StreamState {
     next: Next,
-    /// Nodes, pending entries or owned ids still to come.
+    /// Nodes, pending entries or ids still to come.
     left: u64,
     groups_left: u64,
-    consumers_left: u64,
+    /// Consumers of the group, or producers.
+    owners_left: u64,
     live: u64,
     last_master: Option<StreamId>,
     entries_added: Option<u64>,
 }
+
+/// Passes over a fault in the item at which the cursor stands, if the reader is lenient.
+type Tolerate<'t> = dyn FnMut(Fault, &Cursor<'_>) -> Result<(), Fault> + 't;
 
 /// What a step of a stream found.
 pub(crate) struct StreamStep<'e> {
@@ -384,24 +473,35 @@ impl StreamState {
     pub(crate) fn advance<'i: 'e, 'e>(
         &self,
         generation: Generation,
+        step_start: u64,
         cursor: &mut Cursor<'i>,
         scratch: &'e mut Scratch,
         seen: impl FnOnce(BlobSeen, &Cursor<'i>),
     ) -> Result<StreamStep<'e>, Fault> {
-        let limits = scratch.limits;
-        let [first, second, ..] = &mut scratch.buffers;
+        let Scratch { buffers: [first, second, ..], limits, notes, .. } = scratch;
+        let limits = *limits;
+        let before = cursor.left();
+        let is_lenient = notes.is_lenient;
+        let mut tolerate = |fault: Fault, cursor: &Cursor<'_>| {
+            notes.tolerate(fault, step_start.wrapping_add(before.wrapping_sub(cursor.left())))
+        };
+        let tolerate: &mut Tolerate<'_> = &mut tolerate;
         let mut state = self.clone();
         let part = match self.next {
             Next::Nodes => {
                 state.left = length::read(cursor)?;
-                if state.left == 0 { state.meta(generation, cursor)? } else { state.node(cursor, first, second, limits, seen)? }
+                if state.left == 0 {
+                    state.meta(generation, cursor, tolerate)?
+                } else {
+                    state.node(cursor, first, second, limits, seen, is_lenient, tolerate)?
+                }
             }
-            Next::Node => state.node(cursor, first, second, limits, seen)?,
-            Next::Meta => state.meta(generation, cursor)?,
+            Next::Node => state.node(cursor, first, second, limits, seen, is_lenient, tolerate)?,
+            Next::Meta => state.meta(generation, cursor, tolerate)?,
             Next::Counters if generation == Generation::V1 => state.groups(cursor)?,
-            Next::Counters => state.counters(cursor)?,
+            Next::Counters => state.counters(cursor, tolerate)?,
             Next::Groups => state.groups(cursor)?,
-            Next::Group => state.group(generation, cursor, first, limits)?,
+            Next::Group => state.group(generation, cursor, first, limits, tolerate)?,
             Next::Pending => state.pending(cursor)?,
             Next::Consumers => state.consumers(cursor)?,
             Next::Consumer => state.consumer(generation, cursor, first, limits)?,
@@ -410,20 +510,54 @@ impl StreamState {
                 state.left = state.left.wrapping_sub(1);
                 StreamPart::Owned(id)
             }
+            Next::Returns => {
+                state.left = length::read(cursor)?;
+                state.next = Next::Returned;
+                StreamPart::Returns(state.left)
+            }
+            Next::Returned => {
+                let id = read_raw_id(cursor)?;
+                state.left = state.left.wrapping_sub(1);
+                StreamPart::Returned(id)
+            }
+            Next::Idempotency => state.idempotency(cursor, tolerate)?,
+            Next::Producer => {
+                let name = scalar::read(cursor, first, limits)?;
+                state.left = length::read(cursor)?;
+                state.owners_left = state.owners_left.wrapping_sub(1);
+                state.next = Next::Produced;
+                StreamPart::Producer(Producer { name, ids: state.left })
+            }
+            Next::Produced => {
+                let iid = scalar::read(cursor, first, limits)?;
+                let id = read_id(cursor)?;
+                state.left = state.left.wrapping_sub(1);
+                StreamPart::Produced { iid, id }
+            }
+            Next::IdempotencyCounters | Next::End => {
+                state.next = Next::End;
+                StreamPart::IdempotencyCounters { added: length::read(cursor)?, duplicates: length::read(cursor)? }
+            }
         };
-        let state = state.settle().then_some(state);
+        let state = state.settle(generation).then_some(state);
         Ok(StreamStep { part, state })
     }
 
     /// Moves on past lists that are used up; says whether anything follows.
-    fn settle(&mut self) -> bool {
+    fn settle(&mut self, generation: Generation) -> bool {
         loop {
             self.next = match self.next {
                 Next::Node if self.left == 0 => Next::Meta,
                 Next::Pending if self.left == 0 => Next::Consumers,
                 Next::Owned if self.left == 0 => Next::Consumer,
-                Next::Consumer if self.consumers_left == 0 => Next::Group,
-                Next::Group if self.groups_left == 0 => return false,
+                Next::Consumer if self.owners_left == 0 && generation >= Generation::V5 => Next::Returns,
+                Next::Consumer if self.owners_left == 0 => Next::Group,
+                Next::Returned if self.left == 0 => Next::Group,
+                Next::Group if self.groups_left == 0 && generation >= Generation::V4 => Next::Idempotency,
+                Next::Group if self.groups_left == 0 => Next::End,
+                Next::Produced if self.left == 0 => Next::Producer,
+                Next::Producer if self.owners_left == 0 => Next::IdempotencyCounters,
+                Next::End => return false,
                 _ => return true,
             };
         }
@@ -436,6 +570,8 @@ impl StreamState {
         buffer: &'e mut Vec<u8>,
         limits: Limits,
         seen: impl FnOnce(BlobSeen, &Cursor<'i>),
+        is_lenient: bool,
+        tolerate: &mut Tolerate<'_>,
     ) -> Result<StreamPart<'e>, Fault> {
         let mut ahead = *cursor;
         let key = scalar::read_bytes(&mut ahead, key_buffer, limits)?;
@@ -444,14 +580,21 @@ impl StreamState {
         };
         let master = raw_id(key);
         if self.last_master.is_some_and(|last| last >= master) {
-            return Err(Fault::new(&KEY_ORDER, 0));
+            tolerate(Fault::new(&KEY_ORDER, 0), cursor)?;
         }
         *cursor = ahead;
         let left = cursor.left();
         let blob = scalar::read_bytes(cursor, buffer, limits)?;
         seen(BlobSeen { left, len: blob.bytes.len(), is_plain: blob.is_plain }, cursor);
         let left = self.left.wrapping_sub(1);
-        let (node, live) = StreamNode::open(master, blob.bytes, left)?;
+        let (node, live) = match is_lenient {
+            false => StreamNode::open(master, blob.bytes, left)?,
+            true => {
+                let (node, live, fault) = StreamNode::open_leniently(master, blob.bytes, left)?;
+                fault.map_or(Ok(()), |fault| tolerate(fault, cursor))?;
+                (node, live)
+            }
+        };
         self.left = left;
         self.live = self.live.saturating_add(live);
         self.last_master = Some(master);
@@ -459,31 +602,36 @@ impl StreamState {
         Ok(StreamPart::Node(node))
     }
 
-    fn meta<'e>(&mut self, generation: Generation, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
+    fn meta<'e>(
+        &mut self,
+        generation: Generation,
+        cursor: &mut Cursor<'_>,
+        tolerate: &mut Tolerate<'_>,
+    ) -> Result<StreamPart<'e>, Fault> {
         let mut ahead = *cursor;
         let length = length::read(&mut ahead)?;
         // Release candidates of Redis 5.0 left deleted entries in the length.
         let may_be_off = generation == Generation::V1 && length != 0 && self.live != 0;
         if length != self.live && !may_be_off {
-            return Err(Fault::new(&LENGTH, length));
+            tolerate(Fault::new(&LENGTH, length), cursor)?;
         }
         *cursor = ahead;
         let last_id = read_id(&mut ahead)?;
         if self.last_master.is_some_and(|master| master > last_id) {
-            return Err(Fault::new(&LAST_ID, 0));
+            tolerate(Fault::new(&LAST_ID, 0), cursor)?;
         }
         *cursor = ahead;
         self.next = Next::Counters;
         Ok(StreamPart::Meta(StreamMeta { length, last_id }))
     }
 
-    fn counters<'e>(&mut self, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
+    fn counters<'e>(&mut self, cursor: &mut Cursor<'_>, tolerate: &mut Tolerate<'_>) -> Result<StreamPart<'e>, Fault> {
         let first_id = read_id(cursor)?;
         let max_deleted_id = read_id(cursor)?;
         let mut ahead = *cursor;
         let entries_added = length::read(&mut ahead)?;
         if entries_added < self.live || i64::try_from(entries_added).is_err() {
-            return Err(Fault::new(&ADDED, entries_added));
+            tolerate(Fault::new(&ADDED, entries_added), cursor)?;
         }
         *cursor = ahead;
         self.entries_added = Some(entries_added);
@@ -503,13 +651,14 @@ impl StreamState {
         cursor: &mut Cursor<'i>,
         buffer: &'e mut Vec<u8>,
         limits: Limits,
+        tolerate: &mut Tolerate<'_>,
     ) -> Result<StreamPart<'e>, Fault> {
         let name = scalar::read(cursor, buffer, limits)?;
         let last_id = read_id(cursor)?;
         let mut ahead = *cursor;
         let entries_read = if generation == Generation::V1 { Group::UNKNOWN } else { length::read(&mut ahead)? };
         if entries_read != Group::UNKNOWN && self.entries_added.is_some_and(|added| entries_read > added) {
-            return Err(Fault::new(&READ, entries_read));
+            tolerate(Fault::new(&READ, entries_read), cursor)?;
         }
         *cursor = ahead;
         let pending = length::read(cursor)?;
@@ -517,6 +666,23 @@ impl StreamState {
         self.left = pending;
         self.next = Next::Pending;
         Ok(StreamPart::Group(Group { name, last_id, entries_read, pending }))
+    }
+
+    fn idempotency<'e>(&mut self, cursor: &mut Cursor<'_>, tolerate: &mut Tolerate<'_>) -> Result<StreamPart<'e>, Fault> {
+        let mut within = |range: core::ops::RangeInclusive<u64>, cause: &'static Cause, cursor: &mut Cursor<'_>| {
+            let mut ahead = *cursor;
+            let number = length::read(&mut ahead)?;
+            if !range.contains(&number) {
+                tolerate(Fault::new(cause, number), cursor)?;
+            }
+            *cursor = ahead;
+            Ok(number)
+        };
+        let duration_s = within(1..=86_400, &DURATION, cursor)?;
+        let max_ids = within(1..=10_000, &MAX_IDS, cursor)?;
+        self.owners_left = length::read(cursor)?;
+        self.next = Next::Producer;
+        Ok(StreamPart::Idempotency(Idempotency { duration_s, max_ids, producers: self.owners_left }))
     }
 
     fn pending<'e>(&mut self, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
@@ -528,9 +694,9 @@ impl StreamState {
     }
 
     fn consumers<'e>(&mut self, cursor: &mut Cursor<'_>) -> Result<StreamPart<'e>, Fault> {
-        self.consumers_left = length::read(cursor)?;
+        self.owners_left = length::read(cursor)?;
         self.next = Next::Consumer;
-        Ok(StreamPart::Consumers(self.consumers_left))
+        Ok(StreamPart::Consumers(self.owners_left))
     }
 
     fn consumer<'i: 'e, 'e>(
@@ -544,7 +710,7 @@ impl StreamState {
         let seen_at_ms = i64::from_le_bytes(*cursor.array()?);
         let active_at_ms = if generation >= Generation::V3 { i64::from_le_bytes(*cursor.array()?) } else { seen_at_ms };
         let pending = length::read(cursor)?;
-        self.consumers_left = self.consumers_left.wrapping_sub(1);
+        self.owners_left = self.owners_left.wrapping_sub(1);
         self.left = pending;
         self.next = Next::Owned;
         Ok(StreamPart::Consumer(Consumer { name, seen_at_ms, active_at_ms, pending }))
@@ -560,7 +726,13 @@ pub(crate) struct StreamWriter {
 
 impl StreamWriter {
     /// Appends a part.
-    pub(crate) fn write(&mut self, generation: Generation, part: &StreamPart<'_>, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+    pub(crate) fn write(
+        &mut self,
+        generation: Generation,
+        part: &StreamPart<'_>,
+        strings: &mut Strings,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ErrorKind> {
         if self.is_whole {
             return Err(misplaced());
         }
@@ -570,11 +742,11 @@ impl StreamWriter {
                 length::write(node.left.checked_add(1).ok_or_else(misplaced)?, out);
                 state.left = node.left;
                 state.next = Next::Node;
-                write_node(node, out);
+                write_node(node, strings, out);
             }
             (Next::Node, StreamPart::Node(node)) if state.left.checked_sub(1) == Some(node.left) => {
                 state.left = node.left;
-                write_node(node, out);
+                write_node(node, strings, out);
             }
             (Next::Nodes | Next::Meta, StreamPart::Meta(meta)) => {
                 if state.next == Next::Nodes {
@@ -596,7 +768,7 @@ impl StreamWriter {
                 state.next = Next::Group;
             }
             (Next::Group, StreamPart::Group(group)) => {
-                scalar::write(group.name, out);
+                strings.write(group.name, out);
                 write_id(group.last_id, out);
                 if generation >= Generation::V2 {
                     length::write(group.entries_read, out);
@@ -614,27 +786,56 @@ impl StreamWriter {
             }
             (Next::Consumers, StreamPart::Consumers(consumers)) => {
                 length::write(*consumers, out);
-                state.consumers_left = *consumers;
+                state.owners_left = *consumers;
                 state.next = Next::Consumer;
             }
             (Next::Consumer, StreamPart::Consumer(consumer)) => {
-                scalar::write(consumer.name, out);
+                strings.write(consumer.name, out);
                 out.extend_from_slice(&consumer.seen_at_ms.to_le_bytes());
                 if generation >= Generation::V3 {
                     out.extend_from_slice(&consumer.active_at_ms.to_le_bytes());
                 }
                 length::write(consumer.pending, out);
-                state.consumers_left = state.consumers_left.wrapping_sub(1);
+                state.owners_left = state.owners_left.wrapping_sub(1);
                 state.left = consumer.pending;
                 state.next = Next::Owned;
             }
-            (Next::Owned, StreamPart::Owned(id)) => {
+            (Next::Owned, StreamPart::Owned(id)) | (Next::Returned, StreamPart::Returned(id)) => {
                 write_raw_id(*id, out);
                 state.left = state.left.wrapping_sub(1);
             }
+            (Next::Returns, StreamPart::Returns(count)) => {
+                length::write(*count, out);
+                state.left = *count;
+                state.next = Next::Returned;
+            }
+            (Next::Idempotency, StreamPart::Idempotency(idempotency)) => {
+                length::write(idempotency.duration_s, out);
+                length::write(idempotency.max_ids, out);
+                length::write(idempotency.producers, out);
+                state.owners_left = idempotency.producers;
+                state.next = Next::Producer;
+            }
+            (Next::Producer, StreamPart::Producer(producer)) => {
+                strings.write(producer.name, out);
+                length::write(producer.ids, out);
+                state.owners_left = state.owners_left.wrapping_sub(1);
+                state.left = producer.ids;
+                state.next = Next::Produced;
+            }
+            (Next::Produced, StreamPart::Produced { iid, id }) => {
+                strings.write(*iid, out);
+                write_id(*id, out);
+                state.left = state.left.wrapping_sub(1);
+            }
+            (Next::IdempotencyCounters, StreamPart::IdempotencyCounters { added, duplicates }) => {
+                length::write(*added, out);
+                length::write(*duplicates, out);
+                state.next = Next::End;
+            }
             _ => return Err(misplaced()),
         }
-        self.is_whole = !state.settle();
+        self.is_whole = !state.settle(generation);
         Ok(())
     }
 
@@ -643,13 +844,13 @@ impl StreamWriter {
     }
 }
 
-fn write_node(node: &StreamNode<'_>, out: &mut Vec<u8>) {
+fn write_node(node: &StreamNode<'_>, strings: &mut Strings, out: &mut Vec<u8>) {
     let mut key = [0; 16];
     let (ms, seq) = key.split_at_mut(8);
     ms.copy_from_slice(&node.master.ms.to_be_bytes());
     seq.copy_from_slice(&node.master.seq.to_be_bytes());
-    scalar::write(Scalar::Bytes(&key), out);
-    scalar::write(Scalar::Bytes(node.blob), out);
+    strings.write(Scalar::Bytes(&key), out);
+    strings.write_blob(node.blob, out);
 }
 
 fn write_id(id: StreamId, out: &mut Vec<u8>) {

@@ -29,6 +29,15 @@ impl Dialect {
             Self::Valkey => "valkey",
         }
     }
+
+    /// What a snapshot begins with.
+    #[must_use]
+    pub fn magic(self) -> &'static [u8] {
+        match self {
+            Self::Redis => b"REDIS",
+            Self::Valkey => b"VALKEY",
+        }
+    }
 }
 
 /// Dialect and number of an RDB header.
@@ -47,9 +56,13 @@ impl Version {
     /// The oldest version of magic `REDIS`.
     pub const REDIS_MIN: u64 = 1;
     /// The newest version of magic `REDIS` that is read.
-    pub const REDIS_MAX: u64 = 11;
+    pub const REDIS_MAX: u64 = 15;
+    /// The oldest version of magic `VALKEY`.
+    pub const VALKEY_MIN: u64 = 80;
+    /// The newest version of magic `VALKEY` that is read.
+    pub const VALKEY_MAX: u64 = 80;
     /// The versions that are read, in words.
-    pub const SUPPORTED: &'static str = "1 to 11 with magic REDIS";
+    pub const SUPPORTED: &'static str = "1 to 15 with magic REDIS, 80 with magic VALKEY";
 
     /// Length of the header in bytes, the same in both dialects.
     pub const HEADER_LEN: usize = 9;
@@ -81,7 +94,25 @@ impl Version {
     /// Whether the decoder reads this version.
     #[must_use]
     pub fn is_supported(self) -> bool {
-        self.dialect == Dialect::Redis && (Self::REDIS_MIN..=Self::REDIS_MAX).contains(&self.number)
+        match self.dialect {
+            Dialect::Redis => (Self::REDIS_MIN..=Self::REDIS_MAX).contains(&self.number),
+            Dialect::Valkey => (Self::VALKEY_MIN..=Self::VALKEY_MAX).contains(&self.number),
+        }
+    }
+
+    /// Whether this version is later than every one that is read.
+    #[must_use]
+    pub fn is_later(self) -> bool {
+        match self.dialect {
+            Dialect::Redis => self.number > Self::REDIS_MAX,
+            Dialect::Valkey => self.number > Self::VALKEY_MAX,
+        }
+    }
+
+    /// Every version that is read.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let redis = (Self::REDIS_MIN..=Self::REDIS_MAX).map(Self::redis);
+        redis.chain((Self::VALKEY_MIN..=Self::VALKEY_MAX).map(Self::valkey))
     }
 
     /// Whether a checksum of 8 bytes must follow the EOF opcode (from RDB 5).
@@ -147,14 +178,14 @@ impl Version {
         }
         let number =
             digits.iter().fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0'))));
-        let version = Self { dialect, number };
-        if !version.is_supported() {
-            cursor.take(magic.len() as u64)?;
-            let range = if dialect == Dialect::Valkey { &VALKEY_RANGE } else { &REDIS_RANGE };
-            return Err(Fault::new(range, number));
-        }
         cursor.take(Self::HEADER_LEN as u64)?;
-        Ok(version)
+        Ok(Self { dialect, number })
+    }
+
+    /// The fault of a version that is not read.
+    pub(crate) fn unsupported(self) -> Fault {
+        let range = if self.dialect == Dialect::Valkey { &VALKEY_RANGE } else { &REDIS_RANGE };
+        Fault::new(range, self.number)
     }
 }
 
@@ -176,9 +207,9 @@ mod tests {
         assert_eq!(&Version::redis(1).header(), b"REDIS0001");
         assert_eq!(&Version::redis(11).header(), b"REDIS0011");
         assert_eq!(&Version::valkey(80).header(), b"VALKEY080");
-        for number in 1..=11 {
-            let header = Version::redis(number).header();
-            assert_eq!(Version::read(&mut Cursor::new(&header)).unwrap(), Version::redis(number));
+        for version in Version::all() {
+            let header = version.header();
+            assert_eq!(Version::read(&mut Cursor::new(&header)).unwrap(), version);
         }
         for version in [Version::redis(0), Version::redis(9999), Version::valkey(80)] {
             assert_eq!(Version::from_header(&version.header()), Some(version));

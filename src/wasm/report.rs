@@ -81,6 +81,7 @@ fn checksum(around: &Around<'_>, read: Option<Checksum>) -> &'static str {
     }
     match around.checksum.or(read) {
         Some(Checksum::Verified) => "matches",
+        Some(Checksum::Wrong) => "mismatch",
         Some(Checksum::Absent) => "none",
         Some(Checksum::Off) => "off",
         // A log on its own has none.

@@ -41,8 +41,8 @@ struct Page {
     bytes: Vec<u8>,
     items: Array,
     module: Option<ModuleId>,
-    /// What stands behind the entries of a stream.
-    stream: Object,
+    /// What belongs to the value beside its elements.
+    value: Object,
     groups: Array,
     consumers: Array,
     is_whole: bool,
@@ -92,7 +92,7 @@ impl ValueReader {
             bytes: Vec::new(),
             items: Array::new(),
             module: None,
-            stream: Object::new(),
+            value: Object::new(),
             groups: Array::new(),
             consumers: Array::new(),
             is_whole: false,
@@ -132,6 +132,8 @@ impl Page {
             }
             Part::Stream(part) => self.stream(part)?,
             Part::Module(item) => self.module(item),
+            Part::Array(head) => self.value.put("insertIndex", head.insert_index.map(object::number)),
+            Part::FirstExpiry(_) | Part::Template(_) => {}
         }
         Ok(())
     }
@@ -180,6 +182,19 @@ impl Page {
                 object.set("value", self.cut(value));
                 object.into()
             }
+            Element::ExpiringField { field, value, expires_at_ms } => {
+                let object = Object::new();
+                object.set("field", self.cut(field));
+                object.set("value", self.cut(value));
+                object.set("expiresAtMs", object::signed(*expires_at_ms));
+                object.into()
+            }
+            Element::Slot { index, value } => {
+                let object = Object::new();
+                object.set("index", object::number(*index));
+                object.set("value", value.with_text(|text| self.cut(&Scalar::Bytes(text))));
+                object.into()
+            }
         };
         self.items.push(&item);
     }
@@ -211,16 +226,30 @@ impl Page {
                     }
                 }
             }
-            StreamPart::Meta(meta) => self.stream.set("lastId", meta.last_id.to_string()),
+            StreamPart::Meta(meta) => self.value.set("lastId", meta.last_id.to_string()),
             StreamPart::Counters(counters) => {
-                self.stream.set("firstId", counters.first_id.to_string());
-                self.stream.set("maxDeletedId", counters.max_deleted_id.to_string());
-                self.stream.set("entriesAdded", object::number(counters.entries_added));
+                self.value.set("firstId", counters.first_id.to_string());
+                self.value.set("maxDeletedId", counters.max_deleted_id.to_string());
+                self.value.set("entriesAdded", object::number(counters.entries_added));
             }
-            StreamPart::Groups(_) => self.stream.set("groups", &self.groups),
+            StreamPart::Groups(_) => self.value.set("groups", &self.groups),
             StreamPart::Group(group) => self.group(group),
             StreamPart::Consumer(consumer) => self.consumer(consumer),
+            StreamPart::Returns(count) => {
+                if let Some(group) = self.groups.iter().last().and_then(|group| group.dyn_into::<Object>().ok()) {
+                    group.set("returned", object::number(*count));
+                }
+            }
+            StreamPart::Idempotency(idempotency) => {
+                let shown = Object::new();
+                shown.set("durationSeconds", object::number(idempotency.duration_s));
+                shown.set("maxIds", object::number(idempotency.max_ids));
+                shown.set("producers", object::number(idempotency.producers));
+                self.value.set("idempotency", &shown);
+            }
             StreamPart::Pending(Pending { .. }) | StreamPart::Consumers(_) | StreamPart::Owned(_) => {}
+            StreamPart::Returned(_) | StreamPart::Producer(_) => {}
+            StreamPart::Produced { .. } | StreamPart::IdempotencyCounters { .. } => {}
         }
         Ok(())
     }
@@ -289,6 +318,6 @@ impl Page {
         object.set("total", object::number(self.total));
         object.set("from", object::number(self.from));
         object.set("items", &self.items);
-        Object::assign(&object, &self.stream)
+        Object::assign(&object, &self.value)
     }
 }

@@ -6,6 +6,8 @@
 
 use super::{crc64, cursor::Cursor};
 use crate::error::{Cause, Fault, FaultKind, Form};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Bounds on what one item may occupy in memory.
@@ -61,12 +63,52 @@ pub(crate) trait Grammar {
     }
 }
 
-/// Room for what a step has to expand, such as LZF strings.
+/// Room for what a step has to expand, such as LZF strings, and what outlives steps without
+/// being part of the state.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     pub(crate) buffers: [Vec<u8>; 4],
     pub(crate) limits: Limits,
     pub(crate) walked: Walked,
+    pub(crate) kept: Kept,
+    pub(crate) notes: Notes,
+}
+
+/// Byte strings that later steps refer to. A step appends to them last, after everything that can fail.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    /// By number, for the whole stream.
+    pub(crate) numbered: Arc<BTreeMap<u64, Vec<u8>>>,
+    /// The one of the value in hand.
+    pub(crate) own: Vec<u8>,
+}
+
+/// What a lenient reader has passed over.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) is_lenient: bool,
+    /// Faults, with the place of each in the stream.
+    list: Vec<(Fault, u64)>,
+}
+
+impl Notes {
+    /// Passes over a fault in an item that starts at `offset` of the stream, if the reader is lenient.
+    #[cold]
+    pub(crate) fn tolerate(&mut self, fault: Fault, offset: u64) -> Result<(), Fault> {
+        if !self.is_lenient {
+            return Err(fault);
+        }
+        // A step that ran short is read again from its start.
+        let is_known = self.list.iter().any(|(known, at)| *at == offset && known.is_same(fault));
+        if !is_known {
+            self.list.push((fault, offset));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<(Fault, u64)> {
+        core::mem::take(&mut self.list)
+    }
 }
 
 /// How far a step of many items came before it ran short, so that it goes on
@@ -83,7 +125,13 @@ pub(crate) struct Walked {
 
 impl Scratch {
     fn new(limits: Limits) -> Self {
-        Self { buffers: [const { Vec::new() }; 4], limits, walked: Walked::default() }
+        Self {
+            buffers: [const { Vec::new() }; 4],
+            limits,
+            walked: Walked::default(),
+            kept: Kept::default(),
+            notes: Notes::default(),
+        }
     }
 
     /// Gives back what a long string took.
@@ -236,6 +284,14 @@ impl<G: Grammar> Feed<G> {
 
     pub(crate) fn state(&self) -> &G::State {
         &self.state
+    }
+
+    pub(crate) fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    pub(crate) fn scratch_mut(&mut self) -> &mut Scratch {
+        &mut self.scratch
     }
 
     /// Bytes committed, counted from the stream's start.

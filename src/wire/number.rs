@@ -82,33 +82,51 @@ fn parse_plain(text: &[u8]) -> Option<f64> {
     has_digits.then_some(sign * (mantissa as f64 / power))
 }
 
-/// Appends a score as a length byte and text: integers below 2^52 in plain
-/// decimal, everything else in the shortest form that gives the same double.
-pub(crate) fn write_score(score: f64, out: &mut Vec<u8>) {
+/// Room for the text of a score.
+pub(crate) struct Buffer {
+    integer: itoa::Buffer,
+    double: zmij::Buffer,
+}
+
+impl Buffer {
+    pub(crate) fn new() -> Self {
+        Self { integer: itoa::Buffer::new(), double: zmij::Buffer::new() }
+    }
+}
+
+/// The integer that a score is, if it is one below 2^53 and not negative zero.
+pub(crate) fn score_int(score: f64) -> Option<i64> {
     /// Integers up to here are exact and have at most 16 digits.
-    const EXACT: f64 = 4_503_599_627_370_496.0;
-    if score == f64::INFINITY {
-        out.push(254);
-        return;
-    }
-    if score == f64::NEG_INFINITY {
-        out.push(255);
-        return;
-    }
+    const EXACT: f64 = 9_007_199_254_740_992.0;
     let is_negative_zero = score == 0.0 && score.is_sign_negative();
     // A conversion that is exact for every integer in this range.
     #[allow(clippy::cast_possible_truncation)]
     let int = score as i64;
-    let mut integer = itoa::Buffer::new();
-    let mut double = zmij::Buffer::new();
-    let text = if -EXACT < score && score < EXACT && int as f64 == score && !is_negative_zero {
-        integer.format(int)
-    } else {
-        double.format_finite(score)
-    };
+    (-EXACT < score && score < EXACT && int as f64 == score && !is_negative_zero).then_some(int)
+}
+
+/// A score as text: integers below 2^53 in plain decimal, `inf`, `-inf`, everything else in the
+/// shortest form that gives the same double.
+pub(crate) fn score_text(score: f64, buffer: &mut Buffer) -> &[u8] {
+    if score.is_infinite() {
+        return if score > 0.0 { b"inf" } else { b"-inf" };
+    }
+    match score_int(score) {
+        Some(int) => buffer.integer.format(int).as_bytes(),
+        None => buffer.double.format(score).as_bytes(),
+    }
+}
+
+/// Appends a score as a length byte and text; two lengths stand for the infinities.
+pub(crate) fn write_score(score: f64, out: &mut Vec<u8>) {
+    if score.is_infinite() {
+        return out.push(if score > 0.0 { 254 } else { 255 });
+    }
+    let mut buffer = Buffer::new();
+    let text = score_text(score, &mut buffer);
     let [len, ..] = text.len().to_le_bytes();
     out.push(len);
-    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(text);
 }
 
 #[cfg(test)]

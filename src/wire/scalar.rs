@@ -7,7 +7,8 @@
 //! ```
 //! Source: Redis 8.0 `rdb.c` `rdbGenericLoadStringObject()`.
 
-use super::{cursor::Cursor, feed::Limits, length, lzf, number};
+use super::lzf::{self, Compressor};
+use super::{cursor::Cursor, feed::Limits, length, number};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use alloc::vec::Vec;
 
@@ -184,36 +185,79 @@ pub(crate) fn read_bytes<'i: 'e, 'e>(
     }
 }
 
-/// Appends a string in its smallest form without compression: integers of up
-/// to 32 bits as such, everything else as bytes.
+/// Writes strings in the form that servers choose: integers of up to 32 bits as such, compressed
+/// where that saves at least four bytes, everything else as bytes.
 ///
-/// Source of the rule: Redis 8.0 `rdb.c` `rdbTryIntegerEncoding()`.
-pub(crate) fn write(scalar: Scalar<'_>, out: &mut Vec<u8>) {
-    /// Longer text cannot be a 32-bit integer.
-    const MAX_INT_TEXT: usize = 11;
-    let int = match scalar {
-        Scalar::Int(int) => Some(int),
-        Scalar::Bytes(bytes) if bytes.len() <= MAX_INT_TEXT => number::parse_int(bytes),
-        Scalar::Bytes(_) => None,
-    };
-    if let Some(int) = int {
-        if let Ok(byte) = i8::try_from(int) {
-            out.push(0xc0);
-            return out.extend_from_slice(&byte.to_le_bytes());
-        }
-        if let Ok(short) = i16::try_from(int) {
-            out.push(0xc1);
-            return out.extend_from_slice(&short.to_le_bytes());
-        }
-        if let Ok(word) = i32::try_from(int) {
-            out.push(0xc2);
-            return out.extend_from_slice(&word.to_le_bytes());
-        }
+/// Source of the rule: Redis 8.0 `rdb.c` `rdbSaveRawString()`, `rdbTryIntegerEncoding()`.
+#[derive(Default)]
+pub(crate) struct Strings {
+    /// Made when the first string is long enough.
+    compressor: Option<Compressor>,
+    compressed: Vec<u8>,
+    is_compressing: bool,
+}
+
+impl Strings {
+    /// Strings up to this length are not worth the try.
+    const SHORT: usize = 20;
+
+    pub(crate) fn new(is_compressing: bool) -> Self {
+        Self { is_compressing, ..Self::default() }
     }
-    scalar.with_text(|text| {
-        length::write(text.len() as u64, out);
-        out.extend_from_slice(text);
-    });
+
+    /// Compresses from now on, or not; says what it did before.
+    pub(crate) fn set_compressing(&mut self, is_compressing: bool) -> bool {
+        core::mem::replace(&mut self.is_compressing, is_compressing)
+    }
+
+    /// Appends a string.
+    pub(crate) fn write(&mut self, scalar: Scalar<'_>, out: &mut Vec<u8>) {
+        /// Longer text cannot be a 32-bit integer.
+        const MAX_INT_TEXT: usize = 11;
+        let int = match scalar {
+            Scalar::Int(int) => Some(int),
+            Scalar::Bytes(bytes) if bytes.len() <= MAX_INT_TEXT => number::parse_int(bytes),
+            Scalar::Bytes(_) => None,
+        };
+        if let Some(int) = int {
+            if let Ok(byte) = i8::try_from(int) {
+                out.push(0xc0);
+                return out.extend_from_slice(&byte.to_le_bytes());
+            }
+            if let Ok(short) = i16::try_from(int) {
+                out.push(0xc1);
+                return out.extend_from_slice(&short.to_le_bytes());
+            }
+            if let Ok(word) = i32::try_from(int) {
+                out.push(0xc2);
+                return out.extend_from_slice(&word.to_le_bytes());
+            }
+        }
+        scalar.with_text(|text| self.write_blob(text, out));
+    }
+
+    /// Appends bytes that are no integer.
+    pub(crate) fn write_blob(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        if self.is_compressing && bytes.len() > Self::SHORT && self.compress(bytes, out) {
+            return;
+        }
+        length::write(bytes.len() as u64, out);
+        out.extend_from_slice(bytes);
+    }
+
+    /// Appends the compressed form, if it is short enough.
+    fn compress(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        let compressor = self.compressor.get_or_insert_with(Compressor::new);
+        self.compressed.clear();
+        let is_short = compressor.compress(bytes, bytes.len().saturating_sub(4), &mut self.compressed);
+        if is_short {
+            out.push(0xc3);
+            length::write(self.compressed.len() as u64, out);
+            length::write(bytes.len() as u64, out);
+            out.extend_from_slice(&self.compressed);
+        }
+        is_short
+    }
 }
 
 #[cfg(test)]
@@ -251,7 +295,7 @@ mod tests {
     fn integers_are_written_as_the_reference_does() {
         let write = |text: &[u8]| {
             let mut out = Vec::new();
-            write(Scalar::Bytes(text), &mut out);
+            Strings::new(true).write(Scalar::Bytes(text), &mut out);
             out
         };
         assert_eq!(write(b"123"), [0xc0, 0x7b]);
