@@ -111,6 +111,15 @@ impl Sum {
                                 inner.scalar(&field);
                                 inner.scalar(&value);
                             }
+                            Element::ExpiringField { field, value, expires_at_ms } => {
+                                inner.scalar(&field);
+                                inner.scalar(&value);
+                                inner.bytes ^= expires_at_ms.cast_unsigned();
+                            }
+                            Element::Slot { index, value } => {
+                                value.with_text(|text| inner.scalar(&Scalar::Bytes(text)));
+                                inner.bytes ^= index;
+                            }
                         }
                     })
                     .expect("a fixture is sound");
