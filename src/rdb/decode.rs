@@ -521,7 +521,7 @@ fn record<'i: 'e, 'e, R>(
         }
         opcode::HASH_TEMPLATE if dialect == Dialect::Redis && number >= 15 => {
             *cursor = ahead;
-            template::open(state, cursor, kept)?
+            template::open(state, cursor, kept, limits)?
         }
         opcode::EOF => end(state, at, cursor, notes)?,
         FIRST_OPCODE.. => return Err(Fault::new(&UNKNOWN_OPCODE, u64::from(byte))),

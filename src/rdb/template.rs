@@ -38,7 +38,7 @@ static TWICE: Cause = Cause::new(FaultKind::Duplicate, "a template's number once
 static UNKNOWN: Cause = Cause::new(FaultKind::Value, "the number of a template of this snapshot", Form::Number);
 static FORM: Cause = Cause::new(FaultKind::Encoding, "a form of field names of 0 or 1", Form::Number);
 static NO_NUMBER: Cause = Cause::inside(FaultKind::Packed, "the number of a template", Form::Text("another entry"));
-static TOO_LARGE: Cause = Cause::new(FaultKind::Limit, "a template within the limit on an item's bytes", Form::Number);
+static TOO_LARGE: Cause = Cause::new(FaultKind::Limit, "templates within the limit on an item's bytes", Form::Number);
 
 /// A share of a template at the head of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,21 +126,24 @@ fn is_above(name: Scalar<'_>, last: Option<Scalar<'_>>) -> bool {
 }
 
 /// Checks that `name` may follow what `names` holds. `last_at` is where its last one stands.
-fn check_name(name: Scalar<'_>, names: &[u8], last_at: u64, limits: Limits) -> Result<(), Fault> {
+fn check_order(name: Scalar<'_>, names: &[u8], last_at: u64) -> Result<(), Fault> {
     let last_at = usize::try_from(last_at).unwrap_or(usize::MAX);
     let last = Names { rest: names.get(last_at..).unwrap_or_default() }.next();
-    if !is_above(name, last) {
-        return Err(Fault::new(&ORDER, 0));
-    }
-    let bytes = (names.len() as u64).saturating_add(name.text_len());
-    if bytes > limits.max_item_bytes {
-        return Err(Fault::new(&TOO_LARGE, bytes));
-    }
-    Ok(())
+    if is_above(name, last) { Ok(()) } else { Err(Fault::new(&ORDER, 0)) }
 }
 
+/// What `held` bytes and `more` of them take together, if that is within the limit.
+fn charge(held: u64, more: u64, limits: Limits) -> Result<u64, Fault> {
+    let bytes = held.saturating_add(more);
+    if bytes > limits.max_item_bytes { Err(Fault::new(&TOO_LARGE, bytes)) } else { Ok(bytes) }
+}
+
+/// Memory that a template takes beside its names.
+const TEMPLATE_BYTES: u64 = 64;
+
 /// The beginning of a template at the head of the file. The cursor stands behind the opcode.
-pub(crate) fn open<'e>(state: &mut State, cursor: &mut Cursor<'_>, kept: &mut Kept) -> Result<Event<'e>, Fault> {
+pub(crate) fn open<'e>(state: &mut State, cursor: &mut Cursor<'_>, kept: &mut Kept, limits: Limits) -> Result<Event<'e>, Fault> {
+    let bytes = charge(kept.numbered_bytes, TEMPLATE_BYTES, limits)?;
     let mut ahead = *cursor;
     let id = length::read(&mut ahead)?;
     if kept.numbered.contains_key(&id) {
@@ -148,6 +151,7 @@ pub(crate) fn open<'e>(state: &mut State, cursor: &mut Cursor<'_>, kept: &mut Ke
     }
     *cursor = ahead;
     let fields = read_fields(cursor)?;
+    kept.numbered_bytes = bytes;
     Arc::make_mut(&mut kept.numbered).insert(id, Vec::new());
     state.template.id = id;
     state.template.at = 0;
@@ -177,8 +181,10 @@ pub(crate) fn name<'i: 'e, 'e, R>(
     let Scratch { buffers: [buffer, ..], kept, limits, .. } = scratch;
     let mut ahead = *cursor;
     let name = scalar::read(&mut ahead, buffer, *limits)?;
+    let bytes = charge(kept.numbered_bytes, name.text_len().saturating_add(1), *limits)?;
     if let Some(names) = Arc::make_mut(&mut kept.numbered).get_mut(&state.template.id) {
-        check_name(name, names, state.template.at, *limits)?;
+        check_order(name, names, state.template.at)?;
+        kept.numbered_bytes = bytes;
         state.template.at = names.len() as u64;
         append(name, names);
     }
@@ -298,7 +304,8 @@ pub(crate) fn own_name<'i: 'e, 'e, R>(
     let Scratch { buffers: [buffer, ..], kept, limits, .. } = scratch;
     let mut ahead = *cursor;
     let name = scalar::read(&mut ahead, buffer, *limits)?;
-    check_name(name, &kept.own, state.template.at, *limits)?;
+    charge(kept.own.len() as u64, name.text_len(), *limits)?;
+    check_order(name, &kept.own, state.template.at)?;
     *cursor = ahead;
     state.template.at = kept.own.len() as u64;
     append(name, &mut kept.own);

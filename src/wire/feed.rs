@@ -79,6 +79,8 @@ pub(crate) struct Scratch {
 pub(crate) struct Kept {
     /// By number, for the whole stream.
     pub(crate) numbered: Arc<BTreeMap<u64, Vec<u8>>>,
+    /// Memory that those take, at least.
+    pub(crate) numbered_bytes: u64,
     /// The one of the value in hand.
     pub(crate) own: Vec<u8>,
 }
