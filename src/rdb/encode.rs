@@ -3,7 +3,7 @@
 
 use super::encode_value::ValueState;
 use super::event::{Checksum, Event, Eviction, Key, Part};
-use super::key_meta::KeyMeta;
+use super::key_meta::{self, KeyMeta};
 use super::module::{ModuleAux, ModuleItem};
 use super::opcode;
 use super::slots::SlotImport;
@@ -295,7 +295,9 @@ impl Encoder {
             }
             (phase, Event::KeyMeta(meta)) => {
                 self.phase = match (phase, meta) {
-                    (Phase::Body | Phase::KeyHead, KeyMeta::Classes(classes @ 1..)) => Phase::KeyMeta(*classes),
+                    (Phase::Body | Phase::KeyHead, KeyMeta::Classes(classes @ 1..=key_meta::MAX_CLASSES)) => {
+                        Phase::KeyMeta(*classes)
+                    }
                     (Phase::KeyMeta(classes @ 1..), KeyMeta::Class(_)) => Phase::KeyMetaItem(classes.saturating_sub(1)),
                     (Phase::KeyMetaItem(0), KeyMeta::Item(ModuleItem::End)) => Phase::KeyHead,
                     (Phase::KeyMetaItem(classes), KeyMeta::Item(ModuleItem::End)) => Phase::KeyMeta(classes),

@@ -16,8 +16,8 @@ use crate::wire::scalar::Strings;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// More classes than a server has room for.
-const MAX_CLASSES: u64 = 7;
+/// As many classes as a server has room for.
+pub(crate) const MAX_CLASSES: u64 = 7;
 
 static CLASSES: Cause = Cause::new(FaultKind::Length, "1 to 7 classes of key metadata", Form::Number);
 
