@@ -7,9 +7,12 @@
 //! ```
 //! A command of a log is `{"command":[S,...],"offset":N,"file":S,"timestamp_s":N}`.
 //! `S` is bytes as [`Json::bytes`] writes them. The text of a value is written as
-//! its parts come, so memory is that of one string, or of one group's pending entries.
+//! its parts come, so memory is that of one string, of one group's pending entries, or of what is
+//! readable of one module value.
 
 use super::json::{Base64, Json};
+use super::json_text::push_compact;
+use super::module_value::ModuleJson;
 use super::pending::PendingList;
 use super::seen::{Seed, Seen};
 use crate::aof::Command;
@@ -42,6 +45,7 @@ pub struct Export {
     has_returns_open: bool,
     /// Ids of a producer still to come.
     ids_left: u64,
+    readable: ModuleJson,
     /// Fields of the hash in hand, where a second one is refused.
     fields: Option<Seen>,
     pending: PendingList,
@@ -72,7 +76,8 @@ impl Export {
         Self::with_limits(Limits::default())
     }
 
-    /// As [`Export::new`]; the limit holds for long strings and for the pending entries of a group.
+    /// As [`Export::new`]; the limit holds for long strings, for the pending entries of a group, and for
+    /// the readable form of a module value, which is left out where it is longer.
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
         Self {
@@ -85,6 +90,7 @@ impl Export {
             has_groups_open: false,
             has_returns_open: false,
             ids_left: 0,
+            readable: ModuleJson::new(limits.max_item_bytes),
             fields: None,
             pending: PendingList::new(limits.max_item_bytes),
             consumers: Vec::new(),
@@ -301,9 +307,15 @@ impl Export {
             }
         }
         self.base64.push(raw, out);
+        self.readable.push(&item);
         if item == ModuleItem::End {
             self.base64.finish(out);
-            out.extend_from_slice(b"\"}}");
+            out.extend_from_slice(b"\"}");
+            if let Some(readable) = self.readable.json() {
+                out.extend_from_slice(b",\"readable\":");
+                push_compact(readable, out);
+            }
+            out.push(b'}');
         }
     }
 
