@@ -334,6 +334,60 @@ fn show_is_for_people_too() {
     }
 }
 
+/// Documents as RedisJSON gives them, in every form; what others store is laid out, or stays items.
+#[test]
+fn module_values_are_shown_as_what_they_hold() {
+    let path = fixture("modules/modules.rdb");
+    let exported = lines(&clean(&["export", &path]));
+    let mut documents = 0;
+    for key in expected(&path)["keys"].as_array().unwrap() {
+        let name = key["key"].as_str().unwrap();
+        let line = exported.iter().find(|line| line["key"] == *name).unwrap();
+        let members: Vec<_> = line["value"].as_object().unwrap().keys().collect();
+        assert_eq!(members, ["encver", "module", "payload", "readable"], "{name}");
+        let shown = clean(&["show", &path, name]);
+        assert!(shown.contains(&format!("module {}, encoding version {}\n", key["module"].as_str().unwrap(), key["encver"])));
+        // Between the two lines above and the one below stands nothing but the JSON.
+        let laid_out = shown.lines().skip(2).collect::<Vec<_>>();
+        let laid_out: Value = serde_json::from_str(&laid_out[..laid_out.len() - 1].concat()).unwrap();
+        let raw = aikv(&["show", &path, name, "--raw"]);
+        match key["document"].as_str() {
+            Some(document) => {
+                let value: Value = serde_json::from_str(document).unwrap();
+                assert_eq!((&line["value"]["readable"], code(&raw), stdout(&raw)), (&value, 0, document), "{name}");
+                assert_eq!(laid_out, value, "{name}");
+                documents += 1;
+            }
+            None => {
+                assert_eq!(laid_out, line["value"]["readable"], "{name}");
+                assert_eq!((code(&raw), stdout(&raw)), (2, ""), "{name}");
+                assert!(stderr(&raw).contains("no JSON document"), "{name}: {}", stderr(&raw));
+            }
+        }
+    }
+    assert_eq!(documents, 8);
+    // Nothing that a terminal would obey, and nothing that ends a script.
+    assert!(clean(&["show", &path, "json:text"]).contains("\\u007f\\u009b"));
+    assert!(clean(&["show", &path, "json:text", "--json"]).contains("\\u2028<\\/script>"));
+}
+
+#[test]
+fn module_values_that_cannot_be_read_are_shown_as_items() {
+    // ReJSON-RL 3 with text that is no JSON, and ReJSON-RL 0 with an array that has too many items.
+    let id = |encver: u8| [b"\x81\x45\xe2\x52\x38\xdf\x91\x2c", &[encver][..]].concat();
+    let text = [b"\x07\x01t", &id(3)[..], b"\x05\x02{\x1b\x00"].concat();
+    let nodes = [b"\x07\x01n", &id(0)[..], b"\x02\x40\x40\x02\x01\x02\x01\x04\0\0\0\0\0\0\xf8\x3f\x00"].concat();
+    let file = rdb(&[text, nodes].concat());
+    let show = |key: &str| stdout(&aikv_stdin(&["show", "-", key], &file)).to_string();
+    assert!(show("t").contains("module ReJSON-RL, encoding version 3\nstring  \"{\\x1b\"\n("), "{}", show("t"));
+    assert!(show("n").contains("encoding version 0\nuint    64\nuint    1\nuint    1\ndouble  1.5\n("), "{}", show("n"));
+    for key in ["t", "n"] {
+        let raw = aikv_stdin(&["show", "-", key, "--raw"], &file);
+        assert_eq!((code(&raw), stdout(&raw)), (2, ""));
+        assert!(!stdout(&aikv_stdin(&["show", "-", key, "--json"], &file)).contains("readable"));
+    }
+}
+
 #[test]
 fn without_a_database_the_first_that_has_the_key_counts() {
     let body = b"\xfe\x00\x00\x01a\x01x\xfe\x05\x00\x01k\x013\xfe\x07\x00\x01k\x014";

@@ -62,7 +62,7 @@ pub(super) struct ShowArgs {
     /// Print the line that export prints
     #[arg(long)]
     pub(super) json: bool,
-    /// Print the bytes of a string and nothing else
+    /// Print the bytes of a string, or the text of a JSON document, and nothing else
     #[arg(long, conflicts_with = "json")]
     pub(super) raw: bool,
 }

@@ -11,6 +11,7 @@ mod keys;
 mod output;
 mod print;
 mod show;
+mod show_module;
 mod show_text;
 mod units;
 mod view;

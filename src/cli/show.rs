@@ -8,8 +8,9 @@ use super::print::safe;
 use super::show_text::ShowText;
 use super::{Outcome, Result, random_seed};
 use crate::error::{Escaped, Fault};
-use crate::jobs::{Export, Flow, Job};
-use crate::rdb::{Event, Key, Kind, Part};
+use crate::jobs::{Export, Flow, Job, ModuleJson};
+use crate::rdb::{Event, Key, Kind, ModuleItem, Part};
+use crate::wire::Limits;
 use std::prelude::rust_2024::*;
 
 pub(super) fn run(args: &ShowArgs) -> Result {
@@ -18,7 +19,7 @@ pub(super) fn run(args: &ShowArgs) -> Result {
     let path = args.input.output.as_deref();
     let (form, output) = match (args.json, args.raw) {
         (true, _) => (Form::Json(Box::new(Export::new().refusing_duplicates(random_seed()?))), Output::open_json(path)?),
-        (_, true) => (Form::Raw, Output::open(path)?),
+        (_, true) => (Form::Raw(ModuleJson::new(Limits::default().max_item_bytes)), Output::open(path)?),
         _ => (Form::Text(ShowText::default()), Output::open_paged(path)?),
     };
     let mut progress = Progress::until_done();
@@ -35,7 +36,10 @@ pub(super) fn run(args: &ShowArgs) -> Result {
     ending.warn_of_commands();
     match show.state {
         State::NoString(kind) => {
-            Err(Failure::Usage(format!("--raw is for strings, and this key is of type {kind}; --json gives it exactly")))
+            let what = if kind == Kind::Module { "no JSON document that can be read".into() } else { format!("of type {kind}") };
+            Err(Failure::Usage(format!(
+                "--raw is for strings and JSON documents, and this key is {what}; --json gives it exactly"
+            )))
         }
         State::Found => {
             show.output.finish()?;
@@ -53,7 +57,8 @@ pub(super) fn run(args: &ShowArgs) -> Result {
 
 enum Form {
     Json(Box<Export>),
-    Raw,
+    /// The bytes of a string, or the text of a document, which is known once it is whole.
+    Raw(ModuleJson),
     Text(ShowText),
 }
 
@@ -62,7 +67,7 @@ enum State {
     Seeking,
     Showing,
     Found,
-    /// The bytes of a string were asked for, and this is none.
+    /// The bytes of a string or document were asked for, and this is none.
     NoString(Kind),
 }
 
@@ -89,7 +94,7 @@ impl Show {
             return Flow::SkipValue;
         }
         let kind = key.value_type.kind();
-        if matches!(self.form, Form::Raw) && kind != Kind::String {
+        if matches!(self.form, Form::Raw(_)) && !matches!(kind, Kind::String | Kind::Module) {
             self.state = State::NoString(kind);
             return Flow::Stop;
         }
@@ -118,11 +123,19 @@ impl Job for Show {
         match &mut self.form {
             Form::Json(export) => export.push(event, raw, &mut self.text)?,
             Form::Text(text) => text.push(event, &mut self.text)?,
-            Form::Raw => {
-                if let Event::Value(Part::Bytes { piece, .. }) = event {
-                    piece.push_to(&mut self.text);
+            Form::Raw(module) => match event {
+                Event::Value(Part::Bytes { piece, .. }) => piece.push_to(&mut self.text),
+                Event::Value(Part::Module(item)) => {
+                    module.push(item);
+                    if let Some(document) = module.document() {
+                        self.text.extend_from_slice(document);
+                    } else if !module.is_promising() || *item == ModuleItem::End {
+                        self.state = State::NoString(Kind::Module);
+                        return Ok(Flow::Stop);
+                    }
                 }
-            }
+                _ => {}
+            },
         }
         if matches!(event, Event::KeyEnd { .. }) {
             self.state = State::Found;

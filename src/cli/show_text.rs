@@ -1,10 +1,9 @@
 //! A value as text for people: every element on a line, nothing that a terminal would obey.
 
 use super::print::{count, plural, push_escaped, size, time};
+use super::show_module::ShowModule;
 use crate::error::Fault;
-use crate::rdb::{
-    Consumer, Element, Event, Eviction, Generation, Group, Key, ModuleItem, Part, Pending, Shape, StreamNode, StreamPart,
-};
+use crate::rdb::{Consumer, Element, Event, Eviction, Generation, Group, Key, Part, Pending, Shape, StreamNode, StreamPart};
 use crate::wire::Scalar;
 use std::io::Write;
 use std::prelude::rust_2024::*;
@@ -18,6 +17,7 @@ pub(super) struct ShowText {
     /// The beginning of a character whose rest is in the next piece of a string.
     cut: Vec<u8>,
     ends_line: bool,
+    module: ShowModule,
 }
 
 impl ShowText {
@@ -43,12 +43,12 @@ impl ShowText {
                 });
             }
             Event::Value(Part::Stream(part)) => return self.stream(part, out),
-            Event::Value(Part::Module(item)) => module(*item, out),
             Event::Value(Part::Array(head)) => {
                 if let Some(index) = head.insert_index {
                     say(out, format_args!("last insertion at index {index}"));
                 }
             }
+            Event::Value(Part::Module(item)) => self.module.push(item, out),
             Event::KeyEnd { span } => {
                 let elements = if self.elements > 0 { format!("{}, ", plural(self.elements, "element")) } else { String::new() };
                 say(out, format_args!("({elements}{} in the file)", size(span.len())));
@@ -188,22 +188,6 @@ fn line(element: Element<'_>, index: u64, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn module(item: ModuleItem<'_>, out: &mut Vec<u8>) {
-    match item {
-        ModuleItem::Id(id) => say(out, format_args!("module {id}, encoding version {}", id.encver())),
-        ModuleItem::Sint(int) => say(out, format_args!("int     {int}")),
-        ModuleItem::Uint(int) => say(out, format_args!("uint    {int}")),
-        ModuleItem::Float(float) => say(out, format_args!("float   {float}")),
-        ModuleItem::Double(double) => say(out, format_args!("double  {double}")),
-        ModuleItem::Bytes(bytes) => {
-            out.extend_from_slice(b"string  ");
-            push_quoted(bytes, out);
-            out.push(b'\n');
-        }
-        ModuleItem::End => {}
-    }
-}
-
 fn push_group(group: &Group<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"group ");
     push_quoted(group.name, out);
@@ -228,7 +212,7 @@ fn push_consumer(consumer: &Consumer<'_>, has_active: bool, out: &mut Vec<u8>) {
     say(out, format_args!(": seen {seen}{active}, {pending} pending"));
 }
 
-fn push_quoted(scalar: Scalar<'_>, out: &mut Vec<u8>) {
+pub(super) fn push_quoted(scalar: Scalar<'_>, out: &mut Vec<u8>) {
     out.push(b'"');
     scalar.with_text(|text| push_escaped(text, out));
     out.push(b'"');
@@ -267,7 +251,7 @@ fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
 
-fn say(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+pub(super) fn say(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     put(out, text);
     out.push(b'\n');
 }
