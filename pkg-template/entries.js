@@ -45,7 +45,7 @@ function* fed(lines, step) {
 function parse(line) {
   if (!LONG_DIGITS.test(line)) return JSON.parse(line);
   // Scores are doubles, however many digits they are written with.
-  const scores = line.includes('"type":"zset"') ? line.indexOf('"value":[[') : -1;
+  const scores = /"type":"([a-z]+)"/.exec(line)?.[1] === "zset" ? line.indexOf('"value":[[') : -1;
   let mark = "$int";
   while (line.includes(mark)) mark += "$";
   const marked = line.replace(STRING_OR_NUMBER, (token, at) => {

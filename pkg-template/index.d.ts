@@ -86,7 +86,8 @@ export type KeyEntry = Head &
     /** A field name that is not UTF-8, or begins with `$b64:`, is `$b64:` and its base64. */
     | { type: "hash"; value: Record<string, Bytes | { value: Bytes; expires_at_ms: Integer }> }
     | { type: "stream"; value: StreamValue }
-    | { type: "module"; value: { module: string; encver: number; payload: { $b64: string } } }
+    /** `readable`: a JSON document, or what is known of the value; absent where nothing is. Big integers in it are BigInt. */
+    | { type: "module"; value: { module: string; encver: number; payload: { $b64: string }; readable?: unknown } }
     | { type: "array"; value: { insert_index: Integer; elements: [Integer, Bytes][] } }
   );
 
@@ -255,6 +256,11 @@ export type ValuePage =
       type: "module";
       module: string;
       encver: number;
+      /**
+       * JSON text: the document of a JSON module, else an object of what is known of the value. Absent where the value is
+       * not of a known layout, or the text longer than 16 MiB; the items are there in any case.
+       */
+      readable?: string;
       total: number;
       from: number;
       items: { kind: "int" | "uint" | "float" | "double" | "string"; value: Integer | MaybeCut }[];

@@ -4,7 +4,7 @@ use super::error;
 use super::object::{self, ObjectExt};
 use super::option;
 use crate::error::{Error, ErrorKind, Fault, Place};
-use crate::jobs::{Flow, Job, Pass};
+use crate::jobs::{Flow, Job, ModuleJson, Pass};
 use crate::model::Row;
 use crate::rdb::{Consumer, Decoder, Element, Event, Group, Kind, ModuleId, ModuleItem, Part, Pending, StreamEntry, StreamPart};
 use crate::wire::Scalar;
@@ -17,6 +17,8 @@ use wasm_bindgen::prelude::*;
 const COUNT: u64 = 200;
 /// Bytes kept of a string or an element unless the caller says otherwise.
 const MAX_BYTES: u64 = 65_536;
+/// Bytes of the readable form of a module value, at most.
+const MAX_READABLE: u64 = 16 << 20;
 
 /// Reads one page of a value from the row's bytes of the file, in any chunks.
 #[wasm_bindgen(skip_typescript)]
@@ -43,6 +45,7 @@ struct Page {
     module: Option<ModuleId>,
     /// What belongs to the value beside its elements.
     value: Object,
+    readable: ModuleJson,
     groups: Array,
     consumers: Array,
     is_whole: bool,
@@ -93,6 +96,7 @@ impl ValueReader {
             items: Array::new(),
             module: None,
             value: Object::new(),
+            readable: ModuleJson::new(MAX_READABLE),
             groups: Array::new(),
             consumers: Array::new(),
             is_whole: false,
@@ -283,6 +287,7 @@ impl Page {
     }
 
     fn module(&mut self, item: &ModuleItem<'_>) {
+        self.readable.push(item);
         let (kind, value) = match item {
             ModuleItem::Id(id) => {
                 self.module = Some(*id);
@@ -314,6 +319,8 @@ impl Page {
         if let Some(module) = self.module {
             object.set("module", module.to_string());
             object.set("encver", object::number(module.encver()));
+            let readable = self.readable.json().and_then(|json| str::from_utf8(json).ok());
+            object.maybe("readable", readable);
         }
         object.set("total", object::number(self.total));
         object.set("from", object::number(self.from));
