@@ -1,7 +1,7 @@
 // The detail pane: the selected key, its facts, and its value, read again from the file.
 
 import { badge } from "./columns.js";
-import { el, fill, icon, rem, setAttr, setIcon, setText, show } from "./dom.js";
+import { el, fill, icon, pick, rem, setAttr, setIcon, setText, show } from "./dom.js";
 import { mountElements, prefixOf } from "./elements.js";
 import { bytesExact, bytesText, count, dateTimeUtc, expiry, span } from "./format.js";
 import { COPY_BYTES } from "./limits.js";
@@ -10,6 +10,7 @@ import { splitter } from "./splitter.js";
 import { mountStream } from "./stream.js";
 import { nodes, runs } from "./text.js";
 import { elementWord, TYPES } from "./types.js";
+import { wholeOf } from "./value.js";
 import { valueViewer } from "./viewer.js";
 
 const LATE_MS = 100;
@@ -37,7 +38,10 @@ export function mountDetail(root, actions) {
   const part = valueViewer(actions, chosen, "Element");
   const elements = mountElements(actions, part);
   const stream = mountStream(actions);
-  const body = el("div", { class: "detail-body" }, waiting, failure, whole.node, elements.node, stream.node);
+  const valueTab = el("button", { type: "button", role: "radio", onclick: () => actions.moduleTab("value") }, "Value");
+  const partsTab = el("button", { type: "button", role: "radio", onclick: () => actions.moduleTab("parts") }, "Parts");
+  const tabs = el("div", { class: "el-bar" }, el("div", { class: "segments", role: "radiogroup", "aria-label": "Shown" }, valueTab, partsTab));
+  const body = el("div", { class: "detail-body" }, waiting, failure, tabs, whole.node, elements.node, stream.node);
   const empty = el("div", { class: "detail-empty" },
     el("h2", null, "No key selected"),
     el("p", null, "Pick a key to see its value. ", el("span", { class: "while-reading" }, "Values can be read while the rest of the file is still coming.")),
@@ -58,12 +62,13 @@ export function mountDetail(root, actions) {
   }
 
   function copyMenu() {
-    const { row, page } = state.detail;
-    const length = row.type === "string" ? page?.length : row.type === "stream" ? undefined : state.detail.itemValue?.length;
+    const { row } = state.detail;
+    const one = wholeOf(state.detail);
+    const length = row.type === "stream" ? undefined : (one ?? state.detail.itemValue)?.length;
     const hasBytes = length !== undefined && length <= COPY_BYTES;
     openMenu(copy, [
       { label: "Key", hint: "c", run: () => actions.copyKey() },
-      { label: row.type === "string" ? "Value as shown" : "Open element as shown", hint: "Shift+C", disabled: !hasBytes, run: () => actions.copyValue() },
+      { label: one || row.type === "string" ? "Value as shown" : "Open element as shown", hint: "Shift+C", disabled: !hasBytes, run: () => actions.copyValue() },
       { label: "Key as JSON line", disabled: row.bytes > COPY_BYTES, run: () => actions.copyJson() },
       { label: "Offset in the file", hint: count(row.offset), run: () => actions.copyOffset() },
     ], { label: "Copy", align: "right" });
@@ -127,12 +132,16 @@ export function mountDetail(root, actions) {
     show(failure, Boolean(error));
     if (error) sayFailure(error);
     const there = Boolean(page) && !error;
-    show(whole.node, there && row.type === "string");
-    show(elements.node, there && row.type !== "string" && !isStream);
+    const one = wholeOf(next.detail);
+    show(tabs, there && Boolean(page.readable));
+    show(whole.node, there && Boolean(one));
+    show(elements.node, there && !one && !isStream);
     show(stream.node, there && isStream);
     body.classList.toggle("turning", loading && Boolean(page));
     if (!there) return;
-    if (row.type === "string") whole.render({ value: page, keyPrefix: prefixOf(row), heading: null, wrap: next.settings.wrap, wide: `${next.detail.wide}` });
+    pick(valueTab, Boolean(one));
+    pick(partsTab, !one);
+    if (one) whole.render({ value: one, keyPrefix: prefixOf(row), heading: null, wrap: next.settings.wrap, wide: `${next.detail.wide}` });
     else if (isStream) stream.render(next);
     else elements.render(next);
   }
@@ -150,10 +159,10 @@ export function mountDetail(root, actions) {
   return {
     render,
     focus: () => key.focus(),
-    viewer: () => (state.detail.row?.type === "string" ? whole : part),
+    viewer: () => (state.detail.row && wholeOf(state.detail) ? whole : part),
     focusBody() {
       const { row } = state.detail;
-      if (row?.type === "string") whole.node.querySelector(".lines").focus();
+      if (row && wholeOf(state.detail)) whole.node.querySelector(".lines").focus();
       else if (row?.type === "stream") stream.focus();
       else if (row) elements.focus();
     },

@@ -91,3 +91,9 @@ export function textWidth(text, font) {
 export function rem(value) {
   return value * parseFloat(getComputedStyle(document.documentElement).fontSize);
 }
+
+/** Marks one of a group of radio buttons. */
+export function pick(radio, on) {
+  setAttr(radio, "aria-checked", String(on));
+  radio.tabIndex = on ? 0 : -1;
+}

@@ -91,7 +91,7 @@ export function mountElements(actions, viewer) {
 
   function renderNote({ row, page, find: wanted }, words) {
     const text = page.matching === 0 ? (wanted ? `No ${TYPES[row.type].one} holds this text.` : `No ${words} in this range.`)
-      : row.type === "module" ? `This module's value is kept as it is: ${bytesText(row.bytes)}.`
+      : row.type === "module" && !page.readable ? `This module's value is kept as it is: ${bytesText(row.bytes)}.`
         : row.type === "zset" && !canGather(row) ? "Too many members to order by score: they are shown as the file has them." : "";
     show(note, text !== "");
     setText(note, text);

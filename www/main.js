@@ -24,7 +24,7 @@ import { mountStatus } from "./status.js";
 import { mountSummary } from "./summary.js";
 import { mountTable } from "./table.js";
 import { utf8 } from "./text.js";
-import { valueActions } from "./value.js";
+import { valueActions, wholeOf } from "./value.js";
 
 const byId = (id) => document.getElementById(id);
 const store = new Store(loadSettings());
@@ -137,8 +137,7 @@ const actions = {
     if (await actions.copy(utf8(key) ?? copyText("text", key), "key")) views.detail.flash();
   },
   async copyValue() {
-    const { row, page, itemValue } = store.state.detail;
-    const shown = row.type === "string" ? page : itemValue;
+    const shown = wholeOf(store.state.detail) ?? store.state.detail.itemValue;
     if (!shown || shown.length > COPY_BYTES) return;
     const bytes = await wholeValue();
     if (bytes && (await actions.copy(copyText(views.detail.viewer().format(), bytes), "value"))) views.detail.flash();

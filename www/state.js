@@ -38,7 +38,7 @@ export function emptyDetail() {
   return {
     open: false, wide: false, row: null,
     loading: false, page: null, error: null,
-    from: 0, order: null, find: "", min: null, max: null, shown: 65_536, hours: null, streamTab: "entries",
+    from: 0, order: null, find: "", min: null, max: null, shown: 65_536, hours: null, streamTab: "entries", moduleTab: "value",
     item: null, itemValue: null,
   };
 }

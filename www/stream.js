@@ -1,6 +1,6 @@
 // The body of the detail pane for a stream: entries by hour, a page of entries, consumer groups.
 
-import { el, fill, icon, setAttr, setText, show } from "./dom.js";
+import { el, fill, icon, pick, setText, show } from "./dom.js";
 import { elementGrid } from "./element-grid.js";
 import { mountPager, text } from "./elements.js";
 import { clockTime, count, dateTimeUtc, day, HOUR, plural, span } from "./format.js";
@@ -132,11 +132,6 @@ export function mountStream(actions) {
   }
 
   return { node, render, focus: () => entries.node.focus() };
-}
-
-function pick(radio, on) {
-  setAttr(radio, "aria-checked", String(on));
-  radio.tabIndex = on ? 0 : -1;
 }
 
 /** Hours of the stream, several to a bar when there are too many for single ones. */

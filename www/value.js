@@ -4,6 +4,12 @@
 import { canGather, PAGE, PREVIEW_BYTES, SHOWN_FIRST, SHOWN_MOST } from "./limits.js";
 import { emptyDetail } from "./state.js";
 
+/** What of a value is shown as one, `{ bytes, length }`: a string, or the JSON of a module value. */
+export function wholeOf({ row, page, moduleTab }) {
+  if (row.type === "string") return page;
+  return moduleTab === "value" ? page?.readable ?? null : null;
+}
+
 export function valueActions(store, client) {
   let turn = 0;
 
@@ -47,6 +53,10 @@ export function valueActions(store, client) {
       options.count = end - options.from;
     }
     const page = await client.call("value", { id: row.id, options });
+    if (page.readable !== undefined) {
+      const bytes = new TextEncoder().encode(page.readable);
+      page.readable = { bytes, length: bytes.length };
+    }
     const places = page.items.map((_, at) => options.from + at);
     if (order === "down") {
       page.items.reverse();
@@ -126,6 +136,7 @@ export function valueActions(store, client) {
       load();
     },
     streamTab: (streamTab) => store.detail({ streamTab }),
+    moduleTab: (moduleTab) => store.detail({ moduleTab }),
 
     /** Shows all of a string value or of the open element, up to 16 MiB. */
     showAll() {
@@ -138,7 +149,7 @@ export function valueActions(store, client) {
     /** All bytes of the value that is looked at, however long; for copying and saving. */
     async wholeBytes() {
       const { row, item, itemValue, page } = store.state.detail;
-      const shown = row.type === "string" ? { bytes: page.bytes, length: page.length } : itemValue;
+      const shown = wholeOf(store.state.detail) ?? itemValue;
       if (shown.bytes.length === shown.length) return shown.bytes;
       const options = { from: row.type === "string" ? 0 : page.places[item], count: 1, maxBytes: shown.length };
       const whole = await client.call("value", { id: row.id, options });
