@@ -217,6 +217,25 @@ test("keys with markup, bidi marks and names of objects are text", { skip }, asy
   });
 });
 
+test("module values are shown as the JSON they hold, and as their parts", { skip }, async () => {
+  await withDump("modules/modules.rdb", async (page, keys) => {
+    const shown = () => page.evaluate(() => [...document.querySelectorAll(".viewer:not([hidden]) .line")].map((line) => [...line.childNodes].filter((node) => node.className !== "line-number").map((node) => node.textContent).join("")).join("\n"));
+    await openKey(page, "json:nested");
+    assert.deepEqual(JSON.parse(await shown()), JSON.parse(keys.find((key) => key.key === "json:nested").document));
+    assert.deepEqual(await violations(page), []);
+    await page.click('[role="radio"]:text("Parts")');
+    await page.waitForSelector('.el-row:has-text("string")');
+    assert.equal(await page.isVisible(".detail-body > .viewer"), false);
+    assert.deepEqual(await violations(page), []);
+    await page.click('[role="radio"]:text("Value")');
+    assert.match(await shown(), /"__proto__"/);
+    await openKey(page, "bloom:scaled");
+    const { debug } = keys.find((key) => key.key === "bloom:scaled");
+    const facts = JSON.parse(await shown());
+    assert.deepEqual(facts.filters.map((filter) => filter.items), debug.slice(1).map((line) => Number(/ size:(\d+)/.exec(line)[1])));
+  });
+});
+
 test("a truncated file opens its findings, with the byte and the keys before it", { skip }, async () => {
   await withPage(async (page) => {
     const name = "valkey-8.1/hashes.rdb";
