@@ -310,7 +310,7 @@ fn vector_sets_of_every_version_are_read() {
     }
 }
 
-/// Put together by the source of Valkey's bloom filter module 1.0: no value of it was at hand.
+/// Put together by the source of valkey-bloom 1.0.0: no value of it was at hand.
 #[test]
 fn valkeys_bloom_filters_are_told_from_those_before_the_first_release() {
     let head = [id("bloomfltr", 1), Item::Uint(2), Item::Uint(2), Item::Double(0.01), Item::Double(0.5), Item::Uint(1)];
@@ -429,7 +429,18 @@ fn text_beyond_the_limit_is_given_up() {
     };
     assert!(array(MAX / 5 - 1).is_some());
     assert_eq!(array(MAX / 5 + 1), None);
+    // Text of others.
+    let labels = |len: usize| {
+        let head = [bytes("k"), Item::Uint(0), Item::Uint(0), Item::Uint(0), Item::Uint(0), Item::Double(0.0), Item::Uint(0)];
+        let labels = [Item::Uint(0), Item::Uint(0), Item::Uint(1), bytes("l"), bytes("a".repeat(len)), Item::Uint(0), Item::End];
+        read(&[&[id("TSDB-TYPE", 7)], &head[..], &labels].concat())
+    };
+    assert!(labels(MAX as usize / 2).is_some());
+    assert_eq!(labels(MAX as usize + 1), None);
     // What is only counted may be long, and the next value is read again.
+    let filter = [id("bloomfltr", 1), Item::Uint(1), Item::Uint(2), Item::Double(0.1), Item::Double(0.5), Item::Uint(0)];
+    let filter = [&filter[..], &[bytes(vec![0; MAX as usize + 1]), Item::Uint(9), Item::Uint(1), Item::End]].concat();
+    assert!(read(&filter).is_some());
     let mut module = ModuleJson::new(64);
     for _ in 0..2 {
         let sketch = [id("CMSk-TYPE", 0), Item::Uint(7), Item::Uint(3), Item::Uint(1), bytes([0; 84]), Item::End];
@@ -439,6 +450,20 @@ fn text_beyond_the_limit_is_given_up() {
         document.iter().for_each(|item| module.push(&item.borrow()));
         assert_eq!(module.json(), None);
     }
+}
+
+/// A bit of a vector takes three bytes of text: no small item may become a very long one.
+#[test]
+fn vectors_have_at_most_65536_dimensions() {
+    let set = |dimensions: u64| {
+        let head = [id("vectorset", 0), Item::Uint(dimensions), Item::Uint(1), Item::Uint(16 << 8 | 2), Item::Uint(0)];
+        let element =
+            [bytes("e"), Item::Bytes(vec![0; dimensions.div_ceil(64) as usize * 8]), Item::Uint(1), Item::Uint(0), Item::End];
+        read(&[head, element].concat())
+    };
+    assert_eq!(set(0), None);
+    assert!(set(65_536).is_some());
+    assert_eq!(set(65_537), None);
 }
 
 /// Every value of the fixtures with an item that is missing, twice there, or of another kind.

@@ -17,7 +17,7 @@
 //!
 //! Sources: RedisJSON 1.0 `src/object_type.c` `ObjectTypeRdbLoad()`, `src/json_type.h`; RedisJSON 2.8
 //! `redis_json/src/redisjson.rs` `value_rdb_load_json()`, `redis_json/src/backward.rs` `json_rdb_load()`;
-//! Valkey's JSON module 1.0 `src/json/dom.cc` `dom_load()`, `store_JValue()`, which writes 0 and 3 likewise.
+//! valkey-json (unstable branch of 2025) `src/json/dom.cc` `dom_load()`, `store_JValue()`, which writes 0 and 3 likewise.
 
 use super::super::json_text::{MAX_DEPTH, is_json};
 use super::json;

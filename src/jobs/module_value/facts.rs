@@ -4,7 +4,7 @@
 //! RedisBloom 2.8.2 `src/rebloom.c` `BFRdbSave()`, `CFRdbSave()`, `src/rm_cms.c` `CMSRdbSave()`,
 //! `src/rm_topk.c` `TopKRdbSave()`, `src/rm_tdigest.c` `TDigestRdbSave()`;
 //! RedisTimeSeries 1.12.2 `src/rdb.c` `series_rdb_load()`, `series_rdb_save()`, `src/rdb.h`, `src/consts.h`;
-//! Valkey's bloom filter module 1.0 `src/wrapper/bloom_callback.rs` `bloom_rdb_save()` (compared with no value).
+//! valkey-bloom 1.0.0 `src/wrapper/bloom_callback.rs` `bloom_rdb_save()` (compared with no value).
 //! Before its first release that module wrote other items under the same encoding version; these do not fit the table.
 
 use super::super::json::Json;
@@ -229,6 +229,15 @@ impl Facts {
         }
         self.fields = behind;
         Some(())
+    }
+
+    pub(super) fn skips_text(&self) -> bool {
+        let field = match (&self.list, self.fields.first()) {
+            (Some(list), _) => list.cells.first(),
+            (None, Some(Rows(_, _, cells))) => cells.first(),
+            (None, field) => field,
+        };
+        matches!(field, Some(Size(_) | Rest))
     }
 
     /// Opens the list that is next, and closes those without rows.

@@ -65,8 +65,7 @@ impl ModuleJson {
         }
         let State::Reading(layout) = &mut self.state else { return };
         let step = match item {
-            // A string of a document becomes part of the text; of others, only the length may matter.
-            ModuleItem::Bytes(bytes) if layout.is_document() && bytes.text_len() > self.max_bytes as u64 => None,
+            ModuleItem::Bytes(bytes) if bytes.text_len() > self.max_bytes as u64 && !layout.skips_text() => None,
             item => layout.push(item, &mut self.text),
         };
         if step.is_none() || self.text.len() > self.max_bytes {
@@ -121,6 +120,15 @@ impl Layout {
             Self::Nodes(nodes) => nodes.push(item, out),
             Self::Facts(facts) => facts.push(item, out),
             Self::Vectors(vectors) => vectors.push(item, out),
+        }
+    }
+
+    /// Whether of a string that comes next no more than its length is told.
+    fn skips_text(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Nodes(_) => false,
+            Self::Facts(facts) => facts.skips_text(),
+            Self::Vectors(vectors) => vectors.skips_text(),
         }
     }
 

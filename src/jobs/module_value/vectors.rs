@@ -18,6 +18,8 @@ use alloc::vec::Vec;
 
 const HAS_PROJECTION: u64 = 1;
 const HAS_ATTRIBUTES: u64 = 2;
+/// Later servers refuse more (`VSET_MAX_VECTOR_DIM`). It bounds the text that one item becomes.
+const MAX_DIMENSIONS: u64 = 1 << 16;
 /// `m` of sets that do not tell it.
 const DEFAULT_M: u64 = 16;
 
@@ -71,7 +73,7 @@ impl Vectors {
 
     pub(super) fn push(&mut self, item: &ModuleItem<'_>, out: &mut Vec<u8>) -> Option<()> {
         self.want = match (self.want, item) {
-            (Want::Dimensions, ModuleItem::Uint(dimensions)) => {
+            (Want::Dimensions, ModuleItem::Uint(dimensions @ 1..=MAX_DIMENSIONS)) => {
                 self.dimensions = *dimensions;
                 json(out).open(b'{').name("dimensions").int(*dimensions);
                 Want::Elements
@@ -126,6 +128,10 @@ impl Vectors {
             _ => return None,
         };
         Some(())
+    }
+
+    pub(super) fn skips_text(&self) -> bool {
+        matches!(self.want, Want::Projection)
     }
 
     fn config(&mut self, config: u64, out: &mut Vec<u8>) -> Option<()> {
