@@ -90,9 +90,9 @@ pub enum ErrorKind {
     /// A checksum, stored in the stream, does not match its bytes.
     #[error("expected checksum {computed:016x}, found {stored:016x}")]
     BadChecksum {
-        /// CRC64 of the bytes read.
+        /// Checksum of the bytes read: CRC64 of a snapshot, or what a compressed file has.
         computed: u64,
-        /// CRC64 stored in the stream.
+        /// Checksum stored in the stream.
         stored: u64,
     },
     /// A log record is not a well-formed command.

@@ -22,6 +22,11 @@ use crate::rdb::Version;
 pub enum FileKind {
     /// A log of commands, without a snapshot in front.
     Aof,
+    /// A file that is compressed as a whole.
+    Compressed {
+        /// How it is unpacked.
+        codec: Codec,
+    },
     /// A JSON Lines export.
     Jsonl,
     /// The manifest of a multi-part log.
@@ -33,17 +38,61 @@ pub enum FileKind {
     },
     /// Something else.
     Unknown {
-        /// What it looks like, such as `gzip`.
+        /// What it looks like, such as `zip`.
         looks_like: Option<&'static str>,
     },
 }
 
+/// A format that compresses files as a whole, and that is unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Codec {
+    /// gzip members.
+    Gzip,
+    /// LZ4 frames.
+    Lz4,
+    /// zstd frames.
+    Zstd,
+}
+
+impl Codec {
+    pub(crate) const ALL: [Self; 3] = [Self::Gzip, Self::Lz4, Self::Zstd];
+
+    /// How a file is compressed whose first bytes are `prefix`. Skippable frames
+    /// in front are passed over as far as they stand in it.
+    #[must_use]
+    pub fn sniff(prefix: &[u8]) -> Option<Self> {
+        let mut rest = prefix;
+        while let [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, behind @ ..] = rest {
+            let len = usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).ok()?;
+            rest = behind.get(len..)?;
+        }
+        Self::ALL.into_iter().find(|codec| rest.starts_with(codec.magic()))
+    }
+
+    /// `gzip`, `lz4` or `zstd`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// The first bytes of each frame.
+    pub(crate) fn magic(self) -> &'static [u8] {
+        match self {
+            Self::Gzip => b"\x1f\x8b",
+            Self::Lz4 => b"\x04\x22\x4d\x18",
+            Self::Zstd => b"\x28\xb5\x2f\xfd",
+        }
+    }
+}
+
 /// First bytes of files that are often taken for a snapshot.
 const LOOKS: &[(&[u8], &str)] = &[
-    (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "zip"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"\x04\x22\x4d\x18", "lz4"),
     (b"\xfd7zXZ\0", "xz"),
     (b"BZh", "bzip2"),
     (b"7z\xbc\xaf\x27\x1c", "7z"),
@@ -72,6 +121,9 @@ impl FileKind {
         if prefix.is_empty() {
             return Self::Unknown { looks_like: Some("empty") };
         }
+        if let Some(codec) = Codec::sniff(prefix) {
+            return Self::Compressed { codec };
+        }
         if JSONL_STARTS.iter().any(|start| starts(start)) {
             return Self::Jsonl;
         }
@@ -82,11 +134,12 @@ impl FileKind {
         Self::Unknown { looks_like: known.or_else(|| look(prefix)) }
     }
 
-    /// `rdb`, `aof`, `manifest`, `jsonl` or `unknown`.
+    /// `rdb`, `aof`, `compressed`, `manifest`, `jsonl` or `unknown`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Aof => "aof",
+            Self::Compressed { .. } => "compressed",
             Self::Jsonl => "jsonl",
             Self::Manifest => "manifest",
             Self::Rdb { .. } => "rdb",
@@ -160,6 +213,10 @@ mod tests {
             (b"# note\nFILE \"a b\" SEQ 1 TYPE i\n", FileKind::Manifest),
             (b"{\"snapshot\":{\"dialect\":\"redis\"", FileKind::Jsonl),
             (b"{\"db\":0,\"key\":\"a\"", FileKind::Jsonl),
+            (b"\x1f\x8b\x08", FileKind::Compressed { codec: Codec::Gzip }),
+            (b"\x04\x22\x4d\x18\x64", FileKind::Compressed { codec: Codec::Lz4 }),
+            (b"\x28\xb5\x2f\xfd\x04", FileKind::Compressed { codec: Codec::Zstd }),
+            (b"\x5e\x2a\x4d\x18\x02\0\0\0ab\x28\xb5\x2f\xfd", FileKind::Compressed { codec: Codec::Zstd }),
         ] {
             assert_eq!(FileKind::sniff(prefix), expected, "{}", prefix.escape_ascii());
         }
@@ -171,10 +228,8 @@ mod tests {
         tar[257..262].copy_from_slice(b"ustar");
         for (prefix, expected) in [
             (&b""[..], Some("empty")),
-            (b"\x1f\x8b\x08", Some("gzip")),
             (b"PK\x03\x04\x14", Some("zip")),
-            (b"\x28\xb5\x2f\xfd\x04", Some("zstd")),
-            (b"\x04\x22\x4d\x18\x64", Some("lz4")),
+            (b"\x50\x2a\x4d\x18\x02\0\0\0a", None),
             (b"{\n  \"a\": 1}", Some("json")),
             (b"[1,2]", Some("json")),
             (b"<!doctype html>", Some("html")),

@@ -22,6 +22,8 @@ pub mod model;
 #[cfg(feature = "std")]
 pub mod persistence;
 pub mod rdb;
+#[cfg(feature = "unpack")]
+pub mod unpack;
 #[cfg(feature = "wasm")]
 pub mod wasm;
 pub mod wire;

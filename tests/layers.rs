@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the library from the ground up. Modules of one layer may meet.
-const LAYERS: [&[&str]; 7] = [&["error"], &["wire"], &["pack"], &["rdb"], &["aof", "kind"], &["model"], &["jobs"]];
+const LAYERS: [&[&str]; 7] = [&["error"], &["wire"], &["pack"], &["rdb"], &["aof", "kind", "unpack"], &["model"], &["jobs"]];
 
 /// The top: these may use every layer, but not each other.
 const FACES: [&str; 3] = ["cli", "persistence", "wasm"];

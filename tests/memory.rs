@@ -323,3 +323,77 @@ fn a_log_takes_a_command_and_little_more() {
         }
     }
 }
+
+#[cfg(feature = "unpack")]
+mod unpacked {
+    use super::{Heap, KIB, MIB};
+    use aikv::unpack::Unpacker;
+
+    /// Unpacks a file whose checksums are not there; gives the bytes it came to and the most that was held.
+    fn unpack(file: &[u8]) -> (i64, i64) {
+        let heap = Heap::new();
+        let mut unpacker = Unpacker::new();
+        let mut given = 0;
+        for mut rest in file.chunks(64 << 10) {
+            loop {
+                let step = unpacker.step(rest).unwrap();
+                rest = &rest[step.consumed..];
+                given += step.output.len() as i64;
+                if step.output.is_empty() {
+                    break;
+                }
+            }
+        }
+        (given, heap.peak())
+    }
+
+    #[test]
+    fn gzip_takes_its_window() {
+        // Deflate with fixed codes: "a", then matches of 258 bytes at distance 1, in 13 bits each.
+        let mut bits = vec![true, true, false];
+        let mut push = |code: u32, len: u32| bits.extend((0..len).rev().map(|at| code >> at & 1 == 1));
+        push(0b1001_0001, 8);
+        for _ in 0..250_000 {
+            push(0b1100_0101, 8);
+            push(0, 5);
+        }
+        push(0, 7);
+        let data = bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit)));
+        let file: Vec<u8> = b"\x1f\x8b\x08\0\0\0\0\0\0\0".iter().copied().chain(data).collect();
+        let (given, peak) = unpack(&file);
+        assert_eq!(given, 250_000 * 258 + 1);
+        assert!(peak < 256 * KIB, "{peak} bytes");
+    }
+
+    #[test]
+    fn zstd_takes_its_window_when_it_is_filled() {
+        // Blocks of 128 KiB of one byte, in 4 bytes each.
+        let frame =
+            |window: u8, blocks: usize| [b"\x28\xb5\x2f\xfd\x00", &[window][..], &b"\x02\x00\x10a".repeat(blocks)].concat();
+        let (given, peak) = unpack(&frame(10 << 3, 1000));
+        assert_eq!(given, 1000 * 128 * KIB - MIB, "all but the window");
+        assert!(peak < 3 * MIB, "{peak} bytes for a window of 1 MiB");
+        let (given, peak) = unpack(&frame(17 << 3, 2));
+        assert_eq!(given, 0);
+        assert!(peak < 2 * MIB, "{peak} bytes for 256 KiB of a window of 128 MiB");
+    }
+
+    #[test]
+    fn lz4_takes_a_block_and_its_window() {
+        // "a", then a match of nearly 4 MiB at distance 1, then five more.
+        let block = [b"\x1fa\x01\x00", &[0xff; 16_400][..], b"\x00\x50aaaaa"].concat();
+        let size = (block.len() as u32).to_le_bytes();
+        let mut file = b"\x04\x22\x4d\x18\x40\x70\xdf".to_vec();
+        for _ in 0..30 {
+            file.extend_from_slice(&size);
+            file.extend_from_slice(&block);
+        }
+        let (given, peak) = unpack(&file);
+        assert_eq!(given, 30 * (1 + 4 + 15 + 16_400 * 255 + 5));
+        assert!(peak < 6 * MIB, "{peak} bytes");
+        // The largest block that a frame of seven bytes may announce.
+        let (given, peak) = unpack(b"\x04\x22\x4d\x18\x40\x70\xdf\x00\x00\x40\x00");
+        assert_eq!(given, 0);
+        assert!(peak < 64 * KIB, "{peak} bytes");
+    }
+}

@@ -145,10 +145,13 @@ fn refusal(kind: FileKind) -> String {
     match kind {
         FileKind::Jsonl => "is a JSON Lines export, which is not read back yet".into(),
         FileKind::Manifest => "is the manifest of a multi-part log. Give one of the files that it names".into(),
+        FileKind::Compressed { codec } => {
+            format!("does not begin like an RDB or AOF file: byte 0. It looks like {}: unpack it first", codec.name())
+        }
         FileKind::Unknown { looks_like: Some("empty") } => {
             "is empty: expected 9 more bytes, found the end: byte 0. A server starts without keys from it".into()
         }
-        FileKind::Unknown { looks_like: Some(name @ ("gzip" | "zip" | "zstd" | "lz4" | "xz" | "bzip2" | "7z" | "tar")) } => {
+        FileKind::Unknown { looks_like: Some(name @ ("zip" | "xz" | "bzip2" | "7z" | "tar")) } => {
             format!("does not begin like an RDB or AOF file: byte 0. It looks like {name}: unpack it first")
         }
         FileKind::Unknown { looks_like: Some(name) } => {
