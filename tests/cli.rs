@@ -97,7 +97,7 @@ fn exit_codes_say_how_it_ended() {
     let small = write("small.rdb", SMALL);
     let cut = write("cut.rdb", &SMALL[..SMALL.len() - 3]);
     let twice = write("twice.rdb", &rdb(b"\x00\x01k\x01v\x00\x01k\x01w"));
-    let gzip = write("dump.gz", b"\x1f\x8b\x08\0\0\0\0\0");
+    let zip = write("dump.zip", b"PK\x03\x04\x14\0\0\0");
     let empty = write("empty", b"");
     let export = write("dump.jsonl", b"{\"snapshot\":{}}\n");
     let manifest = write("m.manifest", b"file a.aof.1.base.rdb seq 1 type b\n");
@@ -126,7 +126,7 @@ fn exit_codes_say_how_it_ended() {
         (&["view", &small, "--www", folder.path().to_str().unwrap()], 2, "no index.html"),
         (&["info", "/nowhere/dump.rdb"], 3, "/nowhere/dump.rdb: "),
         (&["info", folder.path().to_str().unwrap()], 3, "is a folder"),
-        (&["info", &gzip], 3, "It looks like gzip: unpack it first"),
+        (&["info", &zip], 3, "It looks like zip: unpack it first"),
         (&["info", &empty], 3, "is empty"),
         (&["keys", &export], 3, "JSON Lines export"),
         (&["keys", &manifest], 3, "manifest of a multi-part log"),

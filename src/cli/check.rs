@@ -1,7 +1,7 @@
 //! `aikv check`: everything that is wrong with a file.
 
 use super::args::ReadArgs;
-use super::failure::Failure;
+use super::failure::{Failure, within};
 use super::input::{Input, Task};
 use super::output::{Output, Progress};
 use super::print::{plural, safe};
@@ -9,6 +9,7 @@ use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::jobs::{Check, Finding, Flow, Job, Json, Severity};
+use crate::kind::Codec;
 use crate::rdb::Event;
 use crate::wire::Scalar;
 use std::io::Write;
@@ -35,8 +36,8 @@ pub(super) fn run(args: &ReadArgs) -> Result {
         task.text.extend_from_slice(b"{\"findings\":[");
     }
     let ending = input.read(&mut task, &mut progress)?;
-    if let Some(error) = ending.error.as_ref().filter(|error| is_unreadable(error)) {
-        return Err(Failure::Format { file: file.clone(), error: error.clone() });
+    if let Some(damage) = ending.damage().filter(|damage| is_unreadable(&damage.error)) {
+        return Err(Failure::Format { file: file.clone(), damage });
     }
     match (&ending.error, &ending.snapshot) {
         (Some(error), _) => task.check.end(Err(error)),
@@ -44,6 +45,9 @@ pub(super) fn run(args: &ReadArgs) -> Result {
         (None, None) => {}
     }
     task.take();
+    if let Some((codec, error)) = ending.packing.and_then(|packing| Some((packing.codec, packing.error?))) {
+        task.add(&packed(codec, &error), Some(codec));
+    }
     task.end(&safe(file), ending.log.map(|log| log.commands));
     task.output.write(&mut task.text)?;
     task.output.finish()?;
@@ -122,20 +126,25 @@ impl Findings {
         let mut findings = self.check.take_findings();
         findings.append(&mut self.log_findings);
         for finding in findings {
-            if self.is_json {
-                if self.errors + self.warnings > 0 {
-                    self.text.push(b',');
-                }
-                push_json(&finding, &mut self.text);
-            } else {
-                let repair = if finding.is_repairable { "" } else { "; nothing behind it can be read" };
-                // A vector takes every byte.
-                let _ = writeln!(self.text, "{finding} [{}]{repair}", finding.code);
+            self.add(&finding, None);
+        }
+    }
+
+    /// Writes a finding; one of the compressed file rather than of what is in it has a codec.
+    fn add(&mut self, finding: &Finding, codec: Option<Codec>) {
+        if self.is_json {
+            if self.errors + self.warnings > 0 {
+                self.text.push(b',');
             }
-            match finding.severity {
-                Severity::Error => self.errors += 1,
-                Severity::Warning => self.warnings += 1,
-            }
+            push_json(finding, codec, &mut self.text);
+        } else {
+            let repair = if finding.is_repairable { "" } else { "; nothing behind it can be read" };
+            // A vector takes every byte.
+            let _ = writeln!(self.text, "{finding} [{}]{repair}", finding.code);
+        }
+        match finding.severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
         }
     }
 
@@ -165,9 +174,24 @@ impl Findings {
     }
 }
 
-fn push_json(finding: &Finding, out: &mut Vec<u8>) {
+/// What is wrong with a compressed file.
+fn packed(codec: Codec, error: &Error) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        code: error.code(),
+        offset: error.offset(),
+        place: Place::default(),
+        text: format!("{}: {}", within(codec), error.kind()),
+        is_repairable: false,
+    }
+}
+
+fn push_json(finding: &Finding, codec: Option<Codec>, out: &mut Vec<u8>) {
     let mut json = Json::new(out);
     json.open(b'{').name("severity").text(finding.severity.name()).name("code").text(finding.code);
+    if let Some(codec) = codec {
+        json.name("compression").text(codec.name());
+    }
     json.name("offset").int(finding.offset);
     if let Some(db) = finding.place.db {
         json.name("db").int(db);

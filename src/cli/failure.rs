@@ -2,6 +2,7 @@
 
 use super::print::safe;
 use crate::error::Error;
+use crate::kind::Codec;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ pub(super) enum Failure {
     /// A signal asked to stop.
     Interrupted,
     /// The file is damaged.
-    Format { file: PathBuf, error: Error },
+    Format { file: PathBuf, damage: Damage },
     /// The file cannot be opened or read.
     Input { file: PathBuf, error: io::Error },
     /// The file is nothing that this command reads.
@@ -25,6 +26,28 @@ pub(super) enum Failure {
     Random(String),
     /// The command line asks for something that is not there.
     Usage(String),
+}
+
+/// What is wrong with a file, or with its compression.
+#[derive(Clone, Debug)]
+pub(super) struct Damage {
+    pub(super) error: Error,
+    /// Where it is the compression that is damaged: the offset counts in the compressed file.
+    pub(super) codec: Option<Codec>,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(codec) = self.codec {
+            write!(f, "{}: ", within(codec))?;
+        }
+        write!(f, "{}", self.error)
+    }
+}
+
+/// In front of what is said of a compressed file rather than of what is in it.
+pub(super) fn within(codec: Codec) -> String {
+    format!("in the compressed file ({})", codec.name())
 }
 
 impl Failure {
@@ -58,7 +81,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Interrupted => f.write_str("stopped; no output file was written"),
-            Self::Format { file, error } => write!(f, "{}: {error}", safe(file)),
+            Self::Format { file, damage } => write!(f, "{}: {damage}", safe(file)),
             Self::Input { file, error } => write!(f, "{}: {error}", safe(file)),
             Self::Kind { file, text } => write!(f, "{}: {text}", safe(file)),
             Self::Output { file: Some(file), error } => write!(f, "{}: cannot be written: {error}", safe(file)),

@@ -135,7 +135,10 @@ impl Facts<'_> {
         if let Some(at) = report.saved_at_ms() {
             json.name("saved_at_ms").int(at);
         }
-        json.name("file_bytes").int(self.ending.bytes).name("is_whole").bool(self.ending.error.is_none());
+        json.name("file_bytes").int(self.ending.bytes).name("is_whole").bool(self.ending.damage().is_none());
+        if let Some(packing) = &self.ending.packing {
+            json.name("compression").text(packing.codec.name()).name("unpacked_bytes").int(packing.unpacked_bytes);
+        }
         if report.version.is_some() {
             json.name("checksum").text(checksum_word(self.checksum())).name("trailing_bytes").int(self.trailing_bytes());
         }
@@ -201,7 +204,7 @@ impl Facts<'_> {
         let report = &self.report;
         // A vector takes every byte.
         let _ = writeln!(out, "{}", self.heading());
-        let _ = writeln!(out, "{}, {}", size(self.ending.bytes), self.ending_words());
+        let _ = writeln!(out, "{}, {}", self.sizes(), self.ending_words());
         if let Some(log) = self.ending.log {
             let _ = writeln!(out, "{}", log_words(log.commands, log.start, self.written));
         }
@@ -241,6 +244,14 @@ impl Facts<'_> {
         format!("{}: {what}{by}{at}", safe(self.file))
     }
 
+    fn sizes(&self) -> String {
+        let file = size(self.ending.bytes);
+        match &self.ending.packing {
+            Some(packing) => format!("{file}, {}, unpacked to {}", packing.codec.name(), size(packing.unpacked_bytes)),
+            None => file,
+        }
+    }
+
     fn ending_words(&self) -> String {
         let checksum = match self.checksum() {
             _ if self.report.version.is_none() => "read to the end",
@@ -251,7 +262,7 @@ impl Facts<'_> {
             Some(Checksum::Unchecked) | None => "checksum not reached",
         };
         let mut words = String::from(checksum);
-        if self.ending.error.is_some() {
+        if self.ending.damage().is_some() {
             words = "not read to the end".into();
         }
         if self.trailing_bytes() > 0 {

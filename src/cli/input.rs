@@ -1,15 +1,17 @@
 //! Reads a file from front to back and hands what is in it to a job.
 
-use super::failure::Failure;
+use super::failure::{Damage, Failure};
 use super::output::Progress;
 use super::print::plural;
 use crate::error::Error;
 use crate::jobs::{Job, Log, Reader};
-use crate::kind::FileKind;
+use crate::kind::{Codec, FileKind};
 use crate::rdb;
+use crate::unpack::Unpacker;
 use crate::wire::Limits;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
 
@@ -27,13 +29,24 @@ pub(super) trait Task: Job {
 /// What was read, and how it ended.
 #[derive(Debug)]
 pub(super) struct Ending {
-    /// Bytes read.
+    /// Bytes of the file that were read.
     pub(super) bytes: u64,
     /// The snapshot, where the file is one or begins with one and it is whole.
     pub(super) snapshot: Option<rdb::Summary>,
     /// The commands, where there are any.
     pub(super) log: Option<Log>,
     /// The error that ended the reading.
+    pub(super) error: Option<Error>,
+    /// What there was to be unpacked.
+    pub(super) packing: Option<Packing>,
+}
+
+/// How a file is compressed as a whole.
+#[derive(Debug)]
+pub(super) struct Packing {
+    pub(super) codec: Codec,
+    pub(super) unpacked_bytes: u64,
+    /// What is wrong with it. What was unpacked ends there too.
     pub(super) error: Option<Error>,
 }
 
@@ -48,10 +61,19 @@ impl Ending {
         }
     }
 
+    /// The cause of what is wrong: where a compressed file is damaged, what is in it only seems to be cut.
+    pub(super) fn damage(&self) -> Option<Damage> {
+        let outer = self.packing.as_ref().and_then(|packing| packing.error.clone().zip(Some(packing.codec)));
+        match outer {
+            Some((error, codec)) => Some(Damage { error, codec: Some(codec) }),
+            None => self.error.clone().map(|error| Damage { error, codec: None }),
+        }
+    }
+
     /// Fails where the file is not whole.
     pub(super) fn check(self, file: &Path) -> Result<Self, Failure> {
-        match self.error {
-            Some(error) => Err(Failure::Format { file: file.into(), error }),
+        match self.damage() {
+            Some(damage) => Err(Failure::Format { file: file.into(), damage }),
             None => Ok(self),
         }
     }
@@ -63,7 +85,14 @@ pub(super) struct Input {
     reader: Box<dyn Read>,
     len: Option<u64>,
     buffer: Vec<u8>,
-    filled: usize,
+    /// What of the buffer was not taken yet.
+    waiting: Range<usize>,
+    bytes: u64,
+    unpacker: Unpacker,
+    /// What is wrong with the compression.
+    error: Option<Error>,
+    /// The first bytes, unpacked.
+    head: Vec<u8>,
     kind: FileKind,
 }
 
@@ -89,14 +118,26 @@ impl Input {
             reader,
             len,
             buffer: vec![0; CHUNK_BYTES],
-            filled: 0,
+            waiting: 0..0,
+            bytes: 0,
+            unpacker: Unpacker::new(),
+            error: None,
+            head: Vec::new(),
             kind: FileKind::Unknown { looks_like: None },
         };
-        while input.filled < FileKind::PREFIX_BYTES && input.read_more()? > 0 {}
-        input.kind = FileKind::sniff(&input.buffer[..input.filled]);
-        match input.kind {
-            FileKind::Rdb { .. } | FileKind::Aof => Ok(input),
-            other => Err(Failure::kind(file, refusal(other))),
+        let mut head = Vec::new();
+        while head.len() < FileKind::PREFIX_BYTES && input.advance(|bytes| head.extend_from_slice(bytes))? {}
+        input.kind = FileKind::sniff(&head);
+        input.head = head;
+        match (input.kind, input.unpacker.codec(), &input.error) {
+            (FileKind::Rdb { .. } | FileKind::Aof, ..) => Ok(input),
+            (_, Some(codec), Some(error)) => {
+                Err(Failure::Format { file: file.into(), damage: Damage { error: error.clone(), codec: Some(codec) } })
+            }
+            (other, Some(codec), None) => {
+                Err(Failure::kind(file, format!("is {}, and what it holds {}", codec.name(), refusal(other))))
+            }
+            (other, None, _) => Err(Failure::kind(file, refusal(other))),
         }
     }
 
@@ -104,11 +145,36 @@ impl Input {
         self.kind
     }
 
+    /// Hands the next bytes, unpacked, to `take`; whether there were any. Where there are none,
+    /// [`Input::error`] says whether there should be.
+    fn advance(&mut self, take: impl FnOnce(&[u8])) -> Result<bool, Failure> {
+        loop {
+            match self.unpacker.step(&self.buffer[self.waiting.clone()]) {
+                Ok(step) => {
+                    self.waiting.start += step.consumed;
+                    if !step.output.is_empty() {
+                        take(step.output);
+                        return Ok(true);
+                    }
+                }
+                Err(error) => {
+                    self.error = Some(error);
+                    return Ok(false);
+                }
+            }
+            if self.read_more()? == 0 {
+                self.error = self.unpacker.finish().err();
+                return Ok(false);
+            }
+        }
+    }
+
     fn read_more(&mut self) -> Result<usize, Failure> {
         loop {
-            match self.reader.read(&mut self.buffer[self.filled..]) {
+            match self.reader.read(&mut self.buffer) {
                 Ok(len) => {
-                    self.filled += len;
+                    self.waiting = 0..len;
+                    self.bytes += len as u64;
                     return Ok(len);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -117,26 +183,32 @@ impl Input {
         }
     }
 
-    /// Reads everything, or until the job has seen enough. A damaged file is no failure here: see [`Ending::error`].
+    /// Reads everything, or until the job has seen enough. A damaged file is no failure here: see [`Ending::damage`].
     pub(super) fn read<T: Task>(mut self, task: &mut T, progress: &mut Progress) -> Result<Ending, Failure> {
         progress.start(self.len);
         let mut reader = Reader::new(Limits::default());
-        let mut bytes = 0;
-        while self.filled > 0 {
-            let result = reader.feed(&self.buffer[..self.filled], task);
+        let head = std::mem::take(&mut self.head);
+        let mut result = reader.feed(&head, task);
+        loop {
             task.drain()?;
-            bytes += self.filled as u64;
-            progress.at(bytes)?;
-            if result.is_err() || reader.is_stopped() {
+            progress.at(self.bytes)?;
+            // Damage to the compression shows at its checksum, behind what it did to the content.
+            let is_over = reader.is_stopped() || (result.is_err() && self.unpacker.codec().is_none());
+            let feed = |bytes: &[u8]| {
+                if result.is_ok() {
+                    result = reader.feed(bytes, task);
+                }
+            };
+            if is_over || !self.advance(feed)? {
                 break;
             }
-            self.filled = 0;
-            self.read_more()?;
         }
         progress.finish();
         let error = reader.finish().err();
         task.drain()?;
-        Ok(Ending { bytes, snapshot: reader.snapshot(), log: reader.log(), error })
+        let unpacked_bytes = self.unpacker.unpacked_bytes();
+        let packing = self.unpacker.codec().map(|codec| Packing { codec, unpacked_bytes, error: self.error });
+        Ok(Ending { bytes: self.bytes, snapshot: reader.snapshot(), log: reader.log(), error, packing })
     }
 }
 
@@ -145,9 +217,6 @@ fn refusal(kind: FileKind) -> String {
     match kind {
         FileKind::Jsonl => "is a JSON Lines export, which is not read back yet".into(),
         FileKind::Manifest => "is the manifest of a multi-part log. Give one of the files that it names".into(),
-        FileKind::Compressed { codec } => {
-            format!("does not begin like an RDB or AOF file: byte 0. It looks like {}: unpack it first", codec.name())
-        }
         FileKind::Unknown { looks_like: Some("empty") } => {
             "is empty: expected 9 more bytes, found the end: byte 0. A server starts without keys from it".into()
         }

@@ -2,8 +2,8 @@
 # Makes the compressed files in this folder, with gzip, Python's zlib, zstd and lz4.
 # Run with gzip 1.12, Python 3.11.7, zstd 1.5.4 and lz4 1.9.4. Other releases give other bytes of the same content.
 #
-#   squares*   the numbers i * i % 997 for i of 1 to 60000, a line each (232,892 bytes): more than one block of each format
-#   *.rdb.*    a snapshot of this project's fixtures
+#   *.rdb.*, *.aof.*  a snapshot and a log of the fixtures
+#   the others        the numbers i * i % 997 for i of 1 to 60000, a line each (232,892 bytes): several blocks in each format
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -41,7 +41,8 @@ lz4 -q -9 -B4 -c "$squares" >squares.lz4
 lz4 -q -9 -B4 -BD -BX --content-size -c "$squares" >linked.lz4
 { lz4 -q -1 -B5 --no-frame-crc <"$temp/front"; skippable; lz4 -q -9 -B4 -BD <"$temp/back"; } >frames.lz4
 
-snapshot=../redis-7.0/functions.rdb
-gzip -9nc "$snapshot" >functions.rdb.gz
-zstd -q -19 -c "$snapshot" >functions.rdb.zst
-lz4 -q -9 -c "$snapshot" >functions.rdb.lz4
+snapshot=../redis-7.0/nocompress.rdb
+gzip -9nc "$snapshot" >nocompress.rdb.gz
+zstd -q -19 -c "$snapshot" >nocompress.rdb.zst
+lz4 -q -9 -c "$snapshot" >nocompress.rdb.lz4
+gzip -9nc ../redis-7.0/rewritten.aof >rewritten.aof.gz
