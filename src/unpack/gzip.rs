@@ -11,7 +11,7 @@
 use super::Turn;
 use super::buffer::{Carry, Out};
 use crate::error::{Error, ErrorKind, Found};
-use crc32fast::Hasher;
+use crate::wire::crc32;
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
@@ -28,7 +28,7 @@ pub(super) struct Member {
     part: Part,
     flags: u8,
     /// Of the header, then of the data.
-    crc: Hasher,
+    crc: u32,
     /// Unpacked bytes, modulo 2^32.
     len: u32,
     inflate: InflateState,
@@ -49,7 +49,7 @@ enum Part {
 
 impl Default for Member {
     fn default() -> Self {
-        Self { part: Part::Fixed, flags: 0, crc: Hasher::new(), len: 0, inflate: InflateState::new(DataFormat::Raw) }
+        Self { part: Part::Fixed, flags: 0, crc: 0, len: 0, inflate: InflateState::new(DataFormat::Raw) }
     }
 }
 
@@ -71,7 +71,7 @@ impl Member {
                         return Ok(Turn::More);
                     }
                     let left = carry.number(0, 2);
-                    self.crc.update(carry.bytes());
+                    self.crc = crc32::update(self.crc, carry.bytes());
                     carry.clear();
                     Part::Extra { left }
                 }
@@ -102,10 +102,10 @@ impl Member {
                         if !carry.fill(rest, 2) {
                             return Ok(Turn::More);
                         }
-                        carry.check(self.crc.clone().finalize() & 0xffff, carry.number(0, 2))?;
+                        carry.check(self.crc & 0xffff, carry.number(0, 2))?;
                         carry.clear();
                     }
-                    self.crc.reset();
+                    self.crc = 0;
                     Part::Data
                 }
                 Part::Data => match self.data(rest, carry, out)? {
@@ -116,7 +116,7 @@ impl Member {
                     if !carry.fill(rest, 4) {
                         return Ok(Turn::More);
                     }
-                    carry.check(self.crc.clone().finalize(), carry.number(0, 4))?;
+                    carry.check(self.crc, carry.number(0, 4))?;
                     carry.clear();
                     Part::DataLen
                 }
@@ -153,14 +153,14 @@ impl Member {
             return bad("a gzip member without reserved flags", flags);
         }
         self.flags = flags;
-        self.crc.update(carry.bytes());
+        self.crc = crc32::update(self.crc, carry.bytes());
         Ok(())
     }
 
     /// Takes the bytes of the header that are no longer in the input into its checksum.
     fn sum(&mut self, before: &[u8], rest: &[u8]) {
         let taken = before.len().saturating_sub(rest.len());
-        self.crc.update(before.get(..taken).unwrap_or_default());
+        self.crc = crc32::update(self.crc, before.get(..taken).unwrap_or_default());
     }
 
     /// Passes over the text of a flag up to and with its zero; whether it is behind it.
@@ -179,7 +179,7 @@ impl Member {
         let room = out.room(PIECE_BYTES);
         let result = inflate(&mut self.inflate, rest, room, MZFlush::None);
         let output = room.get(..result.bytes_written).unwrap_or_default();
-        self.crc.update(output);
+        self.crc = crc32::update(self.crc, output);
         #[allow(clippy::cast_possible_truncation)] // a piece
         let len = output.len() as u32;
         self.len = self.len.wrapping_add(len);

@@ -6,18 +6,25 @@
 /// Table polynomial: the Jones polynomial with its bits reversed.
 const POLYNOMIAL: u64 = 0x95ac_9329_ac4b_c9b5;
 
-/// `TABLES[k][b]` is the CRC of byte `b` followed by `k` zero bytes.
-static TABLES: [[u64; 256]; 16] = tables();
+/// `tables[k][b]` is the CRC of byte `b` followed by `k` zero bytes.
+pub(super) type Tables = [[u64; 256]; 16];
 
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)] // evaluated by the compiler
-const fn tables() -> [[u64; 256]; 16] {
+#[cfg(not(feature = "wasm"))]
+static TABLES: Tables = tables(POLYNOMIAL);
+/// Made when first needed: nothing packs as badly as such a table, and the package is fetched packed.
+#[cfg(feature = "wasm")]
+static TABLES: std::sync::LazyLock<Tables> = std::sync::LazyLock::new(|| tables(POLYNOMIAL));
+
+/// The tables of a reflected CRC of at most 64 bits.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)] // indices are below 256 and 16
+pub(super) const fn tables(polynomial: u64) -> Tables {
     let mut tables = [[0; 256]; 16];
     let mut byte = 0;
     while byte < 256 {
         let mut crc = byte as u64;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ POLYNOMIAL } else { crc >> 1 };
+            crc = if crc & 1 == 1 { crc >> 1 ^ polynomial } else { crc >> 1 };
             bit += 1;
         }
         tables[0][byte] = crc;
@@ -53,13 +60,14 @@ pub(crate) fn update(crc: u64, bytes: &[u8]) -> u64 {
 /// The CRC after `bytes`, continuing from `crc` (0 at the start).
 #[cfg(not(feature = "std"))]
 pub(crate) fn update(crc: u64, bytes: &[u8]) -> u64 {
-    update_by_table(crc, bytes)
+    update_by_tables(&TABLES, crc, bytes)
 }
 
-#[cfg(any(test, not(feature = "std")))]
-fn update_by_table(mut crc: u64, bytes: &[u8]) -> u64 {
+/// The CRC after `bytes` by its tables.
+#[cfg(any(test, feature = "unpack", not(feature = "std")))]
+pub(super) fn update_by_tables(tables: &Tables, mut crc: u64, bytes: &[u8]) -> u64 {
     let (blocks, rest) = bytes.as_chunks::<16>();
-    let [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, ta, tb, tc, td, te, tf] = &TABLES;
+    let [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, ta, tb, tc, td, te, tf] = tables;
     for &[b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, ba, bb, bc, bd, be, bf] in blocks {
         let [c0, c1, c2, c3, c4, c5, c6, c7] = (crc ^ u64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7])).to_le_bytes();
         crc = at(tf, c0)
@@ -94,7 +102,8 @@ fn at(table: &[u64; 256], byte: u8) -> u64 {
 /// The CRC before `bytes`, given the CRC after them: a CRC runs backwards too,
 /// since the top bytes of the table's 256 entries are all different.
 pub(crate) fn undo(mut crc: u64, bytes: &[u8]) -> u64 {
-    let [t0, ..] = &TABLES;
+    let tables: &Tables = &TABLES;
+    let [t0, ..] = tables;
     for &byte in bytes.iter().rev() {
         let [.., top] = crc.to_le_bytes();
         let low = at_top(top);
@@ -111,10 +120,11 @@ fn at_top(top: u8) -> u8 {
 
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)] // evaluated by the compiler
 const fn by_top() -> [u8; 256] {
+    let [table, ..] = tables(POLYNOMIAL);
     let mut inverse = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        inverse[(TABLES[0][byte] >> 56) as usize] = byte as u8;
+        inverse[(table[byte] >> 56) as usize] = byte as u8;
         byte += 1;
     }
     inverse
@@ -129,7 +139,7 @@ mod tests {
     #[test]
     fn check_value() {
         assert_eq!(update(0, b"123456789"), 0xe9c6_d914_c4b8_d9ca);
-        assert_eq!(update_by_table(0, b"123456789"), 0xe9c6_d914_c4b8_d9ca);
+        assert_eq!(update_by_tables(&TABLES, 0, b"123456789"), 0xe9c6_d914_c4b8_d9ca);
         assert_eq!(update(0, b""), 0);
     }
 
@@ -138,7 +148,7 @@ mod tests {
         let bytes: Vec<u8> = (0..20_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         for len in (0..64).chain([4095, 4096, 4097, 16_384, 20_000]) {
             let whole = update(0, &bytes[..len]);
-            assert_eq!(whole, update_by_table(0, &bytes[..len]), "length {len}");
+            assert_eq!(whole, update_by_tables(&TABLES, 0, &bytes[..len]), "length {len}");
             for split in [0, 1, len / 2, len.saturating_sub(1)] {
                 let split = split.min(len);
                 assert_eq!(whole, update(update(0, &bytes[..split]), &bytes[split..len]), "length {len} split {split}");

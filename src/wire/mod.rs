@@ -14,6 +14,8 @@
     )
 )]
 
+#[cfg(feature = "unpack")]
+pub(crate) mod crc32;
 pub(crate) mod crc64;
 pub(crate) mod cursor;
 pub(crate) mod feed;
