@@ -1,4 +1,4 @@
-// Entries of a file as objects, one line of JSON Lines at a time.
+// The bytes of a file, unpacked, and its entries as objects, one line of JSON Lines at a time.
 
 /** Bytes handed to the module at once: bounds what one step can expand to. */
 const PIECE = 1 << 16;
@@ -7,12 +7,33 @@ const LONG_DIGITS = /\d{16}/;
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 const INTEGER = /^-?\d+$/;
 
-/** `entries` over the module's line maker. */
-function entriesBy(Lines) {
+/** `unpack` over the module's unpacker. */
+function unpackBy(Unpacker) {
+  return async function* unpack(source) {
+    const unpacker = new Unpacker();
+    try {
+      for await (const chunk of chunksOf(source)) {
+        let at = 0;
+        for (; at < chunk.length && !unpacker.isPlain; at += PIECE) {
+          unpacker.feed(chunk.subarray(at, at + PIECE));
+          for (let piece = unpacker.piece(); piece; piece = unpacker.piece()) yield piece;
+        }
+        // What is not compressed need not go through the module.
+        if (at < chunk.length) yield chunk.subarray(at);
+      }
+      unpacker.finish();
+    } finally {
+      unpacker.free();
+    }
+  };
+}
+
+/** `entries` over the module's line maker and what `unpackBy` gives. */
+function entriesBy(Lines, unpack) {
   return async function* entries(source) {
     const lines = new Lines();
     try {
-      for await (const chunk of chunksOf(source)) {
+      for await (const chunk of unpack(source)) {
         for (let at = 0; at < chunk.length; at += PIECE) {
           yield* fed(lines, () => lines.feed(chunk.subarray(at, at + PIECE)));
         }
@@ -67,7 +88,7 @@ async function* chunksOf(source) {
   } else if (typeof source?.[Symbol.asyncIterator] === "function") {
     for await (const chunk of source) yield bytesOf(chunk);
   } else {
-    throw new TypeError("entries: expected bytes, a Blob, a stream or an async iterable of bytes");
+    throw new TypeError("expected bytes, a Blob, a stream or an async iterable of bytes");
   }
 }
 
@@ -89,7 +110,7 @@ async function* streamed(stream) {
 
 function bytesOf(chunk) {
   if (chunk instanceof Uint8Array) return chunk;
-  throw new TypeError("entries: expected chunks of bytes");
+  throw new TypeError("expected chunks of bytes");
 }
 
-export { entriesBy };
+export { entriesBy, unpackBy };

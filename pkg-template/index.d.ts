@@ -9,12 +9,17 @@ export function version(): string;
 
 export type TypeName = "string" | "list" | "set" | "zset" | "hash" | "stream" | "module" | "array";
 
+/** How a file is compressed as a whole: `gzip` members, `lz4` or `zstd` frames. */
+export type Compression = "gzip" | "lz4" | "zstd";
+
 /** What failures of a file look like. */
 export interface AikvError extends Error {
   /** A stable word such as `truncated` or `bad-checksum`. */
   code: string;
-  /** Byte of the file; for `bad-pattern` byte of the pattern. From 0. */
+  /** Byte of the file, of a compressed one after unpacking; for `bad-pattern` byte of the pattern. From 0. */
   offset: number;
+  /** Where it is the compression that is damaged: `offset` is a byte of the compressed file. */
+  compression?: Compression;
   /** Database, where one is known. */
   db?: number;
   /** At most the first 32 bytes of the key, where one is known. */
@@ -24,14 +29,16 @@ export interface AikvError extends Error {
 }
 
 export interface Sniff {
-  kind: "rdb" | "aof" | "manifest" | "jsonl" | "unknown";
+  kind: "rdb" | "aof" | "compressed" | "manifest" | "jsonl" | "unknown";
   /** Of a snapshot with a whole header. */
   dialect?: "redis" | "valkey";
   /** Of a snapshot with a whole header. */
   version?: number;
   /** Whether snapshots of this version are read. */
   supported?: boolean;
-  /** What an unknown file looks like, such as `gzip`, `json` or `empty`. */
+  /** Of a compressed file, which is read as what is in it. */
+  compression?: Compression;
+  /** What an unknown file looks like, such as `zip`, `json` or `empty`. */
   looksLike?: string;
 }
 
@@ -103,20 +110,26 @@ export type Entry =
 /** Where entries are read from. Node's streams and file handles' streams are async iterables. */
 export type Source = Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** Reads the entries of a file one by one, in memory of the largest of them. */
+/**
+ * The bytes of a file as they are, or unpacked where the file is compressed as a whole. Pieces have at most 4 MiB, those of
+ * a file that is not compressed as many bytes as its chunks. A zstd frame with a window of more than 64 MiB is refused.
+ */
+export function unpack(source: Source): AsyncIterableIterator<Uint8Array>;
+
+/** Reads the entries of a file, unpacked where it is compressed, one by one, in memory of the largest of them. */
 export function entries(source: Source): AsyncIterableIterator<Entry>;
 
 /** One file being read, and an index of its keys. */
 export class Session {
   /** `maxItemBytes`: largest element, packed value or key held at once; 64 MiB unless given. */
   constructor(options?: { maxItemBytes?: number });
-  /** Reads the next chunk, of any size. Throws where the file is damaged; rows read before stay. */
+  /** Reads the next chunk, of any size, of a file that may be compressed. Throws where it is damaged; rows read before stay. */
   feed(chunk: Uint8Array): void;
   /** Says that no chunk follows. Throws `truncated` where the file is not whole. */
   finish(): void;
   /** Keys read so far. */
   readonly rowCount: number;
-  /** Bytes read so far. */
+  /** Bytes read so far, after unpacking. */
   readonly offset: number;
   /** What was read so far. */
   report(): Report;
@@ -148,7 +161,7 @@ export interface Row {
   elements: number | null;
   /** Bytes in the file, from the key head to the end of the value. */
   bytes: number;
-  /** First byte of the key head. */
+  /** First byte of the key head; of a compressed file after unpacking. */
   offset: number;
   expiresAtMs: Integer | null;
   idleSeconds: Integer | null;
@@ -195,6 +208,10 @@ export interface Expiry {
 export interface Report {
   /** `aof`: a log, with or without a snapshot in front. */
   format: "rdb" | "aof";
+  /** Of a file that is compressed as a whole. */
+  compression: Compression | null;
+  /** Bytes that a compressed file came to so far. */
+  unpackedBytes: number | null;
   /** Of the snapshot; `null` where a log has none in front. */
   dialect: "redis" | "valkey" | null;
   /** Of the snapshot; `null` where a log has none in front. */
@@ -226,6 +243,8 @@ export interface Finding {
   severity: "error" | "warning";
   code: string;
   offset: number;
+  /** Where it is the compression that is damaged: `offset` is a byte of the compressed file. */
+  compression?: Compression;
   db?: number;
   key?: Uint8Array;
   keyText?: string;
@@ -235,7 +254,7 @@ export interface Finding {
 /** Bytes, or the first of them and how many there are. */
 export type MaybeCut = Uint8Array | { bytes: Uint8Array; cut: number };
 
-/** Reads a page of one value. Feed it the bytes `[row.offset, row.offset + row.bytes)` of the file in order. */
+/** Reads a page of one value. Feed it the bytes `[row.offset, row.offset + row.bytes)` of the file, unpacked, in order. */
 export class ValueReader {
   private constructor();
   /** True once the page is whole and no more bytes are needed. */

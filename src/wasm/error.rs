@@ -1,14 +1,29 @@
-//! Failures as JavaScript errors with `code`, `offset`, `db`, `key` and `keyText`.
+//! Failures as JavaScript errors with `code`, `offset`, `db`, `key`, `keyText` and `compression`.
 
 use super::object::{self, ObjectExt};
 use crate::error::{Error, Place};
-use alloc::string::ToString;
+use crate::kind::Codec;
+use alloc::format;
+use alloc::string::{String, ToString};
 use js_sys::Object;
 use wasm_bindgen::prelude::*;
 
 /// The error to throw for `error`.
 pub(super) fn to_js(error: &Error) -> JsValue {
     with_code(error.code(), error.offset(), &error.to_string(), error.place())
+}
+
+/// The error to throw for one of the compressed file; its offset counts there.
+pub(super) fn packed(codec: Option<Codec>, error: &Error) -> JsValue {
+    let Some(codec) = codec else { return to_js(error) };
+    let thrown = with_code(error.code(), error.offset(), &within(codec, error), error.place());
+    Object::unchecked_from_js_ref(&thrown).set("compression", codec.name());
+    thrown
+}
+
+/// What is wrong with a compressed file, and where.
+pub(super) fn within(codec: Codec, what: impl core::fmt::Display) -> String {
+    format!("in the compressed file ({}): {what}", codec.name())
 }
 
 /// An error that is not about a place in a snapshot; `offset` counts in what the caller gave.

@@ -24,11 +24,13 @@ mod query;
 mod report;
 mod session;
 mod sniff;
+mod unpack;
 mod value;
 
 pub use lines::Lines;
 pub use session::Session;
 pub use sniff::sniff;
+pub use unpack::Unpacker;
 pub use value::ValueReader;
 
 use crate::rdb::Version;

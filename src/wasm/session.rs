@@ -4,12 +4,14 @@ use super::error;
 use super::object::{self, ObjectExt};
 use super::option;
 use super::query::{Query, Rules, Wanted};
-use super::report::{self, Around};
+use super::report::{self, Around, Packing};
+use super::unpack::MAX_WINDOW_BYTES;
 use super::value::ValueReader;
-use crate::error::Fault;
+use crate::error::{Error, Fault};
 use crate::jobs::{self, Analyse, Expiry, Flow, Job, Reader};
 use crate::model::{Index, Row, Selection};
 use crate::rdb::{Decoder, Event, Eviction, Span};
+use crate::unpack::Unpacker;
 use crate::wire::Limits;
 use alloc::string::ToString;
 use js_sys::{Array, Object};
@@ -24,9 +26,12 @@ pub(super) const MAX_ITEM_BYTES: u64 = 64 << 20;
 #[wasm_bindgen(skip_typescript)]
 pub struct Session {
     limits: Limits,
+    unpacker: Unpacker,
+    /// What is wrong with the compression of the file.
+    packing_failure: Option<Error>,
     reader: Reader,
     content: Content,
-    /// Bytes of the file that were read.
+    /// Bytes that were read, after unpacking.
     offset: u64,
     is_finished: bool,
     view: View,
@@ -70,6 +75,8 @@ impl Session {
         let limits = Limits { max_item_bytes };
         Ok(Self {
             limits,
+            unpacker: Unpacker::with_max_window(MAX_WINDOW_BYTES),
+            packing_failure: None,
             reader: Reader::new(limits),
             content: Content::default(),
             offset: 0,
@@ -88,12 +95,23 @@ impl Session {
         if self.is_finished {
             return Err(error::usage("feed: the session was finished"));
         }
-        let result = self.reader.feed(chunk, &mut self.content);
-        self.offset = match &result {
-            Ok(()) => self.offset.saturating_add(chunk.len() as u64),
-            Err(failure) => failure.offset().max(self.offset),
-        };
-        result.map_err(|failure| error::to_js(&failure))
+        let mut rest = chunk;
+        loop {
+            let step = match self.unpacker.step(rest) {
+                Ok(step) => step,
+                Err(failure) => return Err(self.fail(failure)),
+            };
+            rest = rest.get(step.consumed..).unwrap_or_default();
+            if step.output.is_empty() {
+                return Ok(());
+            }
+            let result = self.reader.feed(step.output, &mut self.content);
+            self.offset = match &result {
+                Ok(()) => self.offset.saturating_add(step.output.len() as u64),
+                Err(failure) => failure.offset().max(self.offset),
+            };
+            result.map_err(|failure| error::to_js(&failure))?;
+        }
     }
 
     /// Says that no chunk follows.
@@ -102,7 +120,13 @@ impl Session {
     /// `truncated` where the file is not whole, or what a chunk said before.
     pub fn finish(&mut self) -> Result<(), JsValue> {
         self.is_finished = true;
-        self.reader.finish().map_err(|failure| error::to_js(&failure))
+        let was_broken = self.reader.failure().is_some();
+        let result = self.reader.finish();
+        // What is inside a compressed file that is cut only seems to be cut.
+        if let Some(failure) = self.unpacker.finish().err().filter(|_| !was_broken) {
+            return Err(self.fail(failure));
+        }
+        result.map_err(|failure| error::to_js(&failure))
     }
 
     /// Keys read so far.
@@ -112,7 +136,7 @@ impl Session {
         self.content.index.rows()
     }
 
-    /// Bytes of the file that were read.
+    /// Bytes that were read, after unpacking.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn offset(&self) -> f64 {
@@ -129,6 +153,11 @@ impl Session {
             failure: self.reader.failure(),
             checksum: snapshot.map(|summary| summary.checksum),
             trailing: snapshot.and_then(|summary| summary.trailing),
+            packing: self.unpacker.codec().map(|codec| Packing {
+                codec,
+                unpacked_bytes: self.unpacker.unpacked_bytes(),
+                failure: self.packing_failure.as_ref(),
+            }),
         };
         report::report(self.content.analyse.report(), &around)
     }
@@ -227,6 +256,13 @@ impl Session {
 }
 
 impl Session {
+    /// Notes what is wrong with the compression, and gives the error to throw.
+    fn fail(&mut self, failure: Error) -> JsValue {
+        let thrown = error::packed(self.unpacker.codec(), &failure);
+        self.packing_failure = Some(failure);
+        thrown
+    }
+
     fn get(&self, id: u32) -> Result<Row<'_>, JsValue> {
         self.content.index.row(id).ok_or_else(|| js_sys::RangeError::new("there is no row of this id").into())
     }

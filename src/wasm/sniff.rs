@@ -18,7 +18,7 @@ pub fn sniff(prefix: &[u8]) -> Object {
             sniffed.maybe("version", version.map(|version| object::number(version.number())));
             sniffed.maybe("supported", version.map(|version| version.is_supported()));
         }
-        FileKind::Compressed { codec } => sniffed.set("codec", codec.name()),
+        FileKind::Compressed { codec } => sniffed.set("compression", codec.name()),
         FileKind::Unknown { looks_like } => sniffed.maybe("looksLike", looks_like),
         _ => {}
     }

@@ -72,7 +72,7 @@ test("import and require give the same objects", () => {
      import * as imported from "aikv";
      const required = createRequire(import.meta.url)("aikv");
      await imported.init();
-     for (const name of ["Session", "entries", "init", "sniff", "supportedVersions", "version"]) {
+     for (const name of ["Session", "entries", "init", "sniff", "supportedVersions", "unpack", "version"]) {
        if (typeof imported[name] !== "function" || imported[name] !== required[name]) throw new Error(name);
      }
      console.log("same");`,
@@ -81,7 +81,7 @@ test("import and require give the same objects", () => {
 });
 
 const EXAMPLE = `
-import { entries, init, Session, sniff, supportedVersions, type Entry, type Query, type Row, type ValuePage } from "aikv";
+import { entries, init, Session, sniff, supportedVersions, unpack, type Entry, type Query, type Row, type ValuePage } from "aikv";
 
 export async function names(file: Uint8Array): Promise<string[]> {
   await init();
@@ -108,7 +108,13 @@ export function page(file: Uint8Array, query: Query): ValuePage | undefined {
   return value;
 }
 
-export const kind: "rdb" | "aof" | "manifest" | "jsonl" | "unknown" = sniff(new Uint8Array()).kind;
+export async function unpacked(file: Uint8Array): Promise<Blob> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for await (const piece of unpack(file)) pieces.push(new Uint8Array(piece));
+  return new Blob(pieces);
+}
+
+export const kind: "rdb" | "aof" | "compressed" | "manifest" | "jsonl" | "unknown" = sniff(new Uint8Array()).kind;
 export const newest: number | undefined = supportedVersions().redis?.[1];
 // @ts-expect-error a sort that is none
 export const wrong: Query = { sort: "colour" };
@@ -256,6 +262,95 @@ function withSession(pieces, use) {
   }
 }
 
+const COMPRESSED = [["gz", "gzip"], ["lz4", "lz4"], ["zst", "zstd"]];
+
+test("a compressed file reads as what is in it, from chunks of any size", async () => {
+  const plain = fixture("redis-7.0/nocompress.rdb");
+  const [entries, rows] = [await collect(plain), indexOf([plain])];
+  for (const [extension, compression] of COMPRESSED) {
+    const bytes = fixture(`compressed/nocompress.rdb.${extension}`);
+    assert.deepEqual(aikv.sniff(bytes.subarray(0, 16)), { kind: "compressed", compression });
+    for (const size of [1, 7, 64, bytes.length]) {
+      assert.deepEqual(await collect(chunks(bytes, size)), entries, `${compression} by ${size}`);
+      const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+      assert.deepEqual(indexOf(pieces), rows, `${compression} by ${size}`);
+    }
+    const { report, offset } = withSession([bytes], (session) => ({ report: session.report(), offset: session.offset }));
+    assert.deepEqual([report.compression, report.unpackedBytes, offset], [compression, plain.length, plain.length]);
+    assert.deepEqual([report.checksum, report.findings], [withSession([plain], (session) => session.report().checksum), []]);
+  }
+  const report = withSession([plain], (session) => session.report());
+  assert.deepEqual([report.compression, report.unpackedBytes], [null, null]);
+});
+
+test("unpack gives the bytes of any file", async () => {
+  const unpacked = async (source) => {
+    const pieces = [];
+    for await (const piece of aikv.unpack(source)) {
+      assert.ok(piece.length > 0 && piece.length <= 4 << 20);
+      pieces.push(piece);
+    }
+    return Buffer.concat(pieces);
+  };
+  const plain = fixture("redis-7.0/strings.rdb");
+  assert.ok((await unpacked(plain)).equals(plain));
+  assert.ok((await unpacked(chunks(plain, 1))).equals(plain));
+  const squares = Buffer.from(Array.from({ length: 60_000 }, (_, i) => `${((i + 1) * (i + 1)) % 997}\n`).join(""));
+  for (const name of ["frames.lz4", "frames.zst", "linked.lz4", "members.gz", "squares.gz", "squares.zst"]) {
+    const file = join(data, "compressed", name);
+    assert.ok((await unpacked(createReadStream(file))).equals(squares), name);
+    assert.ok((await unpacked((await openAsBlob(file)).stream())).equals(squares), name);
+  }
+  await assert.rejects(unpacked("text"), TypeError);
+});
+
+test("a value is read from the unpacked bytes by the span of its row", async () => {
+  const pieces = [];
+  for await (const piece of aikv.unpack(createReadStream(join(data, "compressed/nocompress.rdb.zst")))) pieces.push(piece);
+  const unpacked = Buffer.concat(pieces);
+  const session = new aikv.Session();
+  session.feed(fixture("compressed/nocompress.rdb.zst"));
+  session.finish();
+  session.select({ text: "intset" });
+  const [row] = session.rows(0, 1);
+  const reader = session.valueReader(row.id);
+  assert.ok(reader.feed(unpacked.subarray(row.offset, row.offset + row.bytes)));
+  const expected = expectation(join(data, "redis-7.0/nocompress.json")).keys.find((key) => key.key === "intset");
+  const members = reader.finish().items.map((item) => Buffer.from(item).toString());
+  assert.deepEqual(members.sort(), [...expected.value].sort());
+  session.free();
+});
+
+test("damage to the compression is told from damage to what is inside", async () => {
+  for (const [extension, compression] of COMPRESSED) {
+    const bytes = fixture(`compressed/nocompress.rdb.${extension}`);
+    const whole = await collect(bytes);
+    const flipped = Buffer.from(bytes);
+    flipped[flipped.length - 1] ^= 1;
+    const code = extension === "gz" ? "bad-length" : "bad-checksum";
+    const before = [];
+    await assert.rejects(async () => { for await (const entry of aikv.entries(flipped)) before.push(entry); }, { code, compression, offset: bytes.length - 4 });
+    assert.deepEqual(before, whole, "all that was unpacked comes before");
+
+    const session = new aikv.Session();
+    assert.throws(() => session.feed(flipped), { code, compression, message: /^in the compressed file \((gzip|lz4|zstd)\): expected/ });
+    assert.throws(() => session.finish(), { code, compression });
+    const { checksum, findings } = session.report();
+    assert.equal(checksum, "matches", "of the snapshot inside");
+    assert.deepEqual(findings.map(({ severity, code, compression, offset }) => ({ severity, code, compression, offset })), [{ severity: "error", code, compression, offset: bytes.length - 4 }]);
+    session.free();
+
+    const cut = new aikv.Session();
+    cut.feed(bytes.subarray(0, bytes.length >> 1));
+    assert.throws(() => cut.finish(), { code: "truncated", compression, offset: bytes.length >> 1 });
+    cut.free();
+  }
+  // A window of 128 MiB.
+  await assert.rejects(collect(Buffer.from("28b52ffd00880100000000", "hex")), { code: "limit-exceeded", compression: "zstd", offset: 0 });
+  // A zstd block that holds a gzip file.
+  await assert.rejects(collect(Buffer.from("28b52ffd20031900001f8b08", "hex")), { code: "bad-magic", compression: "zstd" });
+});
+
 test("a stream that is left early is closed", async () => {
   let isClosed = false;
   const stream = new ReadableStream({
@@ -361,7 +456,7 @@ test("names that objects have by nature are fields like others", async () => {
 
 test("what is no snapshot is said to be so", () => {
   assert.deepEqual(aikv.sniff(new Uint8Array()), { kind: "unknown", looksLike: "empty" });
-  assert.deepEqual(aikv.sniff(Buffer.from("1f8b0800000000000003", "hex")), { kind: "unknown", looksLike: "gzip" });
+  assert.deepEqual(aikv.sniff(Buffer.from("504b0304140000000800", "hex")), { kind: "unknown", looksLike: "zip" });
   assert.equal(aikv.sniff(fixture("redis-2.8/plain.aof").subarray(0, 16)).kind, "aof");
   const session = new aikv.Session();
   assert.throws(() => session.feed(Buffer.from("no snapshot at all")), { code: "bad-magic", offset: 0 });
