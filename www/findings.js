@@ -1,7 +1,7 @@
 // Findings: where in the file something is wrong, what it is, and the bytes around it.
 
 import { el, fill, icon, show } from "./dom.js";
-import { bytesText, count, hex, percent, plural } from "./format.js";
+import { bytesText, count, hex, percent, plural, sentence } from "./format.js";
 import { ascii, hexDigits } from "./formats.js";
 import { findings } from "./state.js";
 import { nodes, plain, runs } from "./text.js";
@@ -64,7 +64,7 @@ export function mountFindings(root, summaryRoot, actions) {
     if (root.hidden) return;
     const found = findings(next);
     const { finding, progress, phase, source } = next;
-    const key = JSON.stringify([found.map((one) => [one.code, one.offset]), finding, phase, phase === "reading" ? 0 : progress?.offset, source?.name]);
+    const key = JSON.stringify([found.map((one) => [one.code, one.offset, one.compression]), finding, phase, phase === "reading" ? 0 : progress?.offset, source?.name]);
     if (key === shown) return;
     shown = key;
     width = track.clientWidth;
@@ -127,7 +127,7 @@ export function mountFindings(root, summaryRoot, actions) {
         icon(one.severity === "error" ? "error" : "warn", one.severity === "error" ? "danger" : "warn"),
         el("span", { class: "finding-title" }, titleOf(one)),
         keyOf(one) ? el("span", { class: "mono" }, keyOf(one)) : null,
-        el("span", { class: "finding-where" }, el("span", { class: "code" }, one.code), el("span", null, `byte ${count(one.offset)}`), one.db !== undefined && one.db !== null ? el("span", null, `db ${one.db}`) : null));
+        el("span", { class: "finding-where" }, el("span", { class: "code" }, one.code), el("span", null, `byte ${count(one.offset)}${one.compression ? ` of the ${one.compression} file` : ""}`), one.db !== undefined && one.db !== null ? el("span", null, `db ${one.db}`) : null));
       return button;
     }));
     note.textContent = phase !== "damaged" ? "Every key of the file was read."
@@ -140,7 +140,7 @@ export function mountFindings(root, summaryRoot, actions) {
     const pairs = [];
     if (one.key) pairs.push(["Key", el("span", { class: "mono" }, nodes(runs(one.key)))]);
     if (one.db !== undefined && one.db !== null) pairs.push(["Database", String(one.db)]);
-    pairs.push(["Byte", `${count(one.offset)} of ${count(state.source.size)} (0x${hex(one.offset, 8).toLowerCase()})`]);
+    pairs.push([one.compression ? `Byte of the ${one.compression} file` : "Byte", `${count(one.offset)} of ${count(sourceOf(state, one).size)} (0x${hex(one.offset, 8).toLowerCase()})`]);
     if (progress && state.phase === "damaged") pairs.push(["Before it", `${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} whole`]);
     fill(text,
       el("h2", null, titleOf(one)),
@@ -150,11 +150,12 @@ export function mountFindings(root, summaryRoot, actions) {
     renderBytes(state, one);
   }
 
-  async function renderBytes({ source }, one) {
+  async function renderBytes(state, one) {
+    const source = sourceOf(state, one);
     const start = Math.max(0, Math.floor((one.offset - BEFORE) / ROW) * ROW);
     let bytes;
     try {
-      bytes = await actions.fileBytes(start, Math.min(source.size, start + AROUND));
+      bytes = await actions.fileBytes(source, start, Math.min(source.size, start + AROUND));
     } catch (error) {
       fill(bytesBox, el("p", { class: "second" }, error.message));
       return;
@@ -192,6 +193,8 @@ function dumpRow(part, at, one) {
 function marksOf(found, size, width) {
   const marks = [];
   found.forEach((one, nth) => {
+    // The strip is what was unpacked; damage to the compression stands in the other file.
+    if (one.compression) return;
     const at = Math.max(0, Math.min(1, one.offset / size));
     const before = marks.at(-1);
     if (before && (at - before.at) * width < CLOSE_PX) before.all.push(nth);
@@ -200,13 +203,13 @@ function marksOf(found, size, width) {
   return marks;
 }
 
-function titleOf(one) {
-  return TITLES[one.code] ?? one.code;
+/** The file that a finding's offset counts in. */
+function sourceOf({ source, packing }, one) {
+  return one.compression ? packing.source : source;
 }
 
-/** Messages of the decoder begin in lower case and have no full stop. */
-function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+function titleOf(one) {
+  return TITLES[one.code] ?? one.code;
 }
 
 function keyOf(one) {
@@ -234,6 +237,6 @@ function reportText({ version, source, report, progress }, found) {
     `aikv viewer ${version}`,
     `file of ${source.size} bytes, ${report?.format ?? ""} ${report?.dialect ?? ""} ${report?.version ?? ""}`.trim(),
     `${progress?.keys ?? 0} keys read, ${progress?.offset ?? 0} bytes read`,
-    ...found.map((one) => `${one.severity} ${one.code} at byte ${one.offset}${one.db === undefined || one.db === null ? "" : `, db ${one.db}`}`),
+    ...found.map((one) => `${one.severity} ${one.code} at byte ${one.offset}${one.compression ? ` of the ${one.compression} file` : ""}${one.db === undefined || one.db === null ? "" : `, db ${one.db}`}`),
   ].join("\n");
 }

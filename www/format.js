@@ -152,3 +152,8 @@ export function score(value) {
 export function hex(n, width = 2) {
   return n.toString(16).toUpperCase().padStart(width, "0");
 }
+
+/** Messages of the decoder begin in lower case and have no full stop. */
+export function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}

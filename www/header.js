@@ -85,8 +85,10 @@ export function mountHeader(root, actions) {
     renderNews(next);
   }
 
-  function renderFacts({ source, report }) {
-    const parts = [bytesText(source.size), ...formatFacts(report)];
+  function renderFacts({ source, packing, report }) {
+    const size = bytesText(source.size);
+    const sizes = packing ? `${packing.compression}, ${bytesText(packing.source.size)} unpacked to ${size}` : size;
+    const parts = [sizes, ...formatFacts(report)];
     if (facts.dataset.text === parts.join("|")) return;
     facts.dataset.text = parts.join("|");
     fill(facts, parts.map((text) => el("span", null, text)));
@@ -108,7 +110,8 @@ export function mountHeader(root, actions) {
     const done = Math.min(100, (now.offset / Math.max(1, now.total)) * 100);
     bar.style.width = `${done}%`;
     setAttr(progress, "aria-valuenow", Math.floor(done));
-    setAttr(progress, "aria-valuetext", `${Math.floor(done)} percent, ${count(now.keys)} keys`);
+    setAttr(progress, "aria-label", now.unpacking ? "Unpacking" : "Reading");
+    setAttr(progress, "aria-valuetext", `${Math.floor(done)} percent${now.unpacking ? "" : `, ${count(now.keys)} keys`}`);
   }
 
   function renderNews(next) {
@@ -148,11 +151,11 @@ function newsKind({ phase, offered }) {
   return ["reading", "stopped", "broken", "crashed", "memory"].includes(phase) ? phase : "";
 }
 
-function readingNumbers(news, { offset, total, started }) {
+function readingNumbers(news, { offset, total, started, unpacking }) {
   const spent = performance.now() - started;
   const rate = spent > 0 ? (offset / spent) * 1000 : 0;
   const [done, amount, speed, left] = news.children;
-  setText(done, `Reading ${percent(offset, total)}`);
+  setText(done, `${unpacking ? "Unpacking" : "Reading"} ${percent(offset, total)}`);
   setText(amount, amountOf(offset, total));
   setText(speed, rate > 0 ? `${bytesText(rate)}/s` : "");
   setText(left, rate > 0 && spent > 500 ? `about ${span(Math.max(1000, ((total - offset) / rate) * 1000))} left` : "");

@@ -1,8 +1,8 @@
 // From a dropped file to a read one: sniff, read, stop, read on, and everything that can end it early.
 
-import { bytesSpoken, bytesText, count, hex, plural } from "./format.js";
+import { bytesSpoken, bytesText, count, hex, plural, sentence } from "./format.js";
 import { readSpan, ServedFile, SourceError, toMessage } from "./source.js";
-import { hasFile } from "./state.js";
+import { findings, hasFile } from "./state.js";
 
 const SNIFF_BYTES = 4096;
 const QUARTERS = [25, 50, 75];
@@ -23,16 +23,47 @@ export function lifecycleActions(store, client, announce, query) {
       await client.close();
       const sniffed = await client.call("sniff", { prefix: head });
       if (run !== job) return;
-      const refusal = refuse(sniffed, head, source, store.state.supported);
-      if (refusal) {
-        store.update({ phase: "refused", head, refusal });
-        announce.alert(refusal.text);
+      if (sniffed.kind === "compressed") {
+        store.update({ phase: "reading", head, progress: { ...progress, unpacking: sniffed.compression } });
+        announce.say(`Unpacking ${source.name}, ${bytesSpoken(source.size)}`);
+        await unpack(run, source, client.call("unpack", { job: run, source: toMessage(source) }));
         return;
       }
-      store.update({ head });
-      await nextFrame();
-      if (run !== job) return;
-      await begin(run, source);
+      await take(run, source, sniffed, head);
+    } catch (error) {
+      if (run === job) ended(error);
+    }
+  }
+
+  /** Reads the file if it is one that is read. */
+  async function take(run, source, sniffed, head) {
+    const refusal = refuse(sniffed, head, source, store.state);
+    if (refusal) {
+      store.update({ phase: "refused", head, refusal });
+      announce.alert(refusal.text);
+      return;
+    }
+    store.update({ head });
+    await nextFrame();
+    if (run !== job) return;
+    await begin(run, source);
+  }
+
+  /** Waits for the end of an unpacking that was begun or taken up again, and reads what came of it. */
+  async function unpack(run, source, unpacking) {
+    try {
+      const { paused, closed, blob, head, sniffed, failure } = await unpacking;
+      if (run !== job || closed) return;
+      if (paused) {
+        store.update({ phase: "stopped", progress: spent(store.state.progress) });
+        announce.alert("Unpacking stopped");
+        return;
+      }
+      const unpacked = new File([blob], source.name);
+      const packing = { compression: store.state.progress.unpacking, source, failure };
+      const progress = { offset: 0, keys: 0, total: unpacked.size, started: performance.now(), spent: 0 };
+      store.update({ source: unpacked, packing, progress });
+      await take(run, unpacked, sniffed, head);
     } catch (error) {
       if (run === job) ended(error);
     }
@@ -57,7 +88,7 @@ export function lifecycleActions(store, client, announce, query) {
       if (run !== job || closed) return;
       store.update({ phase: paused ? "stopped" : "read", progress: spent(store.state.progress) });
       if (paused) announce.alert("Reading stopped");
-      else announce.say(`Read. ${plural(store.state.progress.keys, "key")}, ${foundWords(store.state.report)}`);
+      else announce.say(`Read. ${plural(store.state.progress.keys, "key")}, ${foundWords(store.state)}`);
     } catch (error) {
       if (run === job) ended(error);
     }
@@ -104,10 +135,16 @@ export function lifecycleActions(store, client, announce, query) {
     }
   }
 
+  function unpackingProgress({ job: from, offset }) {
+    const { progress: now } = store.state;
+    if (from === job && now?.unpacking) store.update({ progress: { ...now, offset } });
+  }
+
   return {
     open,
     onEvent(message) {
       if (message.event === "progress") progress(message);
+      else if (message.event === "unpacking") unpackingProgress(message);
       else if (message.event === "crash") crashed(message.message);
     },
 
@@ -118,7 +155,7 @@ export function lifecycleActions(store, client, announce, query) {
     },
     accept: () => open(store.state.offered),
     decline: () => store.update({ offered: null }),
-    readAgain: () => open(store.state.source),
+    readAgain: () => open(store.state.packing?.source ?? store.state.source),
 
     async openSample() {
       await openFetched(async () => {
@@ -137,7 +174,9 @@ export function lifecycleActions(store, client, announce, query) {
     readOn() {
       const before = store.state.progress;
       store.update({ phase: "reading", progress: { ...before, started: performance.now() - before.spent } });
-      follow(job, client.call("resume", {}));
+      const resumed = client.call("resume", {});
+      if (before.unpacking) unpack(job, store.state.source, resumed);
+      else follow(job, resumed);
     },
   };
 
@@ -154,8 +193,8 @@ function spent(progress) {
   return { ...progress, spent: performance.now() - progress.started };
 }
 
-function foundWords(report) {
-  const found = report?.findings.length ?? 0;
+function foundWords(state) {
+  const found = findings(state).length;
   return found ? plural(found, "finding") : "no findings";
 }
 
@@ -164,9 +203,6 @@ function nextFrame() {
 }
 
 const ADVICE = {
-  gzip: "It looks like gzip: unpack it first.",
-  zstd: "It looks like Zstandard: unpack it first.",
-  lz4: "It looks like LZ4: unpack it first.",
   bzip2: "It looks like bzip2: unpack it first.",
   xz: "It looks like xz: unpack it first.",
   zip: "It looks like a ZIP archive: unpack it first.",
@@ -175,7 +211,10 @@ const ADVICE = {
 };
 
 /** Why a file cannot be opened, or null: `{ text, advice, badVersion }`. */
-function refuse(sniffed, head, source, supported) {
+function refuse(sniffed, head, source, { packing, supported }) {
+  if (packing?.failure && source.size === 0) {
+    return { text: `This file is compressed by ${packing.compression} and cannot be unpacked.`, advice: sentence(packing.failure.text) };
+  }
   if (source.size === 0) return { text: "This file is empty.", advice: "It holds no bytes at all." };
   if (sniffed.kind === "rdb" && sniffed.supported === false) {
     const name = sniffed.dialect === "valkey" ? "VALKEY" : "RDB";
@@ -188,7 +227,7 @@ function refuse(sniffed, head, source, supported) {
   if (sniffed.kind === "jsonl") return { text: "This is an export in JSON Lines.", advice: "The viewer opens the RDB or AOF file it was made from." };
   const shown = [...head.subarray(0, 16)].map((byte) => hex(byte)).join(" ");
   return {
-    text: "This does not begin like an RDB or AOF file.",
+    text: packing ? `What this ${packing.compression} file holds does not begin like an RDB or AOF file.` : "This does not begin like an RDB or AOF file.",
     advice: ADVICE[sniffed.looksLike] ?? "",
     firstBytes: shown,
     firstText: [...head.subarray(0, 16)].map((byte) => (byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : "·")).join(""),
@@ -207,7 +246,7 @@ const FIRST_SERVER = { 11: "Redis 7.2, Valkey 8.1", 12: "Redis 8.4", 13: "Redis 
 export function endWords({ phase, progress, failure, source }) {
   const done = progress ? Math.floor((progress.offset / Math.max(1, progress.total)) * 100) : 0;
   switch (phase) {
-    case "stopped": return `Stopped at ${done} %. ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
+    case "stopped": return progress.unpacking ? `Unpacking stopped at ${done} %.` : `Stopped at ${done} %. ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
     case "broken": return `${failure.message} ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
     case "memory": return `This tab has no memory for more keys. ${count(progress.keys)} are shown, from the first ${bytesText(progress.offset)} of ${bytesText(source.size)}. aikv info reads the whole file.`;
     case "crashed": return `The reader stopped at byte ${count(failure.offset)}. This is a fault of the viewer, not of your file.`;

@@ -43,7 +43,7 @@ const actions = {
 
   rows: (generation, from, count) => client.call("rows", { generation, from, count }),
   row: (id) => client.call("row", { id }).catch(() => null),
-  fileBytes: (start, end) => readSpan(store.state.source, start, end),
+  fileBytes: readSpan,
   help: () => views.help.open(store.state.settings),
   focusGrid: () => views.table.focus(),
 

@@ -15,6 +15,8 @@ const lasting = () => ({
 
 const ofFile = () => ({
   source: null,
+  /** Of a compressed file, whose unpacked bytes are then the source: `{ compression, source, failure }`. */
+  packing: null,
   head: null,
   refusal: null,
   progress: null,
@@ -48,8 +50,13 @@ export function isFiltered(query) {
   return Boolean(query.text || query.types.length || query.dbs.length || query.expiry || query.minBytes !== null || query.maxBytes !== null);
 }
 
-/** Every finding: those of the report and the failure that ended the reading. */
+/** Every finding: of the compression, those of the report, and the failure that ended the reading. */
 export function findings(state) {
+  const outer = state.packing?.failure;
+  return outer ? [outer, ...findingsInside(state)] : findingsInside(state);
+}
+
+function findingsInside(state) {
   const listed = state.report?.findings ?? [];
   const { failure } = state;
   if (!failure || !failure.damage || listed.some((one) => one.code === failure.code && one.offset === failure.offset)) return listed;

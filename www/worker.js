@@ -1,10 +1,12 @@
 // All parsing happens here, through the package. One file at a time: the worker streams it into a
-// Session, answers for windows of rows, and reads single values again from the file by span.
+// Session, answers for windows of rows, and reads single values again from the file by span. A compressed
+// file is unpacked first; the page then opens what came of it.
 
 import { init, Session, sniff, supportedVersions, version } from "./aikv/index.js";
 import { asSourceError, fromMessage } from "./source.js";
 import { ElementReader } from "./elements-reader.js";
 import { jsonLine } from "./json-line.js";
+import { Unpacking } from "./unpack.js";
 
 const STREAM_BUFFER = 4 << 20;
 const PROGRESS_EVERY_MS = 100;
@@ -12,7 +14,8 @@ const TURN_MS = 12;
 
 /**
  * The open file, or null: `{ job, source, session, values, query, generation, nowMs }`, its `chunks`, the
- * chunk that is `coming`, `stop` to end the waiting for it, and when progress was told `last`.
+ * chunk that is `coming`, `stop` to end the waiting for it, and when progress was told `last`. Instead of a
+ * session, a file that is being unpacked has an `unpacking`.
  */
 let open = null;
 let ready = null;
@@ -44,8 +47,20 @@ const operations = {
     return open === file ? readOn(file) : { closed: true };
   },
 
+  /** Unpacks a compressed file to its end, or until `pause`. Resolves `{ paused }`, with what `Unpacking` came to. */
+  async unpack({ job, source }) {
+    close();
+    const from = fromMessage(source);
+    const file = { job, source: from, unpacking: null, chunks: null, coming: null, stop: null, last: 0 };
+    open = file;
+    file.chunks = await chunksOf(from);
+    if (open !== file) return { closed: true };
+    file.unpacking = new Unpacking(file.chunks);
+    return unpackOn(file);
+  },
+
   async resume() {
-    return readOn(need());
+    return open?.unpacking ? unpackOn(open) : readOn(need());
   },
 
   async pause() {
@@ -113,7 +128,7 @@ async function compile(address) {
 }
 
 function need() {
-  if (!open) throw Object.assign(new Error("No file is open."), { code: "ended" });
+  if (!open?.session) throw Object.assign(new Error("No file is open."), { code: "ended" });
   return open;
 }
 
@@ -122,11 +137,24 @@ function close() {
   const file = open;
   open = null;
   file.values?.cancel();
+  file.unpacking?.cancel();
   file.chunks?.cancel();
-  file.session.free();
+  file.session?.free();
 }
 
 async function readOn(file) {
+  const end = await toEnd(file, () => nextChunk(file), (chunk) => file.session.feed(chunk), postProgress);
+  if (!end.closed && !end.paused) file.session.finish();
+  return end;
+}
+
+async function unpackOn(file) {
+  const end = await toEnd(file, () => file.unpacking.next().catch((error) => Promise.reject(asSourceError(error))), () => {}, postUnpacking);
+  return end.closed || end.paused ? end : { ...end, ...file.unpacking.result() };
+}
+
+/** Hands everything that comes to `take` until nothing is left, or until `pause`. */
+async function toEnd(file, next, take, tell) {
   let turned = performance.now();
   let stopped = false;
   const stop = new Promise((resolve) => {
@@ -137,20 +165,20 @@ async function readOn(file) {
   });
   for (;;) {
     // A chunk that is late does not hold up the stop; it is taken when reading goes on.
-    file.coming ??= nextChunk(file);
+    file.coming ??= next();
     const chunk = await Promise.race([file.coming, stop]);
     if (open !== file) return { closed: true };
     if (stopped) {
-      postProgress(file);
+      tell(file);
       return { paused: true };
     }
     file.coming = null;
-    if (!chunk) break;
-    file.session.feed(chunk);
+    if (!chunk) return { paused: false };
+    take(chunk);
     const now = performance.now();
     if (now - file.last >= PROGRESS_EVERY_MS) {
       file.last = now;
-      postProgress(file);
+      tell(file);
     }
     if (now - turned >= TURN_MS) {
       await turn();
@@ -158,8 +186,6 @@ async function readOn(file) {
       turned = performance.now();
     }
   }
-  file.session.finish();
-  return { paused: false };
 }
 
 async function nextChunk(file) {
@@ -178,6 +204,10 @@ function postProgress(file) {
     message.selection = { ...session.select(withClock(file, file.query)), generation: file.generation };
   }
   postMessage(message);
+}
+
+function postUnpacking(file) {
+  postMessage({ event: "unpacking", job: file.job, offset: file.unpacking.offset });
 }
 
 function withClock(file, query) {
@@ -233,7 +263,7 @@ onmessage = async ({ data: { id, op, args } }) => {
 
 /** The last state of a file that was read to its end goes out before the answer. */
 function postEnd(value) {
-  if (open && !value.closed && !value.paused) postProgress(open);
+  if (open?.session && !value.closed && !value.paused) postProgress(open);
 }
 
 function fail(id, op, error) {
@@ -243,7 +273,7 @@ function fail(id, op, error) {
     postMessage({ event: "crash", message: error.message });
     return;
   }
-  if ((op === "read" || op === "resume") && open) postProgress(open);
+  if ((op === "read" || op === "resume") && open?.session) postProgress(open);
   const { code = "viewer", message, offset, db, key, keyText, name } = error;
   postMessage({ id, error: { code: name === "RangeError" && code === "viewer" ? "out-of-memory" : code, message, offset, db, key, keyText } });
 }

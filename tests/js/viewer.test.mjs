@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
 import { drop, findChromium, openPage, serve, untilRead, violations } from "./support/site.mjs";
 
@@ -268,11 +269,71 @@ test("a wrong checksum is a finding, and every key is there", { skip }, async ()
   });
 });
 
+test("a compressed snapshot is unpacked and shown like any other", { skip }, async () => {
+  const keys = expected("redis-7.0/nocompress.rdb");
+  for (const [extension, compression] of [["gz", "gzip"], ["lz4", "lz4"], ["zst", "zstd"]]) {
+    await withPage(async (page) => {
+      await drop(page, `nocompress.rdb.${extension}`, dump(`compressed/nocompress.rdb.${extension}`));
+      await untilRead(page);
+      assert.equal(await rowCount(page), keys.length);
+      assert.match(await page.textContent(".file-facts"), new RegExp(`^${compression}, [\\d.]+ (KiB|B) unpacked to 2.32 KiB`));
+      assert.equal(await page.textContent(".tab .count"), "0");
+      await openKey(page, "string");
+      const value = keys.find((key) => key.key === "string").value;
+      await page.waitForFunction((words) => document.querySelector(".viewer").textContent.includes(words), text(value).slice(0, 20));
+      assert.deepEqual(await violations(page), []);
+    });
+  }
+});
+
+test("damage to the compression is a finding of the compressed file", { skip }, async () => {
+  const keys = expected("redis-7.0/nocompress.rdb");
+  const whole = dump("compressed/nocompress.rdb.zst");
+  await withPage(async (page) => {
+    const wrong = Buffer.from(whole);
+    wrong[wrong.length - 1] ^= 1;
+    await drop(page, "wrong.zst", wrong);
+    await untilRead(page);
+    assert.equal(await rowCount(page), keys.length, "every key is there");
+    assert.equal(await page.textContent(".tab .count"), "1");
+    await page.click(".tab:has-text('Findings')");
+    assert.match(await page.textContent(".finding"), new RegExp(`bad-checksum.*byte ${wrong.length - 4} of the zstd file`));
+    await page.waitForSelector(".hexdump .fault");
+    const fault = wrong[wrong.length - 4].toString(16).padStart(2, "0");
+    await page.waitForFunction((digits) => document.querySelector(".bytes-around .hexdump .fault").textContent.trim() === digits, fault);
+    assert.deepEqual(await violations(page), []);
+  });
+  await withPage(async (page) => {
+    const gzip = dump("compressed/nocompress.rdb.gz");
+    await drop(page, "cut.gz", gzip.subarray(0, 600));
+    await untilRead(page);
+    await page.waitForSelector("#findings:not([hidden])");
+    const found = await page.$$eval(".finding", (all) => all.map((one) => one.textContent));
+    assert.equal(found.length, 2, "the file, and what is inside of it");
+    assert.match(found[0], /truncated.*byte 600 of the gzip file/);
+    assert.match(found[1], /truncated/);
+    await page.click(".tab:has-text('Keys')");
+    assert.ok((await rowCount(page)) < keys.length);
+  });
+});
+
+test("what a compressed file holds is refused by its own bytes", { skip }, async () => {
+  await withPage(async (page) => {
+    const refused = (words) => page.waitForFunction((wanted) => new RegExp(wanted).test(document.querySelector(".refusal:not([hidden])")?.textContent), words);
+    await drop(page, "squares.lz4", dump("compressed/squares.lz4"));
+    await refused("What this lz4 file holds does not begin like an RDB or AOF file");
+    await drop(page, "broken.gz", Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xff, 2, 3, 4]));
+    await refused("compressed by gzip and cannot be unpacked.*expected deflate data");
+    await drop(page, "twice.zst", Buffer.from("28b52ffd20031900001f8b08", "hex"));
+    await refused("In the compressed file \\(zstd\\): expected a file that is compressed once, found gzip inside");
+  });
+});
+
 test("what is no dump, and a version that is not known, are refused by their bytes", { skip }, async () => {
   await withPage(async (page) => {
-    await drop(page, "a.gz", Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8]));
+    await drop(page, "a.zip", Buffer.from([0x50, 0x4b, 3, 4, 20, 0, 0, 0, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8]));
     await page.waitForSelector(".refusal:not([hidden])");
-    assert.match(await page.textContent(".refusal"), /does not begin like an RDB or AOF file.*gzip: unpack it first.*1F 8B 08 00/);
+    assert.match(await page.textContent(".refusal"), /does not begin like an RDB or AOF file.*ZIP archive: unpack it first.*50 4B 03 04/);
     await drop(page, "new.rdb", dump("valkey-9.1/empty.rdb"));
     await page.waitForFunction(() => /VALKEY 80/.test(document.querySelector(".refusal").textContent));
     assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll(".cell.wrong b")].map((cell) => cell.textContent).join("")), "080");
@@ -323,6 +384,23 @@ test("a page opened by the server reads its file by ranges, stops, and reads on"
     await untilCount(page, "150,000 keys");
     assert.ok(page.record.requests.every((address) => address === `${site.url}opened-file`), "only the file is asked for");
   }, { address: `?file=${encodeURIComponent(name)}`, asks: true });
+  site.opened = null;
+});
+
+test("an unpacking stops, and goes on", { skip }, async () => {
+  const content = gzipSync(manyKeys(150_000));
+  site.opened = { name: "many.rdb.gz", bytes: content, stallAfter: content.length >> 1 };
+  await withPage(async (page) => {
+    await page.waitForFunction(() => /^Unpacking \d+ %/.test(document.querySelector(".news").textContent));
+    await page.click(".news button:has-text('Stop')");
+    await page.waitForFunction(() => /^Unpacking stopped at \d+ %\.$/.test(document.querySelector(".news .text")?.textContent ?? ""));
+    site.resume();
+    await page.click(".news button:has-text('Read on')");
+    await untilRead(page);
+    await untilCount(page, "150,000 keys");
+    assert.match(await page.textContent(".file-facts"), /^gzip, \d+ KiB unpacked to 1\.90 MiB/);
+    assert.ok(page.record.requests.every((address) => address === `${site.url}opened-file`), "only the file is asked for");
+  }, { address: "?file=many.rdb.gz", asks: true });
   site.opened = null;
 });
 
