@@ -166,7 +166,9 @@ async function toEnd(file, next, take, tell) {
   for (;;) {
     // A chunk that is late does not hold up the stop; it is taken when reading goes on.
     file.coming ??= next();
-    const chunk = await Promise.race([file.coming, stop]);
+    // While a chunk is late, what came before it is told.
+    const late = setTimeout(() => open === file && tell(file), PROGRESS_EVERY_MS);
+    const chunk = await Promise.race([file.coming, stop]).finally(() => clearTimeout(late));
     if (open !== file) return { closed: true };
     if (stopped) {
       tell(file);
