@@ -57,8 +57,7 @@ fn build() -> Result<PathBuf> {
     let mut command = cargo(args);
     command.args(["--target", TARGET, "--target-dir", "target"]);
     // Patterns are a third of the code and no part of decoding: small beats fast there.
-    for name in ["regex", "regex-automata", "regex-syntax"] {
-    for name in ["lz4_flex", "miniz_oxide", "regex-automata", "regex-syntax", "ruzstd", "twox-hash"] {
+    for name in ["lz4_flex", "miniz_oxide", "regex", "regex-automata", "regex-syntax", "ruzstd", "twox-hash"] {
         command.args(["--config", &format!("profile.release.package.{name}.opt-level=\"s\"")]);
     }
     run(command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Ctarget-feature=+simd128"))?;
