@@ -9,6 +9,7 @@ use crate::error::{Cause, Fault, FaultKind, Form};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Bounds on what one item may occupy in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,6 +261,9 @@ pub(crate) struct Feed<G: Grammar> {
     state: G::State,
     scratch: Scratch,
     carry: Vec<u8>,
+    /// Where in `carry` the bytes of the next step stand, behind a spent one that looked ahead
+    /// farther than the chunk which completed it.
+    peeked: Range<usize>,
     need: Need,
 }
 
@@ -280,6 +284,7 @@ impl<G: Grammar> Feed<G> {
             state,
             scratch: Scratch::new(limits),
             carry: Vec::new(),
+            peeked: 0..0,
             need: Need::default(),
         }
     }
@@ -369,10 +374,16 @@ impl<G: Grammar> Feed<G> {
             Mode::Failed => return Err(self.standing.said()),
             Mode::Carrying => {}
             Mode::Clean | Mode::Spent => {
-                self.carry.clear();
+                let Range { start, end } = core::mem::take(&mut self.peeked);
+                self.carry.truncate(end);
+                self.carry.drain(..start.min(end));
                 self.carry.shrink_to(KEEP);
-                self.standing.mode = Mode::Clean;
-                return self.step(input);
+                if self.carry.is_empty() {
+                    self.standing.mode = Mode::Clean;
+                    return self.step(input);
+                }
+                self.standing.mode = Mode::Carrying;
+                self.need = Need::default();
             }
         }
         let limit = self.scratch.limits.max_item_bytes;
@@ -398,6 +409,8 @@ impl<G: Grammar> Feed<G> {
             Ok(step) => match self.at.commit(step.raw, limit) {
                 Ok(()) => {
                     self.standing.mode = Mode::Spent;
+                    let given_back = taken.saturating_sub(step.consumed);
+                    self.peeked = step.raw.len()..carry.len().saturating_sub(given_back);
                     Ok(step)
                 }
                 Err(fault) => Err(self.standing.fail(fault, 0)),
@@ -422,7 +435,7 @@ impl<G: Grammar> Feed<G> {
         match self.standing.mode {
             Mode::Failed => Err(self.standing.said()),
             Mode::Carrying => {
-                let missing = self.need.bytes.saturating_sub(self.carry.len() as u64);
+                let missing = self.need.bytes.saturating_sub(self.carry.len() as u64).max(1);
                 Err(self.standing.fail(Fault::short(missing), self.standing.item))
             }
             Mode::Clean | Mode::Spent if G::may_end(&self.state) => Ok(()),
