@@ -1,8 +1,11 @@
 //! Any bytes as a compressed string, against an expansion one byte at a time.
 //! The first two bytes are the length that the string states.
+//!
+//! And any bytes as a string to compress: they come back.
 #![no_main]
 
-use aikv::rdb::{Decoder, Event, Part};
+use aikv::rdb::{Decoder, DumpEncoder, DumpPayload, Event, Eviction, Key, Part, Span, ValueType, Version, ZeroChecksum};
+use aikv::wire::Scalar;
 use libfuzzer_sys::fuzz_target;
 
 /// By the description of the format alone.
@@ -47,7 +50,52 @@ fn fast(packed: &[u8], len: u32) -> Option<Vec<u8>> {
     }
 }
 
+/// Compresses a string as its payload and reads it back.
+fn compress(text: &[u8]) {
+    let mut encoder = DumpEncoder::new(Version::redis(10));
+    let mut payload = Vec::new();
+    let key =
+        Key { key: Scalar::Bytes(b""), value_type: ValueType::STRING, db: 0, expires_at_ms: None, eviction: Eviction::None };
+    for event in [
+        Event::Key(key),
+        Event::Value(Part::Bytes { piece: Scalar::Bytes(text), left: 0 }),
+        Event::KeyEnd { span: Span::default() },
+    ] {
+        encoder.write(&event, &mut payload).expect("every version has strings");
+    }
+    encoder.finish(&mut payload).expect("the value is whole");
+    assert!(payload.len() <= text.len() + 16, "{} bytes took {}", text.len(), payload.len());
+    let payload = DumpPayload::parse(&payload, ZeroChecksum::Compared).expect("it was sealed");
+    let mut again = Vec::new();
+    let read = payload.each(|event, _| {
+        if let Event::Value(Part::Bytes { piece, .. }) = event {
+            piece.push_to(&mut again);
+        }
+        Ok(())
+    });
+    read.expect("what was written is read");
+    assert_eq!(again, text);
+    if let [_, 0xc3, stored @ ..] = payload.body() {
+        let (_, stored) = length(stored);
+        let (len, stored) = length(stored);
+        assert_eq!((len, slow(stored).as_deref()), (text.len(), Some(text)), "expanded one byte at a time");
+    }
+}
+
+/// A length in front of `bytes`.
+fn length(bytes: &[u8]) -> (usize, &[u8]) {
+    match bytes {
+        [lead @ ..=0x3f, rest @ ..] => (usize::from(*lead), rest),
+        [lead @ ..=0x7f, low, rest @ ..] => (usize::from(lead & 0x3f) << 8 | usize::from(*low), rest),
+        [0x80, a, b, c, d, rest @ ..] => (u32::from_be_bytes([*a, *b, *c, *d]) as usize, rest),
+        other => panic!("no length: {other:02x?}"),
+    }
+}
+
 fuzz_target!(|bytes: &[u8]| {
+    compress(bytes);
+    // Text that repeats itself is what compresses.
+    compress(&bytes.repeat(3));
     let Some((len, packed)) = bytes.split_first_chunk() else { return };
     let expected = slow(packed).filter(|out| !out.is_empty());
     // The length that is right is tried too, or nearly every input would only be too long or too short.

@@ -1,0 +1,120 @@
+//! Fills the corpora: `fuzz/corpus/<target>/`, from the fixtures of real servers and `seeds.txt`.
+
+use aikv::rdb::{Decoder, DumpPayload, Event, Version, ZeroChecksum, seal};
+use aikv_fuzz::{read, seed};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Larger files slow every run down and hold nothing that smaller ones lack.
+const MAX_SNAPSHOT: usize = 4 << 10;
+const MAX_LOG: usize = 16 << 10;
+const MAX_VALUE: usize = 1 << 10;
+
+fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let corpus = root.join("corpus");
+    let mut files = Vec::new();
+    find(&root.join("../tests/data"), &mut files);
+    for file in &files {
+        let bytes = fs::read(file).expect("a fixture");
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("rdb") => {
+                if bytes.len() <= MAX_SNAPSHOT {
+                    add(&corpus, &["rdb_stream", "roundtrip"], &bytes);
+                }
+                values(&bytes, |version, body| {
+                    if body.len() <= MAX_VALUE {
+                        add_value(&corpus, version, body);
+                    }
+                });
+            }
+            Some("aof") if bytes.len() <= MAX_LOG => add(&corpus, &["aof"], &bytes),
+            Some("gz" | "lz4" | "zst") => add(&corpus, &["unpack"], &bytes),
+            _ => {}
+        }
+    }
+    let list = fs::read_to_string(root.join("seeds.txt")).expect("seeds.txt");
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.split_whitespace();
+        let mut word = || words.next().expect("what, dialect, version");
+        let (what, dialect, number) = (word(), word(), word().parse().expect("a number"));
+        let version = if dialect == "redis" { Version::redis(number) } else { Version::valkey(number) };
+        let bytes = unhex(&words.collect::<String>());
+        match what {
+            "value" => add_value(&corpus, version, &bytes),
+            _ => add_records(&corpus, version, &bytes),
+        }
+    }
+    // Compressed strings behind the length they state: 1000 times "a", as Redis 7.0.15 saves it, and a mixture.
+    add(&corpus, &["lzf"], b"\xe8\x03\x01aa\xe0\xff\x00\xe0\xff\x00\xe0\xff\x00\xe0\xc3\x00\x01aa");
+    add(&corpus, &["lzf"], b"\x0c\x00\x05abcabc\x20\x02\x02xyz");
+    for target in fs::read_dir(&corpus).expect("the corpora") {
+        let path = target.expect("a corpus").path();
+        println!("{}: {} files", path.display(), fs::read_dir(&path).expect("a corpus").count());
+    }
+}
+
+fn find(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of fixtures") {
+        let path = entry.expect("a fixture").path();
+        if path.is_dir() { find(&path, found) } else { found.push(path) }
+    }
+}
+
+/// Files are named after their content, so that the same one stands there once.
+fn add(corpus: &Path, targets: &[&str], bytes: &[u8]) {
+    for target in targets {
+        let folder = corpus.join(target);
+        fs::create_dir_all(&folder).expect("a corpus");
+        fs::write(folder.join(format!("{:016x}", seed(bytes))), bytes).expect("a seed");
+    }
+}
+
+/// A value, as a payload and as the only key of a snapshot.
+fn add_value(corpus: &Path, version: Version, body: &[u8]) {
+    let mut payload = body.to_vec();
+    seal(&mut payload, version);
+    add(corpus, &["dump_payload"], &payload);
+    let payload = DumpPayload::parse(&payload, ZeroChecksum::Compared).expect("it was sealed");
+    let mut records = Vec::new();
+    let read = payload.each(|event, raw| {
+        records.extend_from_slice(raw);
+        if let Event::Key(_) = event {
+            records.extend_from_slice(b"\x01k");
+        }
+        Ok(())
+    });
+    read.unwrap_or_else(|error| panic!("{error}: {body:02x?}"));
+    add_records(corpus, version, &records);
+}
+
+/// A snapshot without a checksum: a changed byte then leaves the rest as good as it was.
+fn add_records(corpus: &Path, version: Version, records: &[u8]) {
+    let end: &[u8] = if version.number() < 5 { b"\xff" } else { b"\xff\0\0\0\0\0\0\0\0" };
+    let bytes = [&version.header()[..], records, end].concat();
+    if let Err(error) = read(&bytes, Decoder::new(), |_| Ok(())) {
+        panic!("{error}: {bytes:02x?}");
+    }
+    add(corpus, &["rdb_stream", "roundtrip"], &bytes);
+}
+
+/// Type and value of every key.
+fn values(bytes: &[u8], mut f: impl FnMut(Version, &[u8])) {
+    let (mut version, mut body) = (None, Vec::new());
+    let read = read(bytes, Decoder::new(), |step| {
+        match &step.event {
+            Some(Event::Start(found)) => version = Some(*found),
+            Some(Event::Key(key)) => body = vec![key.value_type.byte()],
+            Some(Event::Value(_)) => body.extend_from_slice(step.raw),
+            Some(Event::KeyEnd { .. }) => f(version.expect("the header came first"), &body),
+            _ => {}
+        }
+        Ok(())
+    });
+    read.expect("a sound fixture");
+}
+
+fn unhex(digits: &str) -> Vec<u8> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("two digits");
+    digits.as_bytes().chunks(2).map(byte).collect()
+}
