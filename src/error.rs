@@ -507,11 +507,6 @@ impl Fault {
         core::ptr::eq(self.cause, cause)
     }
 
-    /// Whether both say the same.
-    pub(crate) fn is_same(self, other: Self) -> bool {
-        self.is(other.cause) && self.found == other.found
-    }
-
     /// Offset of the fault inside its packed blob, if it has one.
     pub(crate) fn blob_offset(self) -> Option<u64> {
         (self.cause.within == Within::Blob).then_some(self.found >> 32)

@@ -47,3 +47,31 @@ fn a_lenient_look_ahead_takes_no_bytes() {
         assert_eq!(cut.as_ref(), Ok(&whole), "in chunks of {chunk}");
     }
 }
+
+/// What was passed over in a step that ran short is told once, when the step is whole.
+#[test]
+fn deviations_are_told_once() {
+    // A stream of no entries with a group that has read one.
+    let bytes = file("REDIS0010", "13 016B 00 00 0000 0000 0000 00 01 | 0167 0000 01 00 00");
+    let told = |chunk: usize| {
+        let mut decoder = Decoder::new().leniently();
+        let mut told = Vec::new();
+        for mut input in bytes.chunks(chunk) {
+            loop {
+                let step = decoder.step(input).unwrap();
+                input = &input[step.consumed..];
+                let has_event = step.event.is_some();
+                told.extend(decoder.deviations());
+                if !has_event && input.is_empty() {
+                    break;
+                }
+            }
+        }
+        decoder.finish().map(|_| told)
+    };
+    let whole = told(usize::MAX).unwrap();
+    assert_eq!(whole.iter().map(|error| (error.code(), error.offset())).collect::<Vec<_>>(), [("bad-value", 26)]);
+    for chunk in [1, 2, 3, 7] {
+        assert_eq!(told(chunk).as_ref(), Ok(&whole), "in chunks of {chunk}");
+    }
+}

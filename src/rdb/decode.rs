@@ -751,7 +751,7 @@ impl Decoder {
 
     /// What a lenient decoder passed over since the last call.
     pub fn deviations(&mut self) -> Vec<Error> {
-        let notes = self.feed.scratch_mut().notes.take();
+        let notes = self.feed.take_notes();
         notes.into_iter().map(|(fault, offset)| self.feed.state().dress(fault, offset)).collect()
     }
 

@@ -101,16 +101,13 @@ impl Notes {
         if !self.is_lenient {
             return Err(fault);
         }
-        // A step that ran short is read again from its start.
-        let is_known = self.list.iter().any(|(known, at)| *at == offset && known.is_same(fault));
-        if !is_known {
-            self.list.push((fault, offset));
-        }
+        self.list.push((fault, offset));
         Ok(())
     }
 
-    pub(crate) fn take(&mut self) -> Vec<(Fault, u64)> {
-        core::mem::take(&mut self.list)
+    /// Forgets what stands at `step` or behind it: the step that starts there is read again from its start.
+    fn forget(&mut self, step: u64) {
+        while self.list.pop_if(|(_, at)| *at >= step).is_some() {}
     }
 }
 
@@ -301,6 +298,14 @@ impl<G: Grammar> Feed<G> {
         &mut self.scratch
     }
 
+    /// What was passed over in whole steps, or in the one that failed, since the last call.
+    pub(crate) fn take_notes(&mut self) -> Vec<(Fault, u64)> {
+        if self.standing.mode == Mode::Carrying {
+            self.scratch.notes.forget(self.at.offset);
+        }
+        core::mem::take(&mut self.scratch.notes.list)
+    }
+
     /// Bytes committed, counted from the stream's start.
     pub(crate) fn offset(&self) -> u64 {
         self.at.offset
@@ -395,6 +400,7 @@ impl<G: Grammar> Feed<G> {
         if (self.carry.len() as u64) < self.need.bytes {
             return Ok(Step { consumed: taken, raw: &[], event: None });
         }
+        self.scratch.notes.forget(self.at.offset);
         #[cfg(debug_assertions)]
         let before = self.state.clone();
         let mut cursor = Cursor::new(&self.carry);
