@@ -35,6 +35,7 @@ fn run<'c>(mut decoder: Decoder, parts: impl Iterator<Item = &'c [u8]>, len: usi
                 growing.raw_bytes += step.raw.len() as u64;
                 step.raw.hash(&mut growing.hasher);
                 if let Err(fault) = walk(&event, &mut growing.hasher) {
+                    growing.deviations.extend(decoder.deviations());
                     return growing.end(Err(decoder.dress(fault)), len);
                 }
             }
