@@ -54,40 +54,41 @@ pub(crate) fn expand<'e>(packed: &[u8], head: u64, len: usize, buffer: &'e mut V
 #[inline(always)]
 fn expand_into(mut packed: &[u8], head: u64, out: &mut [u8]) -> Result<usize, Fault> {
     let end = usize::try_from(head).unwrap_or(0).wrapping_add(packed.len());
-    // A fault in a token of which `read` bytes were read.
-    let fault = |cause, rest: &[u8], read: usize| Fault::located(cause, end.wrapping_sub(rest.len()).wrapping_sub(read), 0);
+    // A fault in a token of which `rest` was not read.
+    let fault = |cause, rest: &[u8]| Fault::located(cause, end.wrapping_sub(rest.len()), 0);
     let mut at = 0usize;
-    while let Some((&control, rest)) = packed.split_first() {
-        packed = rest;
-        let control = usize::from(control);
+    while let Some((control, rest)) = packed.split_first() {
+        let Some((done, room)) = out.split_at_mut_checked(at) else { return Err(too_long(at)) };
+        let control = usize::from(*control);
         if control < 32 {
             let len = control.wrapping_add(1);
-            // Thirty-two bytes at once where both sides have them.
-            if let (Some(from), Some(to)) = (packed.first_chunk::<32>(), window::<32>(out, at)) {
-                *to = *from;
-            } else {
-                let from = packed.get(..len).ok_or_else(|| fault(&CUT, packed, 1))?;
-                let to = out.get_mut(at..at.wrapping_add(len)).ok_or_else(|| too_long(at))?;
-                to.copy_from_slice(from);
+            let Some((run, behind)) = rest.split_at_checked(len) else { return Err(fault(&CUT, packed)) };
+            if !copy::<MAX_RUN>(rest, room) {
+                room.get_mut(..len).ok_or_else(|| too_long(at))?.copy_from_slice(run);
             }
-            packed = packed.get(len..).ok_or_else(|| fault(&CUT, packed, 1))?;
+            packed = behind;
             at = at.wrapping_add(len);
             continue;
         }
-        let mut len = control >> 5;
-        let is_long = len == 7;
-        if is_long {
-            let (&more, rest) = packed.split_first().ok_or_else(|| fault(&CUT, packed, 1))?;
-            packed = rest;
-            len = len.wrapping_add(usize::from(more));
+        let (len, low, behind) = match rest {
+            [low, behind @ ..] if control < 7 << 5 => ((control >> 5).wrapping_add(2), low, behind),
+            [more, low, behind @ ..] => (usize::from(*more).wrapping_add(9), low, behind),
+            _ => return Err(fault(&CUT, packed)),
+        };
+        let distance = ((control & 0x1f) << 8 | usize::from(*low)).wrapping_add(1);
+        let Some(from) = at.checked_sub(distance) else { return Err(fault(&TOO_FAR, packed)) };
+        let back = done.get(from..).unwrap_or_default();
+        // What is copied at once must not reach into what it writes.
+        let is_done = match len {
+            0..=8 => copy::<8>(back, room),
+            9..=16 => copy::<16>(back, room),
+            17..=32 => copy::<32>(back, room),
+            _ => false,
+        };
+        if !is_done {
+            copy_exactly(out, from, at, len).ok_or_else(|| too_long(at))?;
         }
-        len = len.wrapping_add(2);
-        let read = usize::from(is_long).wrapping_add(1);
-        let (&low, rest) = packed.split_first().ok_or_else(|| fault(&CUT, packed, read))?;
-        packed = rest;
-        let distance = ((control & 0x1f) << 8 | usize::from(low)).wrapping_add(1);
-        let from = at.checked_sub(distance).ok_or_else(|| fault(&TOO_FAR, packed, read.wrapping_add(1)))?;
-        copy_match(out, from, at, len).ok_or_else(|| too_long(at))?;
+        packed = behind;
         at = at.wrapping_add(len);
     }
     Ok(at)
@@ -96,6 +97,19 @@ fn expand_into(mut packed: &[u8], head: u64, out: &mut [u8]) -> Result<usize, Fa
 #[cold]
 fn too_long(at: usize) -> Fault {
     Fault::new(&WRONG_LEN, at as u64)
+}
+
+/// Copies `N` bytes at once, if there are as many on both sides. What was too
+/// much is written over by the next token.
+#[inline(always)]
+fn copy<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
+    match (from.first_chunk::<N>(), to.first_chunk_mut::<N>()) {
+        (Some(from), Some(to)) => {
+            *to = *from;
+            true
+        }
+        _ => false,
+    }
 }
 
 #[inline(always)]
@@ -108,39 +122,7 @@ fn load<const N: usize>(out: &[u8], at: usize) -> Option<[u8; N]> {
     out.get(at..)?.first_chunk::<N>().copied()
 }
 
-/// Copies `len` bytes within `out`. Source and target may overlap: then the
-/// bytes between them repeat.
-#[inline(always)]
-fn copy_match(out: &mut [u8], from: usize, at: usize, len: usize) -> Option<()> {
-    let distance = at.wrapping_sub(from);
-    if distance >= 8 {
-        // Most matches are short: twice eight bytes, then sixteen at a time.
-        let first: [u8; 8] = load(out, from)?;
-        if let Some(to) = window::<8>(out, at) {
-            *to = first;
-            if len <= 8 {
-                return Some(());
-            }
-            let second: [u8; 8] = load(out, from.wrapping_add(8))?;
-            if let Some(to) = window::<8>(out, at.wrapping_add(8)) {
-                *to = second;
-                let mut done = 16;
-                while done < len {
-                    let bytes: [u8; 8] = load(out, from.wrapping_add(done))?;
-                    match window::<8>(out, at.wrapping_add(done)) {
-                        Some(to) => *to = bytes,
-                        None => return copy_exactly(out, from, at, len),
-                    }
-                    done = done.wrapping_add(8);
-                }
-                return Some(());
-            }
-        }
-    }
-    copy_exactly(out, from, at, len)
-}
-
-/// The careful form: short distances, and the last bytes of the buffer.
+/// The careful form: what repeats itself, long references and the last bytes of the buffer.
 #[inline(never)]
 fn copy_exactly(out: &mut [u8], from: usize, at: usize, len: usize) -> Option<()> {
     let distance = at.wrapping_sub(from);
