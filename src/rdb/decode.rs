@@ -170,7 +170,8 @@ impl State {
             _ => !self.is_payload || self.layout.is_some(),
         };
         let mut place = Place { db: self.db, ..Place::default() };
-        let is_of_key = is_in_value || matches!(fault.kind(), FaultKind::Type | FaultKind::UnreadableType);
+        let is_of_key =
+            is_in_value || matches!(fault.kind(), FaultKind::Type | FaultKind::UnreadableType) || decode_value::says_empty(fault);
         if let Some((key, value_type)) = self.key.filter(|_| is_of_key) {
             place.key = Some(key).filter(|_| !self.is_payload);
             place.value_type = Some(value_type).filter(|name| !name.is_empty());
@@ -309,6 +310,7 @@ fn body<'i: 'e, 'e, R>(
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let Head { mut expires_at_ms, mut eviction, .. } = state.head;
+    let step = cursor.left();
     let mut opcodes = 0u64;
     let mut ahead = *cursor;
     let byte = loop {
@@ -339,7 +341,7 @@ fn body<'i: 'e, 'e, R>(
     *cursor = ahead;
     let limits = scratch.limits;
     if scratch.notes.is_lenient && has_no_elements(value_type, *cursor, scratch)? {
-        let key = empty_key(state, at, value_type, cursor, scratch)?;
+        let key = empty_key(state, at, step, value_type, cursor, scratch)?;
         let db = state.db.unwrap_or(0);
         return Ok(emit(Event::EmptyKey(Key { key, value_type, db, expires_at_ms, eviction }), cursor));
     }
@@ -371,20 +373,21 @@ fn has_no_elements(value_type: ValueType, mut cursor: Cursor<'_>, scratch: &mut 
     decode_value::is_empty(value_type.layout(), &mut cursor, buffer, *limits)
 }
 
-/// A key whose value has no elements; the cursor moves behind the value.
+/// A key whose value has no elements; the cursor moves behind the value. `step` is what it had
+/// left at the step's start.
 #[cold]
 #[inline(never)]
 fn empty_key<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
+    step: u64,
     value_type: ValueType,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
 ) -> Result<Scalar<'e>, Fault> {
     let Scratch { buffers: [first, second, ..], limits, notes, .. } = scratch;
-    let before = cursor.left();
     let key = scalar::read(cursor, first, *limits)?;
-    let value_at = before.wrapping_sub(cursor.left());
+    let value_at = step.wrapping_sub(cursor.left());
     decode_value::is_empty(value_type.layout(), cursor, second, *limits)?;
     notes.tolerate(decode_value::empty(), at.offset.wrapping_add(value_at))?;
     state.key = Some((slow_preview(key), value_type.name()));

@@ -212,6 +212,11 @@ pub(crate) fn empty() -> Fault {
     Fault::new(&EMPTY, 0)
 }
 
+/// Whether a fault is that of a value without elements.
+pub(crate) fn says_empty(fault: Fault) -> bool {
+    fault.is(&EMPTY)
+}
+
 /// Whether a value has no elements and servers skip its key; the cursor moves behind it then.
 /// Source: Redis 8.0 `rdb.c` `rdbLoadRioWithLoadingCtx()`, `RDB_LOAD_ERR_EMPTY_KEY`.
 pub(crate) fn is_empty(layout: Layout, cursor: &mut Cursor<'_>, buffer: &mut Vec<u8>, limits: Limits) -> Result<bool, Fault> {
