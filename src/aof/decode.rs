@@ -8,6 +8,7 @@ use crate::rdb::{self, Checksum, RdbGrammar, Version};
 use crate::wire::cursor::Cursor;
 use crate::wire::feed::{Feed, Grammar, Limits, Position, Scratch, Step, Walked, too_large};
 use crate::wire::number;
+use alloc::vec::Vec;
 
 static NO_RECORD: Cause = Cause::new(FaultKind::Command, "a command's * or an annotation's #", Form::Byte);
 static ZEROS: Cause = Cause::new(FaultKind::Command, "a command's * or an annotation's #, or zeros up to the end", Form::Byte);
@@ -149,7 +150,7 @@ fn record<'i: 'e, 'e, R>(
         return annotation(state, at, cursor, scratch, emit);
     }
     let mut ahead = *cursor;
-    let argc = resp::count(&mut ahead)?;
+    let argc = resp::count(&mut ahead).or_else(|fault| lax(fault, at, cursor, &mut ahead, scratch, resp::lax_count))?;
     if argc > state.max_arguments {
         return Err(Fault::new(&TOO_MANY, argc));
     }
@@ -159,7 +160,9 @@ fn record<'i: 'e, 'e, R>(
         left = go_on(scratch.walked, argc, cursor, &mut ahead);
     }
     while left > 0 {
-        if let Err(fault) = resp::argument(&mut ahead) {
+        if let Err(fault) = resp::argument(&mut ahead)
+            && let Err(fault) = lax(fault, at, cursor, &mut ahead, scratch, resp::lax_argument)
+        {
             return Err(stop(fault, left, at, cursor, ahead, scratch));
         }
         left = left.wrapping_sub(1);
@@ -176,6 +179,28 @@ fn record<'i: 'e, 'e, R>(
     *cursor = ahead;
     state.commands = state.commands.wrapping_add(1);
     Ok(emit(Event::Command(command), cursor))
+}
+
+/// Reads again what gave `fault`, with a number as servers take it, if the reader is lenient.
+#[cold]
+#[inline(never)]
+fn lax<'i, T>(
+    fault: Fault,
+    at: &Position,
+    start: &Cursor<'i>,
+    ahead: &mut Cursor<'i>,
+    scratch: &mut Scratch,
+    read: fn(&mut Cursor<'i>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let mut again = *ahead;
+    if !scratch.notes.is_lenient || !resp::is_of_number(fault) {
+        return Err(fault);
+    }
+    let read = read(&mut again)?;
+    let offset = at.offset.wrapping_add(start.left().wrapping_sub(ahead.left()));
+    scratch.notes.tolerate_once(fault, offset, at.offset)?;
+    *ahead = again;
+    Ok(read)
 }
 
 /// Goes on behind the arguments that were read before the last chunk ended.
@@ -363,6 +388,33 @@ impl Decoder {
             annotations: 0,
         };
         Self { feed: Feed::new(state, 0, limits), tail: Tail::None }
+    }
+
+    /// Goes on where the framing is whole: takes numbers as servers do, and reads the snapshot in
+    /// front as [`rdb::Decoder::leniently`] says. [`Decoder::deviations`] tells of each.
+    #[must_use]
+    pub fn leniently(mut self) -> Self {
+        self.feed.scratch_mut().notes.is_lenient = true;
+        self
+    }
+
+    /// Whether this decoder is lenient.
+    #[must_use]
+    pub fn is_lenient(&self) -> bool {
+        self.feed.scratch().notes.is_lenient
+    }
+
+    /// What a lenient decoder passed over since the last call; of the numbers of one command, the first.
+    pub fn deviations(&mut self) -> Vec<Error> {
+        let notes = self.feed.take_notes();
+        let state = self.feed.state();
+        let commands = state.preamble.map_or(0, |preamble| preamble.bytes);
+        let is_of_commands = |offset| state.phase == Phase::Commands && offset >= commands;
+        let dress = |(fault, offset): (Fault, u64)| match is_of_commands(offset) {
+            true => Error::new(fault.error_kind(0), offset, self.place()),
+            false => state.snapshot.dress(fault, offset),
+        };
+        notes.into_iter().map(dress).collect()
     }
 
     /// Reads at most one event from the front of `input`. Bytes that are not

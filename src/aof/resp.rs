@@ -5,8 +5,8 @@
 //! #<text>\r\n  or  #<text>\n                             an annotation
 //! ```
 //! Numbers are canonical decimal digits. Servers are laxer: they take signs,
-//! blanks and leading zeros, and do not look at the two bytes behind an
-//! argument. What they write never differs from the above.
+//! blanks and leading zeros, as a lenient reader does, and do not look at the two
+//! bytes behind an argument. What they write never differs from the above.
 //! Source: Redis 8.0 `aof.c` `loadSingleAppendOnlyFile()`, `catAppendOnlyGenericCommand()`.
 
 use crate::error::{Cause, Fault, FaultKind, Form};
@@ -89,10 +89,62 @@ fn argument_end<'i>(len: u64, content: &'i [u8], cursor: &mut Cursor<'i>) -> Fau
     }
 }
 
+/// Whether a fault is of a number's digits, which servers do not look at so closely.
+pub(crate) fn is_of_number(fault: Fault) -> bool {
+    fault.is(&NO_DIGITS) || fault.is(&LEADING_ZERO)
+}
+
+/// As [`count`], for a number as servers read it: behind blanks, with a sign, with leading zeros.
+#[cold]
+pub(crate) fn lax_count(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
+    match lax_number(cursor.rest(), &NEGATIVE_COUNT)? {
+        (0, _) => Err(Fault::new(&NO_ARGUMENTS, 0)),
+        (count, after) => {
+            *cursor = Cursor::new(after);
+            Ok(count)
+        }
+    }
+}
+
+/// As [`argument`], for a length as servers read it.
+#[cold]
+pub(crate) fn lax_argument<'i>(cursor: &mut Cursor<'i>) -> Result<&'i [u8], Fault> {
+    let (len, content) = match cursor.rest() {
+        rest @ [b'$', ..] => lax_number(rest, &NEGATIVE_LEN)?,
+        rest => long_argument(rest)?,
+    };
+    match usize::try_from(len).ok().and_then(|len| content.split_at_checked(len)) {
+        Some((argument, [b'\r', b'\n', after @ ..])) => {
+            *cursor = Cursor::new(after);
+            Ok(argument)
+        }
+        _ => Err(argument_end(len, content, cursor)),
+    }
+}
+
+/// As [`number`], behind what `strtol()` reads in front of the digits that count.
+fn lax_number<'i>(rest: &'i [u8], negative: &'static Cause) -> Result<(u64, &'i [u8]), Fault> {
+    /// Servers read no longer line.
+    const LINE: usize = 127;
+    let run = |text: &[u8], is_in: fn(&u8) -> bool| text.iter().take(LINE).take_while(|byte| is_in(byte)).count();
+    let text = rest.get(1..).unwrap_or_default();
+    let text = text.get(run(text, |byte| matches!(byte, b' ' | b'\t'))..).unwrap_or_default();
+    let text = text.strip_prefix(b"+").unwrap_or(text);
+    let zeros = run(text, |byte| *byte == b'0');
+    match text.get(zeros..) {
+        Some(digits @ [b'0'..=b'9', ..]) => digits_to_end(digits, negative),
+        _ => digits_to_end(text.get(zeros.saturating_sub(1)..).unwrap_or_default(), negative),
+    }
+}
+
 /// A lead byte, a number and CR LF; the number and what stands behind.
 #[inline(never)]
 fn number<'i>(rest: &'i [u8], negative: &'static Cause) -> Result<(u64, &'i [u8]), Fault> {
-    let digits = rest.get(1..).unwrap_or_default();
+    digits_to_end(rest.get(1..).unwrap_or_default(), negative)
+}
+
+#[inline(always)]
+fn digits_to_end<'i>(digits: &'i [u8], negative: &'static Cause) -> Result<(u64, &'i [u8]), Fault> {
     let mut number = 0u64;
     for (count, byte) in digits.iter().enumerate() {
         match byte {
@@ -148,6 +200,26 @@ mod tests {
             assert_eq!(read(bytes), Err((FaultKind::Length, 0)), "{}", bytes.escape_ascii());
         }
         assert_eq!(read(b"$999999999999999999\r\nx"), Err((FaultKind::Short, 0)));
+    }
+
+    #[test]
+    fn a_lax_number_is_what_strtol_makes_of_it() {
+        let read = |bytes: &[u8]| lax_argument(&mut Cursor::new(bytes)).map(<[u8]>::to_vec).map_err(Fault::kind);
+        for bytes in [&b"$+4\r\nabcd\r\n"[..], b"$04\r\nabcd\r\n", b"$ \t+004\r\nabcd\r\n", b"$4\r\nabcd\r\n"] {
+            assert_eq!(read(bytes).unwrap(), b"abcd", "{}", bytes.escape_ascii());
+            for cut in 0..bytes.len() {
+                assert_eq!(read(&bytes[..cut]), Err(FaultKind::Short), "{}", bytes[..cut].escape_ascii());
+            }
+        }
+        assert_eq!(read(b"$00\r\n\r\n").unwrap(), b"");
+        assert_eq!(read(b"$-1\r\n"), Err(FaultKind::Length));
+        for bytes in [&b"$4 \r\nabcd\r\n"[..], b"$++4\r\n", b"$4abcd\r\n"] {
+            assert_eq!(read(bytes), Err(FaultKind::Command), "{}", bytes.escape_ascii());
+        }
+        let long = [b"$", &[b'0'; 200][..], b"1\r\nx\r\n"].concat();
+        assert_eq!(read(&long), Err(FaultKind::Command), "no server reads so long a line");
+        let count = |bytes: &[u8]| lax_count(&mut Cursor::new(bytes)).map_err(Fault::kind);
+        assert_eq!((count(b"*+03\r\n"), count(b"*00\r\n")), (Ok(3), Err(FaultKind::Command)));
     }
 
     #[test]

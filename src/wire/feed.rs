@@ -105,6 +105,14 @@ impl Notes {
         Ok(())
     }
 
+    /// As [`Notes::tolerate`], but notes only the first fault in the step that starts at `step`: there may be
+    /// any number of them.
+    #[cold]
+    pub(crate) fn tolerate_once(&mut self, fault: Fault, offset: u64, step: u64) -> Result<(), Fault> {
+        let is_noted = self.list.last().is_some_and(|(_, at)| *at >= step);
+        if is_noted && self.is_lenient { Ok(()) } else { self.tolerate(fault, offset) }
+    }
+
     /// Forgets what stands at `step` or behind it: the step that starts there is read again from its start.
     fn forget(&mut self, step: u64) {
         while self.list.pop_if(|(_, at)| *at >= step).is_some() {}
