@@ -1,13 +1,13 @@
 //! Every finding in a snapshot, not only the first.
 //!
-//! The decoder stops where the frame of the file is broken; what is wrong inside
-//! of a value, or stands twice, is noted and reading goes on.
+//! The decoder stops where the frame of the file is broken, a lenient one only where it cannot
+//! be read on; what is wrong inside of a value, or stands twice, is noted and reading goes on.
 
 use super::check_stream::CheckStream;
 use super::seen::{Seed, Seen};
 use super::{Filter, Flow, Job};
 use crate::error::{Error, ErrorKind, Fault, KeyPreview, Place};
-use crate::rdb::{self, Container, Element, Elements, Event, Key, Kind, Packed, Part, Span, Summary};
+use crate::rdb::{self, Container, Element, Elements, Event, Key, Kind, Packed, Part, Shape, Span, Summary};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -83,8 +83,35 @@ struct Open {
     kind: Kind,
     /// Elements of it that were read.
     element: u64,
+    indices: Indices,
     /// Findings before it.
     findings: usize,
+}
+
+/// Indices of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Indices {
+    /// Each above the one before, the last of them this.
+    Ascend(Option<u64>),
+    /// One is not, and that was told.
+    Disordered,
+}
+
+impl Indices {
+    /// Takes the next; whether it is the first that is not above the one before.
+    fn break_at(&mut self, index: u64) -> bool {
+        match self {
+            Self::Ascend(Some(last)) if *last >= index => {
+                *self = Self::Disordered;
+                true
+            }
+            Self::Ascend(last) => {
+                *last = Some(index);
+                false
+            }
+            Self::Disordered => false,
+        }
+    }
 }
 
 /// Looks at every element of a snapshot, and at what stands twice.
@@ -95,6 +122,8 @@ pub struct Check {
     /// Where the next event starts.
     offset: u64,
     open: Option<Open>,
+    /// Whether the key in hand is not meant.
+    is_passing: bool,
     keys: Seen,
     members: Seen,
     stream: CheckStream,
@@ -114,6 +143,7 @@ impl Check {
             findings: Vec::new(),
             offset: 0,
             open: None,
+            is_passing: false,
             keys: Seen::new(seed, limit_bytes),
             members: Seen::new(seed, limit_bytes),
             stream: CheckStream::new(seed, limit_bytes),
@@ -168,35 +198,40 @@ impl Check {
         }
         if self.keys.is_full() {
             let text = alloc::format!("a key that stands twice is known only among the first {} keys", self.keys.len());
-            self.warn("limit-exceeded", self.offset, text);
+            self.warn("limit-exceeded", self.offset, None, text);
         }
     }
 
     fn trailing(&mut self, trailing: Span) {
         let text = alloc::format!("expected the end of the file behind the snapshot, found {} more bytes", trailing.len());
-        self.warn("trailing-data", trailing.start, text);
+        self.warn("trailing-data", trailing.start, None, text);
     }
 
-    fn warn(&mut self, code: &'static str, offset: u64, text: String) {
-        let place = self.open.as_ref().map(|open| open.place.clone()).unwrap_or_default();
+    fn warn(&mut self, code: &'static str, offset: u64, element: Option<u64>, text: String) {
+        let place = self.open.as_ref().map(|open| Place { element, ..open.place.clone() }).unwrap_or_default();
         self.findings.push(Finding { severity: Severity::Warning, code, offset, place, text, is_repairable: true });
     }
 
     fn key(&mut self, key: &Key<'_>, raw: &[u8]) -> Flow {
-        if !self.filter.matches_head(key) {
+        self.is_passing = !self.filter.matches_head(key);
+        if self.is_passing {
             return Flow::SkipValue;
         }
         let preview = key.key.with_text(KeyPreview::new);
         let value_type = Some(key.value_type.name());
         let place = Place { db: Some(key.db), key: Some(preview), value_type, element: None };
-        self.open = Some(Open { place, kind: key.value_type.kind(), element: 0, findings: self.findings.len() });
+        let (kind, indices) = (key.value_type.kind(), Indices::Ascend(None));
+        self.open = Some(Open { place, kind, element: 0, indices, findings: self.findings.len() });
         self.members.clear();
+        if let Shape::Stream(generation) = key.value_type.layout().shape {
+            self.stream.open(generation);
+        }
         if !key.key.with_text(|text| self.keys.is_new(key.db, text)) {
             self.found(&ErrorKind::Duplicate { expected: "a key once in its database" }, self.offset, None);
         }
         if rdb::repeats_itself(raw) {
             let text = "expected expiry, and idle time or frequency, once before a key, found one of them twice; the last counts";
-            self.warn("repeated-metadata", self.offset, text.to_string());
+            self.warn("repeated-metadata", self.offset, None, text.to_string());
         }
         Flow::Continue
     }
@@ -221,9 +256,16 @@ impl Check {
         }
         let members = &mut self.members;
         let mut twice = Vec::new();
+        let mut breaks = None;
         let result = elements.each(|element| {
             let name = match element {
-                Element::Item(_) | Element::Slot { .. } => None,
+                Element::Item(_) => None,
+                Element::Slot { index, .. } => {
+                    if open.indices.break_at(index) {
+                        breaks = Some(open.element);
+                    }
+                    None
+                }
                 Element::Member(name)
                 | Element::Scored { member: name, .. }
                 | Element::Field { field: name, .. }
@@ -236,6 +278,10 @@ impl Check {
         });
         if !twice.is_empty() {
             self.duplicates(&twice, elements, raw);
+        }
+        if breaks.is_some() {
+            let text = "expected the array's indices in ascending order, found one not above the one before; the later of two values counts";
+            self.warn("bad-value", self.offset, breaks, text.to_string());
         }
         result
     }
@@ -260,7 +306,7 @@ impl Check {
     fn key_end(&mut self, span: Span) {
         if self.members.is_full() {
             let text = alloc::format!("a member that stands twice is known only among the first {} members", self.members.len());
-            self.warn("limit-exceeded", span.start, text);
+            self.warn("limit-exceeded", span.start, None, text);
         }
         if let Some(open) = self.open.take() {
             if self.filter.size.matches(span.len()) {
@@ -283,16 +329,17 @@ impl Job for Check {
                 let place = open.as_ref().map(|open| &open.place);
                 result = stream.push(part, *offset, place, findings).map(|()| Flow::Continue);
             }
-            Event::Key(key) => {
-                result = Ok(self.key(key, raw));
-                self.stream.open();
+            Event::Key(key) => result = Ok(self.key(key, raw)),
+            Event::EmptyKey(key) => {
+                self.is_passing = !(self.filter.matches_head(key) && self.filter.size.matches(raw.len() as u64));
             }
             Event::KeyEnd { span } => {
+                self.is_passing = false;
                 self.key_end(*span);
                 // Values that were skipped are not told of.
                 self.offset = span.end;
             }
-            _ => {}
+            _ => self.is_passing = false,
         }
         self.offset = self.offset.saturating_add(raw.len() as u64);
         result
@@ -307,6 +354,13 @@ impl Job for Check {
         self.findings.push(finding);
         Ok(())
     }
+
+    fn deviation(&mut self, error: Error) -> Option<Error> {
+        if !self.is_passing {
+            self.findings.push(Finding::from_error(&error, true));
+        }
+        None
+    }
 }
 
 #[cfg(test)]
@@ -317,10 +371,15 @@ mod tests {
 
     /// Checks an RDB 11 with `body` between header and trailer, its checksum off.
     fn check_with(body: &[u8], filter: Filter, limit_bytes: u64) -> Vec<Finding> {
-        let file = [b"REDIS0011", body, b"\xff\0\0\0\0\0\0\0\0"].concat();
-        let mut decoder = Decoder::new();
+        check_file(b"REDIS0011", body, Decoder::new(), filter, limit_bytes)
+    }
+
+    fn check_file(header: &[u8], body: &[u8], mut decoder: Decoder, filter: Filter, limit_bytes: u64) -> Vec<Finding> {
+        let file = [header, body, b"\xff\0\0\0\0\0\0\0\0"].concat();
         let mut check = Check::new([1, 2], limit_bytes).with_filter(filter);
-        let result = Pass::new().feed(&mut decoder, &file, &mut check);
+        let mut pass = Pass::new();
+        let result = pass.feed(&mut decoder, &file, &mut check);
+        assert_eq!(pass.deviations(), [], "a check takes them all");
         let end = result.and_then(|()| decoder.finish());
         check.end(end.as_ref());
         check.take_findings()
@@ -466,5 +525,110 @@ mod tests {
         assert_eq!(codes(&stream(&[b"\x02", &plain[..], &plain[..]].concat())), ["duplicate"]);
         let twins = group(&[], &[(b"a", &[]), (b"a", &[])]);
         assert_eq!(codes(&stream(&[b"\x01", &twins[..]].concat())), ["duplicate"]);
+    }
+
+    #[test]
+    fn a_lenient_check_finds_what_was_passed_over_and_goes_on() {
+        // A set without members, a hash with a wrong size of an entry, a key twice.
+        let body = b"\x02\x01e\x00\x10\x01h\x0d\x0d\0\0\0\x02\0\x81f\x02\x81v\x03\xff\x00\x01k\x01v\x00\x01k\x01w";
+        let strict = check_with(body, Filter::default(), 1 << 20);
+        assert_eq!(
+            strict.iter().map(|finding| (finding.code, finding.is_repairable)).collect::<Vec<_>>(),
+            [("bad-value", false)]
+        );
+        let lenient = |filter| check_file(b"REDIS0011", body, Decoder::new().leniently(), filter, 1 << 20);
+        let findings = lenient(Filter::default());
+        let told: Vec<_> = findings.iter().map(|finding| (finding.code, finding.offset, finding.is_repairable)).collect();
+        assert_eq!(told, [("bad-value", HEADER + 3, true), ("bad-packed", HEADER + 17, true), ("duplicate", HEADER + 26, true)]);
+        let keys: Vec<_> = findings.iter().map(|finding| finding.place.key.unwrap().bytes().to_vec()).collect();
+        assert_eq!(keys, [b"e", b"h", b"k"]);
+        let named = |name: &[u8]| Filter { keys: [crate::jobs::Pattern::glob(name)].into(), ..Filter::default() };
+        assert_eq!(lenient(named(b"h")).len(), 1);
+        assert_eq!(lenient(named(b"e")).len(), 1);
+        let large = Filter { size: SizeRule { min: Some(10), max: None }, ..Filter::default() };
+        assert_eq!(lenient(large).iter().map(|finding| finding.code).collect::<Vec<_>>(), ["bad-packed"]);
+    }
+
+    /// Codes and severities of an RDB of this version.
+    fn told(header: &[u8], body: &[u8]) -> Vec<(&'static str, Severity)> {
+        let findings = check_file(header, body, Decoder::new(), Filter::default(), 1 << 20);
+        findings.iter().map(|finding| (finding.code, finding.severity)).collect()
+    }
+
+    #[test]
+    fn a_field_stands_once_whether_it_expires_or_not() {
+        // hash-2 of Valkey: f without an expiry, f with one.
+        let mut body = b"\x16\x01h\x02".to_vec();
+        body.extend_from_slice(b"\x01f\x011\xff\xff\xff\xff\xff\xff\xff\xff\x01f\x012\x05\0\0\0\0\0\0\0");
+        assert_eq!(told(b"VALKEY080", &body), [("duplicate", Severity::Error)]);
+    }
+
+    #[test]
+    fn indices_of_an_array_ascend() {
+        let array = |indices: &[u8]| {
+            let mut body = Vec::from([0x1c, 1, b'a', indices.len() as u8, 0]);
+            for index in indices {
+                body.extend_from_slice(&[*index, 0, 1, b'x']);
+            }
+            check_file(b"REDIS0014", &body, Decoder::new(), Filter::default(), 1 << 20)
+        };
+        assert_eq!(array(&[0, 1, 9]), []);
+        for (indices, element) in [(&[5, 5][..], 1), (&[0, 7, 3, 2, 2], 2)] {
+            let findings = array(indices);
+            let [finding] = &findings[..] else { panic!("told once: {findings:?}") };
+            assert_eq!((finding.code, finding.severity), ("bad-value", Severity::Warning));
+            assert_eq!(finding.place.element, Some(element));
+        }
+    }
+
+    /// A stream of Redis 8.8 without entries, with one group and `idempotency` behind it.
+    fn newest_stream(group: &[u8], returned: &[&[u8]], producers: &[u8]) -> Vec<u8> {
+        let mut body = b"\x1b\x01s\x00\x00\x09\x00\x00\x00\x00\x00\x00\x01".to_vec();
+        body.extend_from_slice(group);
+        body.push(returned.len() as u8);
+        body.extend_from_slice(&returned.concat());
+        body.extend_from_slice(b"\x01\x01");
+        body.extend_from_slice(producers);
+        body.extend_from_slice(b"\x00\x00");
+        body
+    }
+
+    const ID_2: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1];
+
+    #[test]
+    fn pending_entries_without_a_consumer_are_those_that_were_handed_back() {
+        let check = |group: Vec<u8>, returned: &[&[u8]]| told(b"REDIS0014", &newest_stream(&group, returned, b"\x00"));
+        let error = |code| (code, Severity::Error);
+        assert_eq!(check(group(&[ID_1, ID_2], &[(b"a", &[ID_1])]), &[ID_2]), []);
+        assert_eq!(check(group(&[ID_1], &[]), &[ID_1]), [], "no consumer is left");
+        assert_eq!(check(group(&[ID_1, ID_2], &[(b"a", &[ID_1])]), &[]), [error("bad-value")], "nobody's");
+        assert_eq!(check(group(&[ID_1], &[(b"a", &[ID_1])]), &[ID_1]), [error("bad-value")], "handed back, and owned");
+        assert_eq!(check(group(&[], &[]), &[ID_1]), [error("bad-value")], "not pending");
+        assert_eq!(check(group(&[ID_1], &[]), &[ID_1, ID_1]), [error("duplicate")], "twice");
+    }
+
+    #[test]
+    fn producers_and_their_ids_have_names_of_their_own() {
+        let check = |producers: &[u8]| told(b"REDIS0014", &newest_stream(&group(&[], &[]), &[], producers));
+        // A producer has the name of its group, two producers the same ids.
+        assert_eq!(check(b"\x02\x01g\x01\x01i\x01\x00\x01h\x01\x01i\x02\x00"), []);
+        let warning = [("duplicate", Severity::Warning)];
+        assert_eq!(check(b"\x02\x01g\x00\x01g\x00"), warning);
+        assert_eq!(check(b"\x01\x01g\x02\x01i\x01\x00\x01i\x02\x00"), warning);
+    }
+
+    #[test]
+    fn a_length_of_the_first_streams_that_is_not_that_of_their_nodes_is_a_warning() {
+        // Redis 5.0: one node, master 1-1 with one live entry; the length says two.
+        let node = b"\x10\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01";
+        let entries = b"\x01\x01\x00\x01\x01\x01\x81f\x02\x00\x01\x02\x01\x00\x01\x00\x01\x81v\x02\x04\x01\xff";
+        let total = entries.len() as u8 + 6;
+        let mut body = b"\x0f\x01s\x01".to_vec();
+        body.extend_from_slice(node);
+        body.extend_from_slice(&[total, total, 0, 0, 0, 10, 0]);
+        body.extend_from_slice(entries);
+        let with_length = |length: u8| told(b"REDIS0009", &[&body[..], &[length, 1, 1, 0]].concat());
+        assert_eq!(with_length(1), []);
+        assert_eq!(with_length(2), [("bad-value", Severity::Warning)]);
     }
 }

@@ -13,7 +13,7 @@
 use super::json::{Base64, Json};
 use super::json_text::push_compact;
 use super::module_value::ModuleJson;
-use super::pending::PendingList;
+use super::pending::{Owner, PendingList};
 use super::seen::{Seed, Seen};
 use crate::aof::Command;
 use crate::error::{Cause, Fault, FaultKind, Form};
@@ -98,7 +98,7 @@ impl Export {
         }
     }
 
-    /// Refuses a hash that has a field twice, so that no object has a member twice.
+    /// Refuses a field that its hash has already, so that no object has a member twice. The first one stands.
     /// Fields are known by hashes with `seed`, in at most the limit on an item's bytes.
     #[must_use]
     pub fn refusing_duplicates(mut self, seed: Seed) -> Self {
@@ -111,7 +111,8 @@ impl Export {
     /// line before it is then the caller's to take back.
     ///
     /// # Errors
-    /// A fault in a packed value or a consumer group, a field that stands twice, or a string beyond the limit. The line stays incomplete.
+    /// A fault in a packed value or a consumer group, or a field that stands twice: the line can go on without
+    /// what is wrong, and stays well formed. A string or a group beyond the limit: it cannot.
     #[inline]
     pub fn push(&mut self, event: &Event<'_>, raw: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         match event {
@@ -233,41 +234,36 @@ impl Export {
 
     #[inline]
     fn elements(&mut self, elements: Elements<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let start = out.len();
         let mut json = Json::within(out, self.is_behind);
-        self.is_behind = true;
         let fields = &mut self.fields;
-        elements.try_each(|element| {
-            match element {
-                Element::Item(item) | Element::Member(item) => {
-                    json.bytes(item);
-                }
-                Element::Scored { member, score } => {
-                    json.open(b'[').bytes(member).score(score).close(b']');
-                }
-                Element::Field { field, value } => {
-                    if let Some(fields) = fields
-                        && !field.with_text(|name| fields.is_new(0, name))
-                    {
-                        return Err(Fault::new(&TWICE, 0));
-                    }
-                    json.name_bytes(field).bytes(value);
-                }
-                Element::ExpiringField { field, value, expires_at_ms } => {
-                    if let Some(fields) = fields
-                        && !field.with_text(|name| fields.is_new(0, name))
-                    {
-                        return Err(Fault::new(&TWICE, 0));
-                    }
-                    json.name_bytes(field).open(b'{').name("value").bytes(value);
-                    json.name("expires_at_ms").int(expires_at_ms).close(b'}');
-                }
-                Element::Slot { index, value } => {
-                    json.open(b'[').int(index);
-                    value.with_text(|text| json.bytes(Scalar::Bytes(text)).close(b']'));
-                }
+        let mut is_new = |field: Scalar<'_>| match fields {
+            Some(fields) => field.with_text(|name| fields.is_new(0, name)),
+            None => true,
+        };
+        let mut stands_twice = false;
+        let result = elements.each(|element| match element {
+            Element::Field { field, .. } | Element::ExpiringField { field, .. } if !is_new(field) => stands_twice = true,
+            Element::Item(item) | Element::Member(item) => {
+                json.bytes(item);
             }
-            Ok(())
-        })
+            Element::Scored { member, score } => {
+                json.open(b'[').bytes(member).score(score).close(b']');
+            }
+            Element::Field { field, value } => {
+                json.name_bytes(field).bytes(value);
+            }
+            Element::ExpiringField { field, value, expires_at_ms } => {
+                json.name_bytes(field).open(b'{').name("value").bytes(value);
+                json.name("expires_at_ms").int(expires_at_ms).close(b'}');
+            }
+            Element::Slot { index, value } => {
+                json.open(b'[').int(index);
+                value.with_text(|text| json.bytes(Scalar::Bytes(text)).close(b']'));
+            }
+        });
+        self.is_behind |= out.len() > start;
+        if stands_twice { Err(Fault::new(&TWICE, 0)) } else { result }
     }
 
     #[inline]
@@ -377,7 +373,7 @@ impl Export {
     }
 
     fn stream(&mut self, part: &StreamPart<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
-        self.pending.push(part)?;
+        let of_group = self.pending.push(part);
         let generation = match self.value_type.map(|value_type| value_type.layout().shape) {
             Some(Shape::Stream(generation)) => generation,
             _ => Generation::V1,
@@ -443,7 +439,7 @@ impl Export {
         if is_in_group && self.pending.is_whole() {
             self.group_end(generation, out);
         }
-        Ok(())
+        of_group
     }
 
     /// Closes a producer whose ids are all there.
@@ -512,8 +508,11 @@ impl Export {
         json.name("pending").open(b'[');
         for entry in self.pending.entries() {
             json.open(b'[').id(entry.pending.id);
-            let owner = entry.owner.and_then(|owner| usize::try_from(owner).ok());
-            match owner.and_then(|owner| self.consumers.get(owner)) {
+            let owner = match entry.owner {
+                Owner::Consumer(number) => usize::try_from(number).ok().and_then(|number| self.consumers.get(number)),
+                Owner::Nobody | Owner::Returned => None,
+            };
+            match owner {
                 Some(consumer) => json.bytes(name(consumer)),
                 None => json.null(),
             };

@@ -43,8 +43,9 @@ pub use seen::Seed;
 pub use text::Text;
 
 use crate::aof;
-use crate::error::{Error, Fault};
+use crate::error::{Error, Fault, FaultKind};
 use crate::rdb::{Decoder, Event};
+use alloc::vec::Vec;
 
 /// What a job wants next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,13 +82,23 @@ pub trait Job {
     fn note(&mut self, error: Error) -> Result<(), Error> {
         Err(error)
     }
+
+    /// Takes what was passed over in the event before, where the decoder is lenient. A job that
+    /// has no use for it gives it back, for [`Pass::deviations`].
+    fn deviation(&mut self, error: Error) -> Option<Error> {
+        Some(error)
+    }
 }
 
 /// Runs a decoder over chunks and hands its events to a job.
+///
+/// With a lenient decoder it goes on behind every fault that [`Job::push`] returns, but for limits,
+/// and hands it to [`Job::deviation`] among those that the decoder passed over.
 #[derive(Debug, Default)]
 pub struct Pass {
     is_skipping: bool,
     is_stopped: bool,
+    deviations: Vec<Error>,
 }
 
 impl Pass {
@@ -101,6 +112,11 @@ impl Pass {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.is_stopped
+    }
+
+    /// What was passed over since the last call and no job took.
+    pub fn deviations(&mut self) -> Vec<Error> {
+        core::mem::take(&mut self.deviations)
     }
 
     /// Reads all of `chunk`, or less where the job stops the pass. Bytes behind the
@@ -126,7 +142,11 @@ impl Pass {
             let start = decoder.offset();
             let step = match decoder.step(rest) {
                 Ok(step) => step,
-                Err(fault) => return Err(decoder.dress(fault)),
+                Err(fault) => {
+                    let error = decoder.dress(fault);
+                    self.pass_over(decoder, None, job);
+                    return Err(error);
+                }
             };
             let consumed = step.consumed;
             let Some(event) = step.event else {
@@ -136,18 +156,46 @@ impl Pass {
                 }
                 continue;
             };
+            let mut found = None;
             if !self.is_skipping || !matches!(event, Event::Value(_)) {
                 self.is_skipping = false;
                 match job.push(&event, step.raw) {
                     Ok(Flow::Continue) => {}
                     Ok(Flow::SkipValue) => self.is_skipping = true,
                     Ok(Flow::Stop) => self.is_stopped = true,
-                    Err(fault) => job.note(place(fault, start, decoder.dress(fault)))?,
+                    Err(fault) => {
+                        let error = place(fault, start, decoder.dress(fault));
+                        if decoder.is_lenient() && fault.kind() != FaultKind::Limit {
+                            found = Some(error);
+                        } else {
+                            job.note(error)?;
+                        }
+                    }
                 }
+            }
+            if decoder.is_lenient() {
+                self.pass_over(decoder, found, job);
             }
             rest = rest.get(consumed..).unwrap_or_default();
         }
         Ok(chunk.len().saturating_sub(rest.len()))
+    }
+
+    /// Hands on what the decoder passed over in its last step, and what the job found in it.
+    #[inline(never)]
+    fn pass_over<J: Job + ?Sized>(&mut self, decoder: &mut Decoder, found: Option<Error>, job: &mut J) {
+        let mut deviations = decoder.deviations();
+        // The job may have come upon the same.
+        let found = found.filter(|found| !deviations.contains(found));
+        deviations.extend(found);
+        for error in deviations {
+            self.hand_on(error, job);
+        }
+    }
+
+    /// Hands a deviation to the job, or keeps it.
+    fn hand_on<J: Job + ?Sized>(&mut self, error: Error, job: &mut J) {
+        self.deviations.extend(job.deviation(error));
     }
 }
 

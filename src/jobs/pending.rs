@@ -1,7 +1,8 @@
 //! The pending entries of one consumer group, and who owns them.
 //!
 //! A snapshot has all pending entries of a group first, then each consumer with
-//! the ids that are its own. They are held until the group is whole.
+//! the ids that are its own, then the ids that were handed back. They are held
+//! until the group is whole.
 
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::{Consumer, Group, Pending, StreamId, StreamPart};
@@ -14,13 +15,28 @@ static UNKNOWN: Cause =
 static SHARED: Cause =
     Cause::new(FaultKind::Value, "a pending id that no other consumer owns", Form::Text("one that another consumer owns"));
 static REPEATED: Cause = Cause::new(FaultKind::Duplicate, "a pending id once with its consumer", Form::Number);
+static UNKNOWN_RETURN: Cause =
+    Cause::new(FaultKind::Value, "an id handed back that is pending in the group", Form::Text("an id that is not pending"));
+static OWNED_RETURN: Cause =
+    Cause::new(FaultKind::Value, "an id handed back that no consumer owns", Form::Text("one that a consumer owns"));
+static REPEATED_RETURN: Cause = Cause::new(FaultKind::Duplicate, "an id handed back once in its group", Form::Number);
 static TWICE: Cause = Cause::new(FaultKind::Duplicate, "a pending id once in its group", Form::Number);
 
-/// A pending entry and the number of its consumer, from 0.
+/// A pending entry and whose it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) pending: Pending,
-    pub(crate) owner: Option<u64>,
+    pub(crate) owner: Owner,
+}
+
+/// Whose a pending entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Nobody,
+    /// The number of a consumer, from 0.
+    Consumer(u64),
+    /// Nobody's, since its consumer handed it back.
+    Returned,
 }
 
 /// The pending entries of the group in hand.
@@ -34,6 +50,7 @@ pub(crate) struct PendingList {
     pending_left: u64,
     consumers_left: Option<u64>,
     owned_left: u64,
+    returned_left: Option<u64>,
 }
 
 impl PendingList {
@@ -47,13 +64,15 @@ impl PendingList {
             pending_left: 0,
             consumers_left: None,
             owned_left: 0,
+            returned_left: None,
         }
     }
 
     /// Takes a part of a stream.
     ///
     /// # Errors
-    /// An id that stands twice or has two owners, one that is not pending, too many entries.
+    /// An id that stands twice or has two owners, one that is not pending, one that was handed back and
+    /// has an owner, too many entries.
     /// The list goes on without it.
     pub(crate) fn push(&mut self, part: &StreamPart<'_>) -> Result<(), Fault> {
         match part {
@@ -62,6 +81,8 @@ impl PendingList {
             StreamPart::Consumers(count) => self.consumers_left = Some(*count),
             StreamPart::Consumer(consumer) => self.consumer(consumer),
             StreamPart::Owned(id) => return self.own(*id),
+            StreamPart::Returns(count) => self.returned_left = Some(*count),
+            StreamPart::Returned(id) => return self.hand_back(*id),
             _ => {}
         }
         Ok(())
@@ -77,6 +98,7 @@ impl PendingList {
         self.pending_left = group.pending;
         self.consumers_left = None;
         self.owned_left = 0;
+        self.returned_left = None;
     }
 
     fn add(&mut self, pending: Pending) -> Result<(), Fault> {
@@ -86,7 +108,7 @@ impl PendingList {
             return Err(Fault::new(&TOO_MANY, bytes));
         }
         let last = self.entries.last().map(|entry| entry.pending.id);
-        self.entries.push(Entry { pending, owner: None });
+        self.entries.push(Entry { pending, owner: Owner::Nobody });
         match last {
             Some(last) if last == pending.id => Err(Fault::new(&TWICE, 0)),
             Some(last) if last > pending.id => {
@@ -98,10 +120,6 @@ impl PendingList {
     }
 
     fn consumer(&mut self, consumer: &Consumer<'_>) {
-        if !self.is_sorted {
-            self.entries.sort_by_key(|entry| entry.pending.id);
-            self.is_sorted = true;
-        }
         self.consumers = self.consumers.saturating_add(1);
         self.consumers_left = self.consumers_left.map(|left| left.saturating_sub(1));
         self.owned_left = consumer.pending;
@@ -109,25 +127,51 @@ impl PendingList {
 
     fn own(&mut self, id: StreamId) -> Result<(), Fault> {
         self.owned_left = self.owned_left.saturating_sub(1);
-        let owner = self.consumers.saturating_sub(1);
-        let at = self.entries.partition_point(|entry| entry.pending.id < id);
-        match self.entries.get_mut(at).filter(|entry| entry.pending.id == id) {
+        let me = self.consumers.saturating_sub(1);
+        match self.find(id).map(|entry| (entry.owner, entry)) {
             None => Err(Fault::new(&UNKNOWN, 0)),
-            Some(Entry { owner: Some(other), .. }) if *other == owner => Err(Fault::new(&REPEATED, 0)),
-            Some(Entry { owner: Some(_), .. }) => Err(Fault::new(&SHARED, 0)),
-            Some(entry) => {
-                entry.owner = Some(owner);
+            Some((Owner::Consumer(other), _)) if other == me => Err(Fault::new(&REPEATED, 0)),
+            Some((Owner::Consumer(_) | Owner::Returned, _)) => Err(Fault::new(&SHARED, 0)),
+            Some((Owner::Nobody, entry)) => {
+                entry.owner = Owner::Consumer(me);
                 Ok(())
             }
         }
     }
 
-    /// Whether everything of the group was read.
+    fn hand_back(&mut self, id: StreamId) -> Result<(), Fault> {
+        self.returned_left = self.returned_left.map(|left| left.saturating_sub(1));
+        match self.find(id).map(|entry| (entry.owner, entry)) {
+            None => Err(Fault::new(&UNKNOWN_RETURN, 0)),
+            Some((Owner::Consumer(_), _)) => Err(Fault::new(&OWNED_RETURN, 0)),
+            Some((Owner::Returned, _)) => Err(Fault::new(&REPEATED_RETURN, 0)),
+            Some((Owner::Nobody, entry)) => {
+                entry.owner = Owner::Returned;
+                Ok(())
+            }
+        }
+    }
+
+    fn find(&mut self, id: StreamId) -> Option<&mut Entry> {
+        if !self.is_sorted {
+            self.entries.sort_by_key(|entry| entry.pending.id);
+            self.is_sorted = true;
+        }
+        let at = self.entries.partition_point(|entry| entry.pending.id < id);
+        self.entries.get_mut(at).filter(|entry| entry.pending.id == id)
+    }
+
+    /// Whether all pending entries and consumers of the group were read.
     pub(crate) fn is_whole(&self) -> bool {
         self.pending_left == 0 && self.consumers_left == Some(0) && self.owned_left == 0
     }
 
-    /// The entries, by id once a consumer was read.
+    /// Whether all ids that were handed back were read too; never where the stream has none of them.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_whole() && self.returned_left == Some(0)
+    }
+
+    /// The entries, as they stand or by id.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -173,7 +217,7 @@ mod tests {
             assert_eq!(list.is_whole(), owners == 0);
         }
         let owners: Vec<_> = list.entries().iter().map(|entry| entry.owner).collect();
-        assert_eq!(owners, [Some(1), Some(0)]);
+        assert_eq!(owners, [Owner::Consumer(1), Owner::Consumer(0)]);
         let mut empty = group(&[]);
         empty.push(&StreamPart::Consumers(0)).unwrap();
         assert!(empty.is_whole());
@@ -191,6 +235,26 @@ mod tests {
         let shared = list.push(&StreamPart::Owned(id(5))).unwrap_err();
         assert!(shared.error_kind(0).to_string().contains("another consumer owns"));
         assert!(list.is_whole());
+    }
+
+    #[test]
+    fn ids_are_handed_back_once_and_have_no_owner() {
+        let mut list = group(&[5, 1, 3]);
+        list.push(&StreamPart::Consumers(1)).unwrap();
+        list.push(&consumer(1)).unwrap();
+        list.push(&StreamPart::Owned(id(3))).unwrap();
+        assert!(list.is_whole() && !list.is_settled());
+        list.push(&StreamPart::Returns(5)).unwrap();
+        list.push(&StreamPart::Returned(id(5))).unwrap();
+        let words = |list: &mut PendingList, ms| list.push(&StreamPart::Returned(id(ms))).unwrap_err().error_kind(0).to_string();
+        assert!(words(&mut list, 5).contains("a second one"));
+        assert!(words(&mut list, 7).contains("not pending"));
+        assert!(words(&mut list, 3).contains("a consumer owns"));
+        assert!(!list.is_settled());
+        list.push(&StreamPart::Returned(id(1))).unwrap();
+        assert!(list.is_settled());
+        let owners: Vec<_> = list.entries().iter().map(|entry| entry.owner).collect();
+        assert_eq!(owners, [Owner::Returned, Owner::Consumer(0), Owner::Returned]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Filter;
 use crate::error::Fault;
-use crate::rdb::{Event, Eviction, Key, ModuleId, ModuleItem, Part, Span, StreamPart, ValueType};
+use crate::rdb::{Elements, Event, Eviction, Key, ModuleId, ModuleItem, Part, Span, StreamPart, ValueType};
 use alloc::vec::Vec;
 
 /// A key, seen from its end.
@@ -107,8 +107,10 @@ impl Rows {
         match part {
             Part::Bytes { .. } => {}
             Part::Elements { elements, .. } => {
-                let count = elements.count()?;
+                let result = elements.count();
+                let count = result.unwrap_or_else(|_| readable(*elements));
                 head.elements = Some(head.elements.unwrap_or(0).saturating_add(count));
+                result?;
             }
             Part::Stream(StreamPart::Meta(meta)) => head.elements = Some(meta.length),
             Part::Module(ModuleItem::Id(id)) => head.module = Some(*id),
@@ -130,4 +132,13 @@ impl Rows {
             span,
         })
     }
+}
+
+/// Elements in front of a fault.
+#[cold]
+fn readable(elements: Elements<'_>) -> u64 {
+    let mut count = 0u64;
+    // The fault is the caller's to tell.
+    let _ = elements.each(|_| count = count.saturating_add(1));
+    count
 }

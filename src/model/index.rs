@@ -97,8 +97,9 @@ impl Index {
             Part::Bytes { .. } => {}
             Part::Elements { elements, .. } => {
                 let mut count = 0u64;
-                elements.each(|_| count = count.wrapping_add(1))?;
+                let result = elements.each(|_| count = count.wrapping_add(1));
                 open.elements = open.elements.saturating_add(count);
+                result?;
             }
             Part::Stream(StreamPart::Node(node)) => {
                 for entry in node.entries() {
