@@ -32,7 +32,7 @@ pub struct Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// `framed` holds exactly `argc` arguments that [`resp::argument`] has read.
+    /// `framed` holds exactly `argc` arguments that [`resp::argument`] or [`resp::lax_argument`] has read.
     #[inline(always)]
     pub(crate) fn new(framed: &'a [u8], argc: u64) -> Self {
         Self { framed, argc }
@@ -81,7 +81,8 @@ impl<'a> Iterator for Args<'a> {
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         self.left = self.left.checked_sub(1)?;
-        resp::argument(&mut self.cursor).ok()
+        // What is left was read before, by a lenient reader perhaps.
+        resp::argument(&mut self.cursor).or_else(|_| resp::lax_argument(&mut self.cursor)).ok()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
