@@ -3,7 +3,7 @@
 
 use super::{Filter, Flow, Job, Row, Rows};
 use crate::error::Fault;
-use crate::rdb::{Checksum, Event, Kind, ModuleAux, Span, ValueType, Version};
+use crate::rdb::{Checksum, Event, HashTemplate, KeyMeta, Kind, ModuleAux, SlotImport, Span, ValueType, Version};
 use crate::wire::Scalar;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -133,6 +133,14 @@ pub struct Report {
     pub functions_left_out: u64,
     /// Module data outside of keys.
     pub module_aux: u64,
+    /// Keys with metadata of modules, whatever the filter.
+    pub key_metadata: u64,
+    /// Templates that hashes refer to.
+    pub hash_templates: u64,
+    /// Slots of a cluster whose sizes are stated.
+    pub slots: u64,
+    /// Imports of slots in progress.
+    pub slot_imports: u64,
     /// All keys.
     pub total: Count,
     /// By value type, in the order of their first key.
@@ -278,7 +286,16 @@ impl Analyse {
                 self.report.module_aux = self.report.module_aux.saturating_add(1);
             }
             Event::End(checksum) => self.report.checksum = Some(*checksum),
-            _ => {}
+            other => {
+                let count = match other {
+                    Event::KeyMeta(KeyMeta::Classes(_)) => &mut self.report.key_metadata,
+                    Event::HashTemplate(HashTemplate::Open { .. }) => &mut self.report.hash_templates,
+                    Event::SlotInfo { .. } => &mut self.report.slots,
+                    Event::SlotImport(SlotImport::Open { .. }) => &mut self.report.slot_imports,
+                    _ => return,
+                };
+                *count = count.saturating_add(1);
+            }
         }
     }
 

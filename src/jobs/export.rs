@@ -147,6 +147,11 @@ impl Export {
         }
     }
 
+    /// Says that the key that comes is left out, and what stood in front of it with it.
+    pub fn skip_key(&mut self) {
+        self.meta.clear();
+    }
+
     /// Appends the line of a command that starts `offset` bytes into the log named `file`. The time
     /// is that of the last annotation before it.
     pub fn command(command: Command<'_>, offset: u64, file: Option<&[u8]>, timestamp_s: Option<u64>, out: &mut Vec<u8>) {
