@@ -258,7 +258,7 @@ fn preambles() {
     assert_eq!(code(b"REDIS"), Err(("truncated", 5)));
     assert_eq!(code(b"VALKEY0"), Err(("truncated", 7)));
     assert_eq!(code(b"REDIS0099"), Err(("unsupported-version", 5)));
-    assert_eq!(code(b"VALKEY080"), Err(("unsupported-version", 6)));
+    assert_eq!(code(b"VALKEY081"), Err(("unsupported-version", 6)));
     assert_eq!(code(b"REDIS00A1"), Err(("bad-magic", 5)));
     assert_eq!(code(b"REDIS0006"), Err(("truncated", 9)));
     assert_eq!(code(&SNAPSHOT[..SNAPSHOT.len() - 1]), Err(("truncated", 17)));

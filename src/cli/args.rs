@@ -106,6 +106,9 @@ pub(super) struct InputArgs {
     /// Where to write; the file appears whole or not at all
     #[arg(short, long, value_name = "OUT")]
     pub(super) output: Option<PathBuf>,
+    /// Read on where the framing is whole, and tell on stderr what was passed over
+    #[arg(long)]
+    pub(super) lenient: bool,
 }
 
 #[derive(Debug, Args)]
@@ -123,7 +126,7 @@ pub(super) struct FilterArgs {
     /// Keys of this database; may stand several times
     #[arg(short = 'd', long = "db", value_name = "N")]
     dbs: Vec<u64>,
-    /// Keys of this type: string list set zset hash stream module; may stand several times
+    /// Keys of this type: string list set zset hash stream module array; may stand several times
     #[arg(short = 't', long = "type", value_name = "T", value_parser = kind)]
     kinds: Vec<Kind>,
     /// Keys that expire then: none, any, or FROM~TO with times as Unix ms, ISO 8601 or 7d, -1h

@@ -18,7 +18,7 @@ use std::prelude::rust_2024::*;
 pub(super) fn run(args: &ReadArgs) -> Result {
     let filter = args.filter.filter()?;
     let file = &args.input.file;
-    let input = Input::open(file)?;
+    let input = Input::open(file)?.leniently(args.input.lenient);
     let path = args.input.output.as_deref();
     let output = if args.json { Output::open_json(path)? } else { Output::open(path)? };
     let mut progress = Progress::new(&output);
@@ -79,6 +79,10 @@ impl Job for Findings {
 
     fn note(&mut self, error: Error) -> std::result::Result<(), Error> {
         self.check.note(error)
+    }
+
+    fn deviation(&mut self, error: Error) -> Option<Error> {
+        self.check.deviation(error)
     }
 
     fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> std::result::Result<(), Fault> {

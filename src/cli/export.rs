@@ -15,7 +15,7 @@ pub(super) fn run(args: &ExportArgs) -> Result {
     let ExportFormat::Jsonl = args.format;
     let filter = args.filter.filter()?;
     let file = &args.input.file;
-    let input = Input::open(file)?;
+    let input = Input::open(file)?.leniently(args.input.lenient);
     let output = Output::open_json(args.input.output.as_deref())?;
     let mut progress = Progress::new(&output);
     let name = if file.as_os_str() == "-" { None } else { file.file_name() };
@@ -66,19 +66,22 @@ impl Job for Lines {
             (Event::Key(key), _) => {
                 if !self.filter.matches_head(key) {
                     self.line = Line::Skipped;
+                    self.export.skip_key();
                     return Ok(Flow::SkipValue);
                 }
                 let is_open = self.filter.size.is_open();
                 self.line = if is_open { Line::Open } else { Line::Held { start: self.text.len(), bytes: 0 } };
             }
+            (Event::Value(_), Line::Skipped) => return Ok(Flow::SkipValue),
             (Event::KeyEnd { .. }, Line::Skipped) => return Ok(Flow::Continue),
             _ => {}
         }
-        self.export.push(event, raw, &mut self.text)?;
-        match self.line {
-            Line::Held { start, bytes } => Ok(self.weigh(event, start, bytes + raw.len() as u64)),
-            Line::Open | Line::Skipped => Ok(Flow::Continue),
-        }
+        let result = self.export.push(event, raw, &mut self.text);
+        let flow = match self.line {
+            Line::Held { start, bytes } => self.weigh(event, start, bytes + raw.len() as u64),
+            Line::Open | Line::Skipped => Flow::Continue,
+        };
+        result.map(|()| flow)
     }
 
     fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> std::result::Result<(), Fault> {

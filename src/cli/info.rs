@@ -22,7 +22,7 @@ const LARGEST: usize = 10;
 pub(super) fn run(args: &ReadArgs) -> Result {
     let filter = args.filter.filter()?;
     let file = &args.input.file;
-    let input = Input::open(file)?;
+    let input = Input::open(file)?.leniently(args.input.lenient);
     let is_log = input.kind() == FileKind::Aof;
     let mut output = Output::open(args.input.output.as_deref())?;
     let now_ms = now_ms();
@@ -197,7 +197,10 @@ impl Facts<'_> {
             json.name("engine").bytes(Scalar::Bytes(&library.engine)).name("source_bytes").int(library.source_bytes).close(b'}');
         }
         json.close(b']').name("functions_left_out").int(report.functions_left_out);
-        json.name("module_aux").int(report.module_aux).close(b'}').end_line();
+        json.name("module_aux").int(report.module_aux).name("key_metadata").int(report.key_metadata);
+        json.name("hash_templates").int(report.hash_templates).name("slots").int(report.slots);
+        json.name("slot_imports").int(report.slot_imports).name("deviations").int(self.ending.deviations);
+        json.close(b'}').end_line();
     }
 
     fn push_text(&self, out: &mut Vec<u8>) {
@@ -226,9 +229,25 @@ impl Facts<'_> {
                 }
             }
         }
-        if report.module_aux > 0 {
-            let _ = writeln!(out, "\n{} outside of keys", plural(report.module_aux, "block of module data"));
+        let others = self.other_lines();
+        if !others.is_empty() {
+            let _ = writeln!(out, "\n{}", others.join("\n"));
         }
+    }
+
+    /// What is there only in some files.
+    fn other_lines(&self) -> Vec<String> {
+        let report = &self.report;
+        let counts = [
+            (report.module_aux, "module block", "of data outside of keys"),
+            (report.key_metadata, "key", "with metadata of modules"),
+            (report.hash_templates, "template", "of hash fields"),
+            (report.slots, "slot", "of a cluster, their sizes stated"),
+            (report.slot_imports, "slot import", "in progress"),
+            (self.ending.deviations, "deviation", "passed over"),
+        ];
+        let there = counts.into_iter().filter(|(count, ..)| *count > 0);
+        there.map(|(count, noun, what)| format!("{} {what}", plural(count, noun))).collect()
     }
 
     fn heading(&self) -> String {

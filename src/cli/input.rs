@@ -1,5 +1,6 @@
 //! Reads a file from front to back and hands what is in it to a job.
 
+use super::deviations::Deviations;
 use super::failure::{Damage, Failure};
 use super::output::Progress;
 use super::print::plural;
@@ -39,6 +40,8 @@ pub(super) struct Ending {
     pub(super) error: Option<Error>,
     /// What there was to be unpacked.
     pub(super) packing: Option<Packing>,
+    /// What a lenient reading passed over and the task did not take.
+    pub(super) deviations: u64,
 }
 
 /// How a file is compressed as a whole.
@@ -83,6 +86,7 @@ impl Ending {
 pub(super) struct Input {
     file: PathBuf,
     reader: Box<dyn Read>,
+    is_lenient: bool,
     len: Option<u64>,
     buffer: Vec<u8>,
     /// What of the buffer was not taken yet.
@@ -116,6 +120,7 @@ impl Input {
         let mut input = Self {
             file: file.into(),
             reader,
+            is_lenient: false,
             len,
             buffer: vec![0; CHUNK_BYTES],
             waiting: 0..0,
@@ -139,6 +144,11 @@ impl Input {
             }
             (other, None, _) => Err(Failure::kind(file, refusal(other))),
         }
+    }
+
+    /// Reads on where the framing is whole, if that is asked for.
+    pub(super) fn leniently(self, is_lenient: bool) -> Self {
+        Self { is_lenient, ..self }
     }
 
     pub(super) fn kind(&self) -> FileKind {
@@ -187,11 +197,19 @@ impl Input {
     pub(super) fn read<T: Task>(mut self, task: &mut T, progress: &mut Progress) -> Result<Ending, Failure> {
         progress.start(self.len);
         let mut reader = Reader::new(Limits::default());
+        if self.is_lenient {
+            reader = reader.leniently();
+        }
+        let file = self.file.clone();
+        let mut deviations = Deviations::new(&file);
         let head = std::mem::take(&mut self.head);
         let mut result = reader.feed(&head, task);
         loop {
             task.drain()?;
             progress.at(self.bytes)?;
+            for error in reader.deviations() {
+                deviations.tell(&error, progress);
+            }
             // Damage to the compression shows at its checksum, behind what it did to the content.
             let is_over = reader.is_stopped() || (result.is_err() && self.unpacker.codec().is_none());
             let feed = |bytes: &[u8]| {
@@ -205,10 +223,14 @@ impl Input {
         }
         progress.finish();
         let error = reader.finish().err();
+        for error in reader.deviations().into_iter().filter_map(|error| task.deviation(error)) {
+            deviations.tell(&error, progress);
+        }
         task.drain()?;
+        let deviations = deviations.finish();
         let unpacked_bytes = self.unpacker.unpacked_bytes();
         let packing = self.unpacker.codec().map(|codec| Packing { codec, unpacked_bytes, error: self.error });
-        Ok(Ending { bytes: self.bytes, snapshot: reader.snapshot(), log: reader.log(), error, packing })
+        Ok(Ending { bytes: self.bytes, snapshot: reader.snapshot(), log: reader.log(), error, packing, deviations })
     }
 }
 

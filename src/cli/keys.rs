@@ -16,7 +16,7 @@ use std::prelude::rust_2024::*;
 pub(super) fn run(args: &ReadArgs) -> Result {
     let filter = args.filter.filter()?;
     let file = &args.input.file;
-    let input = Input::open(file)?;
+    let input = Input::open(file)?.leniently(args.input.lenient);
     let path = args.input.output.as_deref();
     let output = if args.json { Output::open_json(path)? } else { Output::open(path)? };
     let mut progress = Progress::new(&output);
@@ -32,7 +32,7 @@ pub(super) fn run(args: &ReadArgs) -> Result {
 }
 
 /// Over the columns, for people.
-const HEADING: &str = " db  type    encoding            elements         bytes  expires                   key\n";
+const HEADING: &str = " db  type    encoding             elements         bytes  expires                   key\n";
 
 struct Lines {
     rows: Rows,
@@ -68,7 +68,7 @@ fn push_line(row: &Row<'_>, out: &mut Vec<u8>) {
     let mut digits = itoa::Buffer::new();
     push_right(digits.format(row.db), 3, out);
     push_left(row.value_type.kind().name(), 6, out);
-    push_left(row.value_type.name(), 18, out);
+    push_left(row.value_type.name(), 19, out);
     match row.elements {
         Some(elements) => push_right(digits.format(elements), 10, out),
         None => push_right("-", 10, out),

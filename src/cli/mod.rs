@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod deviations;
 mod export;
 mod failure;
 mod http;

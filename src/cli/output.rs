@@ -281,6 +281,14 @@ impl Progress {
         Ok(())
     }
 
+    /// Says a line on stderr, beside the bar.
+    pub(super) fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
     /// The work is done.
     pub(super) fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {

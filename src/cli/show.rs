@@ -15,7 +15,7 @@ use std::prelude::rust_2024::*;
 
 pub(super) fn run(args: &ShowArgs) -> Result {
     let file = &args.input.file;
-    let input = Input::open(file)?;
+    let input = Input::open(file)?.leniently(args.input.lenient);
     let path = args.input.output.as_deref();
     let (form, output) = match (args.json, args.raw) {
         (true, _) => (Form::Json(Box::new(Export::new().refusing_duplicates(random_seed()?))), Output::open_json(path)?),
@@ -60,6 +60,17 @@ enum Form {
     /// The bytes of a string, or the text of a document, which is known once it is whole.
     Raw(ModuleJson),
     Text(ShowText),
+}
+
+impl Form {
+    /// Says that the key that comes is not the one.
+    fn skip_key(&mut self) {
+        match self {
+            Self::Json(export) => export.skip_key(),
+            Self::Text(text) => text.skip_key(),
+            Self::Raw(_) => {}
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,11 +124,16 @@ impl Job for Show {
             }
             Event::Key(key) => match self.open(key) {
                 Flow::Continue => {}
-                other => return Ok(other),
+                other => {
+                    self.form.skip_key();
+                    return Ok(other);
+                }
             },
             _ => {}
         }
-        if self.state != State::Showing {
+        // Metadata stands in front of the key that it is about.
+        let may_be_of_it = self.state == State::Seeking && matches!(event, Event::KeyMeta(_));
+        if self.state != State::Showing && !may_be_of_it {
             return Ok(Flow::Continue);
         }
         match &mut self.form {

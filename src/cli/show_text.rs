@@ -3,7 +3,9 @@
 use super::print::{count, plural, push_escaped, size, time};
 use super::show_module::ShowModule;
 use crate::error::Fault;
-use crate::rdb::{Consumer, Element, Event, Eviction, Generation, Group, Key, Part, Pending, Shape, StreamNode, StreamPart};
+use crate::rdb::{
+    Consumer, Element, Event, Eviction, Generation, Group, Key, KeyMeta, MetaClass, Part, Pending, Shape, StreamNode, StreamPart,
+};
 use crate::wire::Scalar;
 use std::io::Write;
 use std::prelude::rust_2024::*;
@@ -18,9 +20,16 @@ pub(super) struct ShowText {
     cut: Vec<u8>,
     ends_line: bool,
     module: ShowModule,
+    /// Classes of metadata of the key that comes.
+    meta: Vec<MetaClass>,
 }
 
 impl ShowText {
+    /// Says that the key that comes is not shown.
+    pub(super) fn skip_key(&mut self) {
+        self.meta.clear();
+    }
+
     /// Appends the text of an event.
     ///
     /// # Errors
@@ -34,7 +43,11 @@ impl ShowText {
                 };
                 self.has_active = generation >= Generation::V3;
                 heading(key, out);
+                for class in self.meta.drain(..) {
+                    say(out, format_args!("metadata of class {class}, version {}", class.version()));
+                }
             }
+            Event::KeyMeta(KeyMeta::Class(class)) => self.meta.push(*class),
             Event::Value(Part::Bytes { piece, left }) => self.string(*piece, *left == 0, out),
             Event::Value(Part::Elements { elements, .. }) => {
                 return elements.each(|element| {
