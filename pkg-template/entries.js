@@ -30,8 +30,8 @@ function unpackBy(Unpacker) {
 
 /** `entries` over the module's line maker and what `unpackBy` gives. */
 function entriesBy(Lines, unpack) {
-  return async function* entries(source) {
-    const lines = new Lines();
+  return async function* entries(source, options) {
+    const lines = new Lines(options);
     try {
       for await (const chunk of unpack(source)) {
         for (let at = 0; at < chunk.length; at += PIECE) {

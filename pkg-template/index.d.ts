@@ -65,6 +65,8 @@ interface Head {
   idle_s?: Integer;
   /** Counter of how often the key was used, 0 to 255. */
   freq?: number;
+  /** What modules attached to the key, as it stands in the file. */
+  key_meta?: { $b64: string };
 }
 
 export interface StreamValue {
@@ -81,7 +83,18 @@ export interface StreamValue {
     /** Id, consumer, Unix milliseconds of the last delivery, deliveries. */
     pending: [string, Bytes | null, Integer, Integer][];
     consumers: { name: Bytes; seen_at_ms: Integer; active_at_ms?: Integer | null }[];
+    /** Ids of pending entries that their consumers handed back, since Redis 8.8. */
+    returned?: string[];
   }[];
+  /** How producers' ids are remembered, since Redis 8.6. */
+  idempotency?: {
+    duration_s: Integer;
+    max_ids: Integer;
+    /** Each id with that of its entry. */
+    producers: { name: Bytes; ids: [Bytes, string][] }[];
+    added: Integer;
+    duplicates: Integer;
+  };
 }
 
 /** A key with its value. */
@@ -95,7 +108,7 @@ export type KeyEntry = Head &
     | { type: "stream"; value: StreamValue }
     /** `readable`: a JSON document, or what is known of the value; absent where nothing is. Big integers in it are BigInt. */
     | { type: "module"; value: { module: string; encver: number; payload: { $b64: string }; readable?: unknown } }
-    | { type: "array"; value: { insert_index: Integer; elements: [Integer, Bytes][] } }
+    | { type: "array"; value: { insert_index?: Integer; elements: [Integer, Bytes][] } }
   );
 
 /** What stands in a file, in file order. The first entry of a snapshot is its header. */
@@ -105,7 +118,33 @@ export type Entry =
   | { aux: [Bytes, Bytes] }
   | { function: Bytes }
   /** Of a log, behind the keys of the snapshot in front of it. Commands are not applied. */
-  | { command: Bytes[]; offset: Integer; timestamp_s?: Integer };
+  | { command: Bytes[]; offset: Integer; timestamp_s?: Integer }
+  /** What was passed over in the entry before; only where `lenient` was asked for. */
+  | { deviation: Deviation };
+
+/** What a lenient reading passed over. */
+export interface Deviation {
+  /** A stable word such as `bad-packed`. */
+  code: string;
+  /** Byte of the file, from 0. */
+  offset: Integer;
+  db?: number;
+  /** At most the first 32 bytes of the key. */
+  key?: Bytes;
+  /** Bytes of the whole key. */
+  key_bytes?: Integer;
+  encoding?: string;
+  element?: Integer;
+  text: string;
+}
+
+export interface Leniency {
+  /**
+   * Reads on where the framing is whole: versions to come, keys without elements, what contradicts itself inside of values,
+   * a wrong checksum. Each of these is told.
+   */
+  lenient?: boolean;
+}
 
 /** Where entries are read from. Node's streams and file handles' streams are async iterables. */
 export type Source = Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -117,12 +156,12 @@ export type Source = Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array
 export function unpack(source: Source): AsyncIterableIterator<Uint8Array>;
 
 /** Reads the entries of a file, unpacked where it is compressed, one by one, in memory of the largest of them. */
-export function entries(source: Source): AsyncIterableIterator<Entry>;
+export function entries(source: Source, options?: Leniency): AsyncIterableIterator<Entry>;
 
 /** One file being read, and an index of its keys. */
 export class Session {
   /** `maxItemBytes`: largest element, packed value or key held at once; 64 MiB unless given. */
-  constructor(options?: { maxItemBytes?: number });
+  constructor(options?: Leniency & { maxItemBytes?: number });
   /** Reads the next chunk, of any size, of a file that may be compressed. Throws where it is damaged; rows read before stay. */
   feed(chunk: Uint8Array): void;
   /** Says that no chunk follows. Throws `truncated` where the file is not whole. */
@@ -145,6 +184,8 @@ export class Session {
   row(id: number): Row;
   /** A reader for a page of a row's value. */
   valueReader(id: number, options?: { from?: number; count?: number; maxBytes?: number }): ValueReader;
+  /** A reader for a row as a line of JSON, in the form of `KeyEntry`. */
+  lineReader(id: number): LineReader;
   /** Gives the memory back. The session is of no use afterwards. */
   free(): void;
 }
@@ -236,7 +277,10 @@ export interface Report {
   commands: number;
   checksum: "matches" | "none" | "off" | "pending" | "mismatch";
   trailingBytes: number;
+  /** In file order; of what a lenient session passed over, the first 1000. */
   findings: Finding[];
+  /** What it passed over beyond those. */
+  findingsLeftOut: number;
 }
 
 export interface Finding {
@@ -249,6 +293,8 @@ export interface Finding {
   key?: Uint8Array;
   keyText?: string;
   text: string;
+  /** Whether everything behind it can be read. */
+  repairable: boolean;
 }
 
 /** Bytes, or the first of them and how many there are. */
@@ -265,11 +311,23 @@ export class ValueReader {
   free(): void;
 }
 
+/** Writes one key as JSON. Feed it the bytes `[row.offset, row.offset + row.bytes)` of the file in order. */
+export class LineReader {
+  private constructor();
+  /** True once the line is whole. */
+  feed(chunk: Uint8Array): boolean;
+  /** The line, with its line feed. */
+  finish(): string;
+  /** Gives the memory back. */
+  free(): void;
+}
+
 export type ValuePage =
   | { type: "string"; length: number; bytes: Uint8Array }
   | { type: "list" | "set"; total: number; from: number; items: MaybeCut[] }
   | { type: "zset"; total: number; from: number; items: { member: MaybeCut; score: number }[] }
-  | { type: "hash"; total: number; from: number; items: { field: MaybeCut; value: MaybeCut; expiresAtMs?: Integer | null }[] }
+  | { type: "hash"; total: number; from: number; items: { field: MaybeCut; value: MaybeCut; expiresAtMs?: Integer }[] }
+  | { type: "array"; total: number; from: number; insertIndex: Integer | null; items: { index: Integer; value: MaybeCut }[] }
   | StreamPage
   | {
       type: "module";
@@ -301,5 +359,16 @@ export interface StreamPage {
     entriesRead: Integer | null;
     pending: number;
     consumers: { name: MaybeCut; pending: number; seenAtMs: Integer; activeAtMs: Integer | null }[];
+    /** Pending entries that were handed back and have no consumer, since Redis 8.8. */
+    returned?: number;
   }[];
+  /** Since Redis 8.6. */
+  idempotency?: {
+    durationSeconds: number;
+    maxIds: number;
+    /** Producers, and how many ids of each are remembered. */
+    producers: { name: MaybeCut; ids: number }[];
+    added: Integer;
+    duplicates: Integer;
+  };
 }

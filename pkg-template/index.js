@@ -1,6 +1,6 @@
 // The door for browsers and bundlers: fetches the WebAssembly module that lies beside it.
 
-import load, { Lines, Session, Unpacker, ValueReader, sniff, supportedVersions, version } from "./glue.js";
+import load, { LineReader, Lines, Session, Unpacker, ValueReader, sniff, supportedVersions, version } from "./glue.js";
 import { entriesBy, unpackBy } from "./entries.js";
 
 /** Loads the module, from its place beside this file unless `source` says otherwise. */
@@ -11,4 +11,4 @@ export async function init(source) {
 export const unpack = unpackBy(Unpacker);
 export const entries = entriesBy(Lines, unpack);
 
-export { Session, ValueReader, sniff, supportedVersions, version };
+export { LineReader, Session, ValueReader, sniff, supportedVersions, version };

@@ -5,6 +5,7 @@ const { entriesBy, unpackBy } = require("./entries.cjs");
 
 /** Nothing is left to be loaded. So the same lines run in browsers and in Node. */
 exports.init = async function init() {};
+exports.LineReader = core.LineReader;
 exports.Session = core.Session;
 exports.ValueReader = core.ValueReader;
 exports.unpack = unpackBy(core.Unpacker);

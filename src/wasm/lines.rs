@@ -1,14 +1,16 @@
-//! JSON Lines of a file, chunk by chunk: what `entries()` of the package parses.
+//! JSON Lines of a file, chunk by chunk: what `entries()` of the package parses; and of single keys.
 
 use super::error;
+use super::option;
 use super::session::MAX_ITEM_BYTES;
 use crate::aof;
-use crate::error::Fault;
-use crate::jobs::{Export, Flow, Job, Reader};
-use crate::rdb::Event;
-use crate::wire::Limits;
+use crate::error::{Error, ErrorKind, Fault, Place};
+use crate::jobs::{Export, Flow, Job, Json, Pass, Reader};
+use crate::rdb::{Decoder, Event};
+use crate::wire::{Limits, Scalar};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::mem::take;
 use wasm_bindgen::prelude::*;
 
 /// Writes a file as JSON Lines. Feed it the file's chunks in order and take the
@@ -25,24 +27,31 @@ struct Writer {
     text: Vec<u8>,
     /// Bytes of `text` up to the end of the last line that is whole.
     whole: usize,
+    /// What was passed over since the last line that is whole.
+    deviations: Vec<Error>,
     /// The last time that a log has named.
     timestamp_s: Option<u64>,
 }
 
+/// An export that has no member twice in an object, and no file can be made to slow the search for one.
+fn export(limits: Limits) -> Result<Export, JsValue> {
+    let word = || getrandom::u64().map_err(|error| js_sys::Error::new(&error.to_string()));
+    Ok(Export::with_limits(limits).refusing_duplicates([word()?, word()?]))
+}
+
 #[wasm_bindgen]
 impl Lines {
-    /// Has read nothing yet.
+    /// Has read nothing yet. Options: `lenient`.
     ///
     /// # Errors
-    /// An `Error` where the machine gives no random numbers.
+    /// An `Error` where the machine gives no random numbers, a `TypeError` where an option is of the wrong type.
     #[wasm_bindgen(constructor)]
-    pub fn new() -> Result<Self, JsValue> {
+    pub fn new(options: &JsValue) -> Result<Self, JsValue> {
         let limits = Limits { max_item_bytes: MAX_ITEM_BYTES };
-        // An object has no member twice, and no file can be made to slow the search for one.
-        let word = || getrandom::u64().map_err(|error| js_sys::Error::new(&error.to_string()));
-        let export = Export::with_limits(limits).refusing_duplicates([word()?, word()?]);
-        let writer = Writer { export, text: Vec::new(), whole: 0, timestamp_s: None };
-        Ok(Self { reader: Reader::new(limits), writer, is_finished: false })
+        let writer = Writer { export: export(limits)?, text: Vec::new(), whole: 0, deviations: Vec::new(), timestamp_s: None };
+        let reader = Reader::new(limits);
+        let reader = if option::flag(options, "lenient")? { reader.leniently() } else { reader };
+        Ok(Self { reader, writer, is_finished: false })
     }
 
     /// Reads the next chunk, of any size.
@@ -65,7 +74,10 @@ impl Lines {
     /// `truncated` where the file is not whole, or what a chunk said before.
     pub fn finish(&mut self) -> Result<(), JsValue> {
         self.is_finished = true;
-        self.reader.finish().map_err(|failure| error::to_js(&failure))
+        let result = self.reader.finish();
+        self.writer.deviations.append(&mut self.reader.deviations());
+        self.writer.end_line();
+        result.map_err(|failure| error::to_js(&failure))
     }
 
     /// The lines that became whole since the last call, each with its `\n`.
@@ -78,15 +90,57 @@ impl Lines {
     }
 }
 
+impl Writer {
+    /// Behind a line that is whole: what was passed over in it, a line each.
+    fn end_line(&mut self) {
+        for error in take(&mut self.deviations) {
+            push_deviation(&error, &mut self.text);
+        }
+        self.whole = self.text.len();
+    }
+
+    /// Whether no line is begun. Text is escaped, so a line feed is always a line's end.
+    fn is_between(&self) -> bool {
+        self.text.last().is_none_or(|last| *last == b'\n')
+    }
+}
+
+/// `{"deviation":{"code","offset","db","key","key_bytes","encoding","element","text"}}`.
+fn push_deviation(error: &Error, out: &mut Vec<u8>) {
+    let mut json = Json::new(out);
+    json.open(b'{').name("deviation").open(b'{').name("code").text(error.code()).name("offset").int(error.offset());
+    let Place { db, key, value_type, element } = error.place();
+    if let Some(db) = db {
+        json.name("db").int(*db);
+    }
+    if let Some(key) = key {
+        json.name("key").bytes(Scalar::Bytes(key.bytes())).name("key_bytes").int(key.key_len());
+    }
+    if let Some(encoding) = value_type {
+        json.name("encoding").text(encoding);
+    }
+    if let Some(element) = element {
+        json.name("element").int(*element);
+    }
+    json.name("text").text(&error.kind().to_string()).close(b'}').close(b'}').end_line();
+}
+
 impl Job for Writer {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
         self.export.push(event, raw, &mut self.text)?;
-        // Text is escaped, so a line feed is always a line's end.
-        if !matches!(event, Event::Value(_)) && self.text.last() == Some(&b'\n') {
-            self.whole = self.text.len();
+        if !matches!(event, Event::Value(_)) && self.is_between() {
+            self.end_line();
         }
         Ok(Flow::Continue)
+    }
+
+    fn deviation(&mut self, error: Error) -> Option<Error> {
+        self.deviations.push(error);
+        if self.is_between() {
+            self.end_line();
+        }
+        None
     }
 
     fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> Result<(), Fault> {
@@ -99,5 +153,65 @@ impl Job for Writer {
             aof::Event::Annotation(_) | aof::Event::Snapshot(_) => {}
         }
         Ok(())
+    }
+}
+
+/// Writes the line of one key from the row's bytes of the file, in any chunks.
+#[wasm_bindgen(skip_typescript)]
+pub struct LineReader {
+    decoder: Decoder,
+    pass: Pass,
+    line: Line,
+}
+
+struct Line {
+    export: Export,
+    text: Vec<u8>,
+    is_whole: bool,
+}
+
+#[wasm_bindgen]
+impl LineReader {
+    /// Reads the next bytes; `true` once the line is whole.
+    ///
+    /// # Errors
+    /// Where the value is damaged, or differs from what was read before.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<bool, JsValue> {
+        let line: &mut dyn Job = &mut self.line;
+        self.pass.feed(&mut self.decoder, chunk, line).map_err(|failure| error::to_js(&failure))?;
+        Ok(self.line.is_whole)
+    }
+
+    /// The line, with its `\n`.
+    ///
+    /// # Errors
+    /// `truncated` where bytes are missing.
+    pub fn finish(&mut self) -> Result<String, JsValue> {
+        if !self.line.is_whole {
+            let missing = Error::new(ErrorKind::Truncated { needed: 1 }, self.decoder.offset(), Place::default());
+            return Err(error::to_js(&missing));
+        }
+        // Every line is UTF-8 by the way it is written.
+        Ok(String::from_utf8(take(&mut self.line.text)).unwrap_or_default())
+    }
+}
+
+impl LineReader {
+    pub(super) fn new(decoder: Decoder, limits: Limits) -> Result<Self, JsValue> {
+        let line = Line { export: export(limits)?, text: Vec::new(), is_whole: false };
+        Ok(Self { decoder, pass: Pass::new(), line })
+    }
+}
+
+impl Job for Line {
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+        self.export.push(event, raw, &mut self.text)?;
+        self.is_whole = matches!(event, Event::KeyEnd { .. });
+        Ok(if self.is_whole { Flow::Stop } else { Flow::Continue })
+    }
+
+    /// The session has told of it when the row was read.
+    fn deviation(&mut self, _error: Error) -> Option<Error> {
+        None
     }
 }

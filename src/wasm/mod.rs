@@ -16,6 +16,7 @@
     )
 )]
 
+mod deviations;
 mod error;
 mod lines;
 mod object;
@@ -27,7 +28,7 @@ mod sniff;
 mod unpack;
 mod value;
 
-pub use lines::Lines;
+pub use lines::{LineReader, Lines};
 pub use session::Session;
 pub use sniff::sniff;
 pub use unpack::Unpacker;

@@ -32,6 +32,15 @@ pub(super) fn number(object: &JsValue, name: &str) -> Result<Option<f64>, JsValu
     }
 }
 
+/// Whether a switch is on.
+pub(super) fn flag(object: &JsValue, name: &str) -> Result<bool, JsValue> {
+    let value = member(object, name)?;
+    match value.as_bool() {
+        None if !is_missing(&value) => Err(error::usage(&format!("{name}: expected true or false"))),
+        flag => Ok(flag.unwrap_or(false)),
+    }
+}
+
 /// A number that is not negative; without its fraction.
 pub(super) fn whole(object: &JsValue, name: &str) -> Result<Option<u64>, JsValue> {
     match number(object, name)? {

@@ -1,5 +1,6 @@
 //! What is known of a file, as objects.
 
+use super::deviations::Deviations;
 use super::error;
 use super::object::{self, ObjectExt};
 use crate::error::{Error, ErrorKind, Place};
@@ -17,6 +18,7 @@ pub(super) struct Around<'a> {
     /// The commands, where there are any.
     pub(super) log: Option<Log>,
     pub(super) failure: Option<&'a Error>,
+    pub(super) deviations: &'a Deviations,
     /// From the snapshot's summary, once there is one.
     pub(super) checksum: Option<Checksum>,
     pub(super) trailing: Option<Span>,
@@ -67,6 +69,7 @@ pub(super) fn report(report: &Report, around: &Around<'_>) -> Object {
     object.set("checksum", checksum(around, report.checksum));
     object.set("trailingBytes", object::number(around.trailing.map_or(0, Span::len)));
     object.set("findings", findings(around));
+    object.set("findingsLeftOut", object::number(around.deviations.left_out));
     object
 }
 
@@ -105,29 +108,36 @@ fn checksum(around: &Around<'_>, read: Option<Checksum>) -> &'static str {
 
 fn findings(around: &Around<'_>) -> Array {
     let findings = Array::new();
+    let of = |error: &Error, is_repairable: bool| {
+        finding("error", error.code(), error.offset(), error.place(), &error.kind().to_string(), is_repairable)
+    };
+    for deviation in &around.deviations.kept {
+        findings.push(&of(deviation, true));
+    }
     if let Some((packing, failure)) = around.packing.as_ref().and_then(|packing| Some((packing, packing.failure?))) {
         let text = error::within(packing.codec, failure.kind());
-        let found = finding("error", failure.code(), failure.offset(), failure.place(), &text);
+        let found = finding("error", failure.code(), failure.offset(), failure.place(), &text, false);
         found.set("compression", packing.codec.name());
         findings.push(&found);
     }
     if let Some(failure) = around.failure {
-        findings.push(&finding("error", failure.code(), failure.offset(), failure.place(), &failure.kind().to_string()));
+        findings.push(&of(failure, matches!(failure.kind(), ErrorKind::BadChecksum { .. })));
     }
     if let Some(trailing) = around.trailing {
         let text = alloc::format!("{} bytes stand behind the end of the snapshot", trailing.len());
-        findings.push(&finding("warning", "trailing-bytes", trailing.start, &Place::default(), &text));
+        findings.push(&finding("warning", "trailing-data", trailing.start, &Place::default(), &text, true));
     }
     findings
 }
 
-fn finding(severity: &str, code: &str, offset: u64, place: &Place, text: &str) -> Object {
+fn finding(severity: &str, code: &str, offset: u64, place: &Place, text: &str, is_repairable: bool) -> Object {
     let object = Object::new();
     object.set("severity", severity);
     object.set("code", code);
     object.set("offset", object::number(offset));
     error::put_place(&object, place);
     object.set("text", text);
+    object.set("repairable", is_repairable);
     object
 }
 

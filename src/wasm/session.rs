@@ -1,6 +1,8 @@
 //! One file being read, and the index of its keys.
 
+use super::deviations::Deviations;
 use super::error;
+use super::lines::LineReader;
 use super::object::{self, ObjectExt};
 use super::option;
 use super::query::{Query, Rules, Wanted};
@@ -29,7 +31,9 @@ pub struct Session {
     unpacker: Unpacker,
     /// What is wrong with the compression of the file.
     packing_failure: Option<Error>,
+    is_lenient: bool,
     reader: Reader,
+    deviations: Deviations,
     content: Content,
     /// Bytes that were read, after unpacking.
     offset: u64,
@@ -65,7 +69,7 @@ struct Tally {
 
 #[wasm_bindgen]
 impl Session {
-    /// A session that has read nothing yet. Options: `maxItemBytes`.
+    /// A session that has read nothing yet. Options: `maxItemBytes`, `lenient`.
     ///
     /// # Errors
     /// A `TypeError` where an option is of the wrong type.
@@ -73,11 +77,15 @@ impl Session {
     pub fn new(options: &JsValue) -> Result<Self, JsValue> {
         let max_item_bytes = option::whole(options, "maxItemBytes")?.unwrap_or(MAX_ITEM_BYTES);
         let limits = Limits { max_item_bytes };
+        let is_lenient = option::flag(options, "lenient")?;
+        let reader = Reader::new(limits);
         Ok(Self {
             limits,
             unpacker: Unpacker::with_max_window(MAX_WINDOW_BYTES),
             packing_failure: None,
-            reader: Reader::new(limits),
+            is_lenient,
+            reader: if is_lenient { reader.leniently() } else { reader },
+            deviations: Deviations::default(),
             content: Content::default(),
             offset: 0,
             is_finished: false,
@@ -106,6 +114,7 @@ impl Session {
                 return Ok(());
             }
             let result = self.reader.feed(step.output, &mut self.content);
+            self.deviations.take(self.reader.deviations());
             self.offset = match &result {
                 Ok(()) => self.offset.saturating_add(step.output.len() as u64),
                 Err(failure) => failure.offset().max(self.offset),
@@ -122,6 +131,7 @@ impl Session {
         self.is_finished = true;
         let was_broken = self.reader.failure().is_some();
         let result = self.reader.finish();
+        self.deviations.take(self.reader.deviations());
         // What is inside a compressed file that is cut only seems to be cut.
         if let Some(failure) = self.unpacker.finish().err().filter(|_| !was_broken) {
             return Err(self.fail(failure));
@@ -151,6 +161,7 @@ impl Session {
             largest: self.content.largest.map(|(_, id)| id),
             log: self.reader.log(),
             failure: self.reader.failure(),
+            deviations: &self.deviations,
             checksum: snapshot.map(|summary| summary.checksum),
             trailing: snapshot.and_then(|summary| summary.trailing),
             packing: self.unpacker.codec().map(|codec| Packing {
@@ -249,9 +260,16 @@ impl Session {
     #[wasm_bindgen(js_name = valueReader)]
     pub fn value_reader(&self, id: u32, options: &JsValue) -> Result<ValueReader, JsValue> {
         let row = self.get(id)?;
-        let version = self.content.analyse.report().version.ok_or_else(|| error::usage("valueReader: no header was read"))?;
-        let decoder = Decoder::resume(version, u64::from(row.db()), row.offset(), self.limits);
-        ValueReader::new(decoder, &row, options)
+        ValueReader::new(self.decoder(&row)?, &row, options)
+    }
+
+    /// A reader for row `id` as a line of JSON, to be fed the row's bytes of the file.
+    ///
+    /// # Errors
+    /// A `RangeError` where there is no such row, an `Error` where the machine gives no random numbers.
+    #[wasm_bindgen(js_name = lineReader)]
+    pub fn line_reader(&self, id: u32) -> Result<LineReader, JsValue> {
+        LineReader::new(self.decoder(&self.get(id)?)?, self.limits)
     }
 }
 
@@ -261,6 +279,14 @@ impl Session {
         let thrown = error::packed(self.unpacker.codec(), &failure);
         self.packing_failure = Some(failure);
         thrown
+    }
+
+    /// A decoder that begins at the row.
+    fn decoder(&self, row: &Row<'_>) -> Result<Decoder, JsValue> {
+        let version = self.content.analyse.report().version.ok_or_else(|| error::usage("no header was read"))?;
+        let decoder = Decoder::resume(version, u64::from(row.db()), row.offset(), self.limits);
+        let decoder = decoder.with_templates(self.reader.templates());
+        Ok(if self.is_lenient { decoder.leniently() } else { decoder })
     }
 
     fn get(&self, id: u32) -> Result<Row<'_>, JsValue> {

@@ -6,7 +6,7 @@ use super::option;
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::jobs::{Flow, Job, ModuleJson, Pass};
 use crate::model::Row;
-use crate::rdb::{Consumer, Decoder, Element, Event, Group, Kind, ModuleId, ModuleItem, Part, Pending, StreamEntry, StreamPart};
+use crate::rdb::{Consumer, Decoder, Element, Event, Group, Kind, ModuleId, ModuleItem, Part, StreamEntry, StreamPart};
 use crate::wire::Scalar;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -47,7 +47,11 @@ struct Page {
     value: Object,
     readable: ModuleJson,
     groups: Array,
+    /// The group in hand.
+    group: Object,
     consumers: Array,
+    idempotency: Object,
+    producers: Array,
     is_whole: bool,
 }
 
@@ -98,7 +102,10 @@ impl ValueReader {
             value: Object::new(),
             readable: ModuleJson::new(MAX_READABLE),
             groups: Array::new(),
+            group: Object::new(),
             consumers: Array::new(),
+            idempotency: Object::new(),
+            producers: Array::new(),
             is_whole: false,
         };
         Ok(Self { decoder: Some(decoder), pass: Pass::new(), page })
@@ -113,6 +120,11 @@ impl Job for Page {
             _ => {}
         }
         Ok(if self.is_there() { Flow::Stop } else { Flow::Continue })
+    }
+
+    /// The session has told of it when the row was read.
+    fn deviation(&mut self, _error: Error) -> Option<Error> {
+        None
     }
 }
 
@@ -239,21 +251,25 @@ impl Page {
             StreamPart::Groups(_) => self.value.set("groups", &self.groups),
             StreamPart::Group(group) => self.group(group),
             StreamPart::Consumer(consumer) => self.consumer(consumer),
-            StreamPart::Returns(count) => {
-                if let Some(group) = self.groups.iter().last().and_then(|group| group.dyn_into::<Object>().ok()) {
-                    group.set("returned", object::number(*count));
-                }
-            }
+            StreamPart::Returns(count) => self.group.set("returned", object::number(*count)),
             StreamPart::Idempotency(idempotency) => {
-                let shown = Object::new();
-                shown.set("durationSeconds", object::number(idempotency.duration_s));
-                shown.set("maxIds", object::number(idempotency.max_ids));
-                shown.set("producers", object::number(idempotency.producers));
-                self.value.set("idempotency", &shown);
+                self.idempotency.set("durationSeconds", object::number(idempotency.duration_s));
+                self.idempotency.set("maxIds", object::number(idempotency.max_ids));
+                self.idempotency.set("producers", &self.producers);
+                self.value.set("idempotency", &self.idempotency);
             }
-            StreamPart::Pending(Pending { .. }) | StreamPart::Consumers(_) | StreamPart::Owned(_) => {}
-            StreamPart::Returned(_) | StreamPart::Producer(_) => {}
-            StreamPart::Produced { .. } | StreamPart::IdempotencyCounters { .. } => {}
+            StreamPart::Producer(producer) => {
+                let shown = Object::new();
+                shown.set("name", self.cut(&producer.name));
+                shown.set("ids", object::number(producer.ids));
+                self.producers.push(&shown);
+            }
+            StreamPart::IdempotencyCounters { added, duplicates } => {
+                self.idempotency.set("added", object::number(*added));
+                self.idempotency.set("duplicates", object::number(*duplicates));
+            }
+            StreamPart::Pending(_) | StreamPart::Consumers(_) | StreamPart::Owned(_) => {}
+            StreamPart::Returned(_) | StreamPart::Produced { .. } => {}
         }
         Ok(())
     }
@@ -275,6 +291,7 @@ impl Page {
         object.set("pending", object::number(group.pending));
         object.set("consumers", &self.consumers);
         self.groups.push(&object);
+        self.group = object;
     }
 
     fn consumer(&mut self, consumer: &Consumer<'_>) {
