@@ -5,7 +5,9 @@
 
 mod support;
 
-use aikv::rdb::{Decoder, Element, Elements, Event, ModuleAux, ModuleItem, Part, StreamPart};
+use aikv::rdb::{
+    Decoder, Element, Elements, Event, HashTemplate, ModuleAux, ModuleItem, Part, SlotValue, StreamPart, Template,
+};
 use aikv::wire::{Limits, Scalar};
 use aikv::{Error, aof};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -93,8 +95,13 @@ fn shown(event: &Event<'_>) -> i64 {
         Event::Value(Part::Elements { elements: Elements::One(element), .. }) => match element {
             Element::Item(item) | Element::Member(item) => text(item),
             Element::Scored { member, .. } => text(member),
-            Element::Field { field, value } => text(field) + text(value),
+            Element::Field { field, value } | Element::ExpiringField { field, value, .. } => text(field) + text(value),
+            Element::Slot { value: SlotValue::Text(value), .. } => text(value),
+            Element::Slot { .. } => 0,
         },
+        Event::Value(Part::Elements { elements: Elements::Templated { packed, .. }, .. }) => packed.blob().len() as i64,
+        Event::Value(Part::Template(Template::Packed(packed))) => packed.blob().len() as i64,
+        Event::Value(Part::Template(Template::Name(name))) | Event::HashTemplate(HashTemplate::Name(name)) => text(name),
         Event::Value(Part::Stream(StreamPart::Node(node))) => node.blob().len() as i64,
         Event::Value(Part::Stream(StreamPart::Group(group))) => text(&group.name),
         Event::Value(Part::Stream(StreamPart::Consumer(consumer))) => text(&consumer.name),

@@ -2,8 +2,11 @@
 
 use super::read;
 use aikv::Error;
-use aikv::rdb::{Element, Event, Eviction, Group, Kind, ModuleId, ModuleItem, Part, StreamId, StreamPart, Summary};
-use aikv::wire::Limits;
+use aikv::rdb::{
+    Element, Event, Eviction, Group, HashTemplate, KeyMeta, Kind, ModuleId, ModuleItem, Part, SlotImport, Span, StreamId,
+    StreamPart, Summary,
+};
+use aikv::wire::{Limits, Scalar};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -12,6 +15,8 @@ pub(crate) struct Content {
     pub(crate) summary: Summary,
     pub(crate) aux: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) functions: Vec<Vec<u8>>,
+    /// What stands between keys or before a key and has no member of its own here, a line each.
+    pub(crate) records: Vec<String>,
     pub(crate) keys: Vec<Key>,
 }
 
@@ -30,41 +35,84 @@ pub(crate) struct Key {
     pub(crate) raw: Vec<u8>,
     /// The id of a module value.
     pub(crate) module: Option<ModuleId>,
+    pub(crate) span: Span,
 }
 
 /// Reads a whole snapshot.
 pub(crate) fn content(bytes: &[u8]) -> Result<Content, Error> {
-    let (mut aux, mut functions, mut keys) = (Vec::new(), Vec::new(), Vec::<Key>::new());
-    let mut value = Builder::default();
-    let summary = read(bytes, usize::MAX, Limits::default(), |event, raw| match event {
-        Event::Aux { key, value } => aux.push((key.to_vec(), value.to_vec())),
-        Event::Function { code } => functions.push(code.to_vec()),
-        Event::Key(key) => keys.push(Key {
-            db: key.db,
-            key: key.key.to_vec(),
-            kind: key.value_type.kind(),
-            encoding: key.value_type.name(),
-            expires_at_ms: key.expires_at_ms,
-            eviction: key.eviction,
-            value: Value::Null,
-            raw: Vec::new(),
-            module: None,
-        }),
-        Event::Value(part) => {
-            let key = keys.last_mut().expect("a value has a key");
-            key.raw.extend_from_slice(raw);
-            if let Part::Module(ModuleItem::Id(id)) = part {
-                key.module = Some(*id);
+    let mut collector = Collector::default();
+    let summary = read(bytes, usize::MAX, Limits::default(), |event, raw| collector.add(event, raw))?;
+    Ok(collector.finish(summary))
+}
+
+/// Builds [`Content`] from events.
+#[derive(Default)]
+pub(crate) struct Collector {
+    aux: Vec<(Vec<u8>, Vec<u8>)>,
+    functions: Vec<Vec<u8>>,
+    records: Vec<String>,
+    keys: Vec<Key>,
+    value: Builder,
+}
+
+impl Collector {
+    pub(crate) fn add(&mut self, event: &Event<'_>, raw: &[u8]) {
+        match event {
+            Event::Aux { key, value } => self.aux.push((key.to_vec(), value.to_vec())),
+            Event::Function { code } => self.functions.push(code.to_vec()),
+            Event::Key(key) => self.keys.push(Key {
+                db: key.db,
+                key: key.key.to_vec(),
+                kind: key.value_type.kind(),
+                encoding: key.value_type.name(),
+                expires_at_ms: key.expires_at_ms,
+                eviction: key.eviction,
+                value: Value::Null,
+                raw: Vec::new(),
+                module: None,
+                span: Span::default(),
+            }),
+            Event::Value(part) => {
+                let key = self.keys.last_mut().expect("a value has a key");
+                key.raw.extend_from_slice(raw);
+                if let Part::Module(ModuleItem::Id(id)) = part {
+                    key.module = Some(*id);
+                }
+                self.value.add(part);
             }
-            value.add(part);
+            Event::KeyEnd { span } => {
+                let key = self.keys.last_mut().expect("a key end has a key");
+                key.value = std::mem::take(&mut self.value).finish(key.kind);
+                key.span = *span;
+            }
+            event => self.records.extend(record(event)),
         }
-        Event::KeyEnd { .. } => {
-            let key = keys.last_mut().expect("a key end has a key");
-            key.value = std::mem::take(&mut value).finish(key.kind);
+    }
+
+    pub(crate) fn finish(self, summary: Summary) -> Content {
+        let Self { aux, functions, records, keys, value: _ } = self;
+        Content { summary, aux, functions, records, keys }
+    }
+}
+
+/// A record that is no key, as a line.
+fn record(event: &Event<'_>) -> Option<String> {
+    let shown = |bytes: &Scalar<'_>| bytes.to_vec().escape_ascii().to_string();
+    Some(match event {
+        Event::SlotInfo { slot, keys, expires } => format!("slot {slot}: {keys} keys, {expires} expire"),
+        Event::SlotImport(SlotImport::Open { job, ranges }) => format!("import {}: {ranges} ranges", shown(job)),
+        Event::SlotImport(SlotImport::Range { first, last }) => format!("slots {first} to {last}"),
+        Event::Enterprise { opcode, value } => format!("enterprise {opcode}: {value}"),
+        Event::KeyMeta(KeyMeta::Classes(classes)) => format!("{classes} classes"),
+        Event::KeyMeta(KeyMeta::Class(class)) => {
+            format!("class {class}, version {}, may be ignored: {}", class.version(), class.may_be_ignored())
         }
-        _ => {}
-    })?;
-    Ok(Content { summary, aux, functions, keys })
+        Event::KeyMeta(KeyMeta::Item(item)) => format!("meta {item:?}"),
+        Event::HashTemplate(HashTemplate::Open { id, fields }) => format!("template {id}: {fields} fields"),
+        Event::HashTemplate(HashTemplate::Name(name)) => format!("name {}", shown(name)),
+        Event::EmptyKey(key) => format!("empty {} {} in db {}", key.value_type.name(), shown(&key.key), key.db),
+        _ => return None,
+    })
 }
 
 /// Bytes as in JSON Lines: a string if they are UTF-8, else base64.
@@ -144,16 +192,20 @@ struct Builder {
     bytes: Vec<u8>,
     elements: Vec<Value>,
     fields: Map<String, Value>,
+    insert_index: Option<u64>,
     stream: Map<String, Value>,
     entries: Vec<Value>,
     groups: Vec<StreamGroup>,
 }
 
+#[derive(Default)]
 struct StreamGroup {
     shown: Map<String, Value>,
     pending: Vec<(StreamId, i64, u64)>,
     consumers: Vec<Value>,
     owners: BTreeMap<StreamId, Value>,
+    /// Only where the generation has such a list.
+    returned: Option<Vec<Value>>,
 }
 
 impl Builder {
@@ -171,9 +223,17 @@ impl Builder {
                         let twice = self.fields.insert(field_name(&field.to_vec()), text(&value.to_vec()));
                         assert_eq!(twice, None, "a field stands once");
                     }
+                    Element::ExpiringField { field, value, expires_at_ms } => {
+                        let value = json!({ "value": text(&value.to_vec()), "expires_at_ms": expires_at_ms });
+                        assert_eq!(self.fields.insert(field_name(&field.to_vec()), value), None, "a field stands once");
+                    }
+                    Element::Slot { index, value } => self.elements.push(json!([index, value.with_text(text)])),
                 });
             }
+            Part::Array(head) => self.insert_index = head.insert_index,
             Part::Stream(part) => self.add_stream(part),
+            // The elements have what they say.
+            Part::FirstExpiry(_) | Part::Template(_) => {}
             Part::Module(_) => {}
         }
     }
@@ -202,7 +262,7 @@ impl Builder {
                 shown.insert("last_id".into(), group.last_id.to_string().into());
                 let read = if group.entries_read == Group::UNKNOWN { Value::Null } else { group.entries_read.into() };
                 shown.insert("entries_read".into(), read);
-                self.groups.push(StreamGroup { shown, pending: vec![], consumers: vec![], owners: BTreeMap::new() });
+                self.groups.push(StreamGroup { shown, ..StreamGroup::default() });
             }
             StreamPart::Pending(pending) => {
                 let group = self.groups.last_mut().expect("pending entries have a group");
@@ -221,7 +281,32 @@ impl Builder {
                 let owner = group.consumers.last().expect("owned ids have a consumer")["name"].clone();
                 assert_eq!(group.owners.insert(*id, owner), None, "an id has one owner");
             }
+            StreamPart::Returns(_) => self.groups.last_mut().expect("they have a group").returned = Some(vec![]),
+            StreamPart::Returned(id) => {
+                let returned = self.groups.last_mut().and_then(|group| group.returned.as_mut());
+                returned.expect("returned ids were announced").push(id.to_string().into());
+            }
+            StreamPart::Idempotency(idempotency) => {
+                let shown =
+                    json!({ "duration_s": idempotency.duration_s, "max_ids": idempotency.max_ids, "producers": [] });
+                self.stream.insert("idempotency".into(), shown);
+            }
+            StreamPart::Producer(producer) => {
+                self.producers().push(json!({ "name": text(&producer.name.to_vec()), "ids": [] }));
+            }
+            StreamPart::Produced { iid, id } => {
+                let ids = self.producers().last_mut().expect("ids have a producer")["ids"].as_array_mut();
+                ids.expect("a list").push(json!([text(&iid.to_vec()), id.to_string()]));
+            }
+            StreamPart::IdempotencyCounters { added, duplicates } => {
+                self.stream["idempotency"]["added"] = json!(added);
+                self.stream["idempotency"]["duplicates"] = json!(duplicates);
+            }
         }
+    }
+
+    fn producers(&mut self) -> &mut Vec<Value> {
+        self.stream["idempotency"]["producers"].as_array_mut().expect("producers were announced")
     }
 
     fn finish(mut self, kind: Kind) -> Value {
@@ -240,6 +325,7 @@ impl Builder {
                 self.stream.into()
             }
             Kind::Module => Value::Null,
+            Kind::Array => json!({ "insert_index": self.insert_index, "slots": self.elements }),
         }
     }
 }
@@ -254,6 +340,9 @@ impl StreamGroup {
         assert!(self.owners.is_empty(), "consumers own only pending entries");
         self.shown.insert("pending".into(), pending.into());
         self.shown.insert("consumers".into(), self.consumers.into());
+        if let Some(returned) = self.returned {
+            self.shown.insert("returned".into(), returned.into());
+        }
         self.shown.into()
     }
 }
