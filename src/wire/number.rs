@@ -94,15 +94,21 @@ impl Buffer {
     }
 }
 
-/// The integer that a score is, if it is one below 2^53 and not negative zero.
-pub(crate) fn score_int(score: f64) -> Option<i64> {
-    /// Integers up to here are exact and have at most 16 digits.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
+/// The integer of 64 bits that a score is exactly, if it is one and not negative zero.
+pub(crate) fn whole(score: f64) -> Option<i64> {
+    const END: f64 = 9_223_372_036_854_775_808.0;
     let is_negative_zero = score == 0.0 && score.is_sign_negative();
     // A conversion that is exact for every integer in this range.
     #[allow(clippy::cast_possible_truncation)]
     let int = score as i64;
-    (-EXACT < score && score < EXACT && int as f64 == score && !is_negative_zero).then_some(int)
+    ((-END..END).contains(&score) && int as f64 == score && !is_negative_zero).then_some(int)
+}
+
+/// The integer that a score is, if it is one below 2^53 and not negative zero.
+pub(crate) fn score_int(score: f64) -> Option<i64> {
+    /// Integers up to here are exact and have at most 16 digits.
+    const EXACT: u64 = 1 << 53;
+    whole(score).filter(|int| int.unsigned_abs() < EXACT)
 }
 
 /// A score as text: integers below 2^53 in plain decimal, `inf`, `-inf`, everything else in the
@@ -168,6 +174,27 @@ mod tests {
             assert_eq!(parse_score(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse_score(&[b'1'; 251]), None);
+    }
+
+    #[test]
+    fn whole_scores_are_integers_of_64_bits() {
+        for (score, int) in [
+            (0.0, Some(0)),
+            (-1.0, Some(-1)),
+            (9_007_199_254_740_992.0, Some(1 << 53)),
+            (9_223_372_036_854_774_784.0, Some(9_223_372_036_854_774_784)),
+            (-9_223_372_036_854_775_808.0, Some(i64::MIN)),
+            (9_223_372_036_854_775_808.0, None),
+            (-9_223_372_036_854_777_856.0, None),
+            (-0.0, None),
+            (0.5, None),
+            (f64::INFINITY, None),
+            (f64::NAN, None),
+        ] {
+            assert_eq!(whole(score), int, "{score}");
+        }
+        assert_eq!(score_int(9_007_199_254_740_991.0), Some((1 << 53) - 1));
+        assert_eq!(score_int(-9_007_199_254_740_992.0), None);
     }
 
     #[test]
