@@ -131,6 +131,11 @@ impl Encoder {
         Self { phase: Phase::Body, has_checksum: false, is_payload: true, ..Self::new(version) }
     }
 
+    /// Makes an encoder whose payload is whole ready for another one.
+    pub(crate) fn begin_payload(&mut self) {
+        self.phase = Phase::Body;
+    }
+
     /// Appends the bytes of `event` to `out`.
     ///
     /// A key's `db` is not looked at: [`Event::SelectDb`] says it. What an
@@ -160,6 +165,14 @@ impl Encoder {
                 Err(Error::new(kind, self.offset, self.place(event)))
             }
         }
+    }
+
+    /// Whether this version has a form for `event`, wherever it stands; nothing is written.
+    ///
+    /// # Errors
+    /// `Unrepresentable`.
+    pub(crate) fn check(&self, event: &Event<'_>) -> Result<()> {
+        self.representable(event).map_err(|kind| Error::new(kind, self.offset, self.place(event)))
     }
 
     fn place(&self, event: &Event<'_>) -> Place {

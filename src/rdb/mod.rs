@@ -50,4 +50,7 @@ pub use version::{Dialect, Version};
 pub use crate::pack::{Container, Packed, Reading};
 
 pub(crate) use decode::{RdbGrammar, State};
+pub(crate) use event::LAST_FIELD_EXPIRY_MS;
 pub(crate) use head::repeats_itself;
+pub(crate) use key_meta::MAX_CLASSES;
+pub(crate) use module::read_item as read_module_item;

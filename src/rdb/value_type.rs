@@ -304,6 +304,12 @@ impl ValueType {
         Self::all().find(|value_type| value_type.name() == name)
     }
 
+    /// The type by which servers that write `version` save a value of this kind in this layout.
+    #[must_use]
+    pub fn with_layout(version: Version, kind: Kind, layout: Layout) -> Option<Self> {
+        Self::all().find(|found| found.kind() == kind && found.layout() == layout && found.is_in(version))
+    }
+
     /// Every type that is known.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(Self)
