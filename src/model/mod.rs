@@ -1,4 +1,4 @@
-//! Data that is kept: the columnar index of a snapshot's keys.
+//! Data that is kept: the content of a snapshot as owned values, and the columnar index of its keys.
 
 #![cfg_attr(
     not(test),
@@ -14,14 +14,33 @@
     )
 )]
 
+mod build;
+mod build_stream;
 mod columns;
+mod dataset;
+mod distinct;
+mod emit;
+mod emit_value;
 mod index;
+mod items;
+mod pack_value;
+mod plan;
 mod selection;
 mod sort;
+mod store;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod value;
 
+pub use build::{Collected, Collector};
 pub use columns::Row;
+pub use dataset::{AuxField, Database, Dataset, DatasetBuilder, DecodeLimits, Entry, Function, KeyMetadata, ModuleData};
+pub use emit::{DumpEmitter, Emitter};
 pub use index::Index;
+pub use items::ModuleItems;
+pub use plan::{EncodeOptions, NodeLimit, PackedLimit, Thresholds};
 pub use selection::Selection;
 pub use sort::Column;
+pub use stream::{Stream, StreamConsumer, StreamEntry, StreamGroup, StreamIdempotency, StreamPending, StreamProducer};
+pub use value::{Array, ArrayValue, HashField, ModuleValue, ScoredMember, Value};

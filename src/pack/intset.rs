@@ -106,11 +106,6 @@ impl IntsetBuilder {
         self.members.len().saturating_mul(self.width()).saturating_add(HEADER)
     }
 
-    /// Members so far.
-    pub(crate) fn count(&self) -> u64 {
-        self.members.len() as u64
-    }
-
     /// Appends a member. False, and nothing appended, if it is not above the
     /// one before, or if the intset became too large.
     #[must_use]
@@ -175,7 +170,6 @@ mod tests {
         for member in members {
             assert!(builder.push(*member));
         }
-        assert_eq!(builder.count(), members.len() as u64);
         let len = builder.len_bytes();
         let built = builder.finish().to_vec();
         assert_eq!(built.len(), len);

@@ -220,13 +220,6 @@ impl ListpackBuilder {
         self.count
     }
 
-    /// Bytes that the listpack grows by with this entry.
-    pub(crate) fn next_size(&self, scalar: Scalar<'_>) -> usize {
-        let (head, text) = smallest(scalar);
-        let size = head.len.saturating_add(text.len());
-        size.saturating_add(backlen(size, &mut [0; 5]).len())
-    }
-
     /// Appends an entry. False, and nothing appended, if the listpack became
     /// too large for a server.
     #[must_use]
@@ -246,6 +239,16 @@ impl ListpackBuilder {
         self.blob.push(END);
         self.count = self.count.wrapping_add(1);
         true
+    }
+
+    /// Puts another integer in place of the first entry.
+    pub(crate) fn set_first(&mut self, int: i64) {
+        let mut entries = ListpackEntries::new(&self.blob, Reading::Strict);
+        // Where there is none, nothing is replaced.
+        let first = HEADER..entries.next().ok().flatten().map_or(HEADER, |_| entries.at());
+        let Head { bytes, len } = integer(int);
+        let [backlen, ..] = len.to_le_bytes();
+        self.blob.splice(first, bytes.into_iter().take(len).chain([backlen]));
     }
 
     /// The listpack so far, whole; more entries may follow.
@@ -356,12 +359,13 @@ mod tests {
     fn build(entries: &[&[u8]]) -> Vec<u8> {
         let mut builder = ListpackBuilder::new();
         for entry in entries {
-            let (before, next) = (builder.len_bytes(), builder.next_size(Scalar::Bytes(entry)));
             assert!(builder.push(Scalar::Bytes(entry)));
-            assert_eq!(builder.len_bytes(), before + next);
         }
         assert_eq!(builder.count(), entries.len() as u64);
-        builder.finish().to_vec()
+        let len = builder.len_bytes();
+        let built = builder.finish().to_vec();
+        assert_eq!(built.len(), len);
+        built
     }
 
     /// As Redis 7.0.15 dumps them.
@@ -376,6 +380,18 @@ mod tests {
         assert_eq!(build(&[b"f", b"v", b"n", b"1"]), hash);
         let zset = [0x14, 0, 0, 0, 4, 0, 0x81, 0x61, 2, 0x83, 0x31, 0x2e, 0x35, 4, 0x81, 0x62, 2, 2, 1, 0xff];
         assert_eq!(build(&[b"a", b"1.5", b"b", b"2"]), zset);
+    }
+
+    #[test]
+    fn the_first_entry_is_replaced_by_an_integer_of_any_size() {
+        for int in [0i64, 1, 127, 128, 5000, -1, 70_000, i64::MAX] {
+            let mut builder = ListpackBuilder::new();
+            for entry in [&b"300"[..], b"a", b"7"] {
+                assert!(builder.push(Scalar::Bytes(entry)));
+            }
+            builder.set_first(int);
+            assert_eq!(builder.finish(), build(&[alloc::string::ToString::to_string(&int).as_bytes(), b"a", b"7"]), "{int}");
+        }
     }
 
     #[test]
@@ -481,7 +497,6 @@ mod tests {
         let rest = MAX_BYTES - builder.len_bytes();
         // Five bytes of length before the text, five of backward length behind.
         let text = alloc::vec![0; rest - 5 - 5 + 1];
-        assert_eq!(builder.next_size(Scalar::Bytes(&text)), rest + 1);
         assert!(!builder.push(Scalar::Bytes(&text)));
         assert_eq!((builder.count(), builder.len_bytes()), (0, 7), "nothing was appended");
     }

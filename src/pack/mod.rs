@@ -5,7 +5,6 @@
 //! each reader stands the builder of the same form: it appends to a buffer of
 //! its own and takes the smallest form of every entry, as the servers do.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the encoder builds them"))]
 #![cfg_attr(
     not(test),
     deny(

@@ -215,12 +215,6 @@ impl ZiplistBuilder {
         self.count
     }
 
-    /// Bytes that the ziplist grows by with this entry.
-    pub(crate) fn next_size(&self, scalar: Scalar<'_>) -> usize {
-        let (head, text) = smallest(scalar, self.integers);
-        self.before().len.saturating_add(head.len).saturating_add(text.len())
-    }
-
     /// Appends an entry. False, and nothing appended, if the ziplist became
     /// too large for a server.
     #[must_use]
@@ -327,12 +321,13 @@ mod tests {
     fn build(entries: &[&[u8]], integers: Integers) -> Vec<u8> {
         let mut builder = ZiplistBuilder::new(integers);
         for entry in entries {
-            let (before, next) = (builder.len_bytes(), builder.next_size(Scalar::Bytes(entry)));
             assert!(builder.push(Scalar::Bytes(entry)));
-            assert_eq!(builder.len_bytes(), before + next);
         }
         assert_eq!(builder.count(), entries.len() as u64);
-        builder.finish().to_vec()
+        let len = builder.len_bytes();
+        let built = builder.finish().to_vec();
+        assert_eq!(built.len(), len);
+        built
     }
 
     /// The integer limits of the format, on both sides; sizes without the byte
@@ -439,7 +434,6 @@ mod tests {
         let rest = MAX_BYTES - builder.len_bytes();
         // A byte for the size before, five for the text's length.
         let text = alloc::vec![0; rest - 1 - 5 + 1];
-        assert_eq!(builder.next_size(Scalar::Bytes(&text)), rest + 1);
         assert!(!builder.push(Scalar::Bytes(&text)));
         assert_eq!((builder.count(), builder.len_bytes()), (0, 11), "nothing was appended");
     }
