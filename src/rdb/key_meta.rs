@@ -4,7 +4,8 @@
 //! F3 | length classes (1..7) | classes x { u32 LE class, module items, 0 }
 //! class: 24 bits name (4 characters of 6 bits), 5 bits version, 3 bits flags
 //! ```
-//! It stands before the value type, among expiry and idle time, and before the type of a `DUMP` payload.
+//! It stands before the value type, behind expiry and idle time as servers write and read it, and
+//! before the type of a `DUMP` payload.
 //! Source: Redis 8.6 `keymeta.c` `rdbSaveKeyMetadata()`, `rdbLoadKeyMetadata()`.
 
 use super::module::{self, ModuleItem};
@@ -58,7 +59,8 @@ impl MetaClass {
     /// The four characters of the name.
     #[must_use]
     pub fn name(self) -> [u8; 4] {
-        module::characters(u64::from(self.0 >> 8))
+        // The last two stand the other way round than in the names of module types.
+        module::characters(u64::from(self.0 >> 8), b"_-")
     }
 
     /// The version of the encoding, 0 to 31.
@@ -97,10 +99,14 @@ mod tests {
     use super::*;
     use alloc::string::ToString;
 
+    /// Classes of Redis 8.6.3, as it wrote them.
     #[test]
     fn a_class_is_four_characters_a_version_and_flags() {
-        // A = 0, B = 1, z = 51, _ = 63, in the order of the names of module types.
-        let class = MetaClass((1 << 18 | 51 << 6 | 63) << 8 | 9 << 3 | 1);
-        assert_eq!((class.to_string().as_str(), class.version(), class.may_be_ignored()), ("BAz_", 9, true));
+        let told = |bytes: [u8; 4]| {
+            let class = MetaClass(u32::from_le_bytes(bytes));
+            (class.to_string(), class.version(), class.may_be_ignored())
+        };
+        assert_eq!(told([0x09, 0xf5, 0xc4, 0x28]), ("KMT1".into(), 1, true));
+        assert_eq!(told([0xf8, 0xfd, 0xef, 0x6b]), ("a_-9".into(), 31, false));
     }
 }

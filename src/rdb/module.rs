@@ -23,7 +23,7 @@ impl ModuleId {
     /// The nine characters of the name.
     #[must_use]
     pub fn name(self) -> [u8; 9] {
-        characters(self.0 >> 10)
+        characters(self.0 >> 10, b"-_")
     }
 
     /// The encoding version, 0 to 1023.
@@ -42,13 +42,14 @@ impl fmt::Display for ModuleId {
     }
 }
 
-/// The characters that six bits each stand for, the last in the lowest bits.
-pub(crate) fn characters<const N: usize>(mut bits: u64) -> [u8; N] {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// The characters that six bits each stand for, the last in the lowest bits: letters, digits and
+/// the two of `last`.
+pub(crate) fn characters<const N: usize>(mut bits: u64, last: &[u8; 2]) -> [u8; N] {
+    const FIRST: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut name = [0; N];
     for character in name.iter_mut().rev() {
         let index = usize::try_from(bits & 63).unwrap_or(0);
-        *character = ALPHABET.get(index).copied().unwrap_or(b'_');
+        *character = FIRST.iter().chain(last).nth(index).copied().unwrap_or(b'_');
         bits >>= 6;
     }
     name
