@@ -82,6 +82,8 @@ pub struct Encoder {
     is_payload: bool,
     strings: Strings,
     phase: Phase,
+    /// Metadata of the key that follows: servers want it directly before the value type.
+    meta: Vec<u8>,
     value: ValueState,
     db: Option<u64>,
     key: Option<(KeyPreview, &'static str)>,
@@ -101,6 +103,7 @@ impl Encoder {
             is_payload: false,
             strings: Strings::new(true),
             phase: Phase::Header,
+            meta: Vec::new(),
             value: ValueState::default(),
             db: None,
             key: None,
@@ -140,7 +143,8 @@ impl Encoder {
     ///
     /// A key's `db` is not looked at: [`Event::SelectDb`] says it. What an
     /// [`Event::End`] knows of the checksum decides whether one is computed
-    /// (`Off` writes zeros).
+    /// (`Off` writes zeros). Metadata of a key is held back until its key comes: servers read it
+    /// only behind expiry and eviction.
     ///
     /// # Errors
     /// `OutOfOrder` where the event cannot follow the one before it;
@@ -190,7 +194,9 @@ impl Encoder {
     /// As [`Encoder::write`].
     pub fn copy(&mut self, step: &Step<'_, Event<'_>>, out: &mut Vec<u8>) -> Result<()> {
         match &step.event {
-            None | Some(Event::EmptyKey(_)) => Ok(()),
+            None => Ok(()),
+            // Metadata of such a key may be in the output already.
+            Some(Event::EmptyKey(_)) if self.phase == Phase::Body => Ok(()),
             Some(event @ (Event::Start(_) | Event::End(_))) => self.write(event, out),
             Some(event) => {
                 let start = out.len();
@@ -317,7 +323,7 @@ impl Encoder {
                     (Phase::KeyMetaItem(_), KeyMeta::Item(item)) if !matches!(item, ModuleItem::Id(_)) => phase,
                     _ => return Err(self.out_of_order(event)),
                 };
-                meta.write_with(strings, out);
+                meta.write_with(strings, &mut self.meta);
             }
             (Phase::Body | Phase::KeyHead, Event::Enterprise { opcode, value }) => {
                 let [opcode, ..] = opcode.to_le_bytes();
@@ -441,6 +447,7 @@ impl Encoder {
                 }
             }
         }
+        out.append(&mut self.meta);
         out.push(value_type.byte());
         if !self.is_payload {
             self.strings.write(key.key, out);
