@@ -150,7 +150,7 @@ fn record<'i: 'e, 'e, R>(
         return annotation(state, at, cursor, scratch, emit);
     }
     let mut ahead = *cursor;
-    let argc = resp::count(&mut ahead).or_else(|fault| lax(fault, at, cursor, &mut ahead, scratch, resp::lax_count))?;
+    let argc = resp::count(&mut ahead).or_else(|fault| lax(fault, state.db, at, cursor, &mut ahead, scratch, resp::lax_count))?;
     if argc > state.max_arguments {
         return Err(Fault::new(&TOO_MANY, argc));
     }
@@ -161,7 +161,7 @@ fn record<'i: 'e, 'e, R>(
     }
     while left > 0 {
         if let Err(fault) = resp::argument(&mut ahead)
-            && let Err(fault) = lax(fault, at, cursor, &mut ahead, scratch, resp::lax_argument)
+            && let Err(fault) = lax(fault, state.db, at, cursor, &mut ahead, scratch, resp::lax_argument)
         {
             return Err(stop(fault, left, at, cursor, ahead, scratch));
         }
@@ -182,10 +182,12 @@ fn record<'i: 'e, 'e, R>(
 }
 
 /// Reads again what gave `fault`, with a number as servers take it, if the reader is lenient.
+#[allow(clippy::too_many_arguments)] // a step's whole context, in one place
 #[cold]
 #[inline(never)]
 fn lax<'i, T>(
     fault: Fault,
+    db: Option<u64>,
     at: &Position,
     start: &Cursor<'i>,
     ahead: &mut Cursor<'i>,
@@ -198,7 +200,9 @@ fn lax<'i, T>(
     }
     let read = read(&mut again)?;
     let offset = at.offset.wrapping_add(start.left().wrapping_sub(ahead.left()));
-    scratch.notes.tolerate_once(fault, offset, at.offset)?;
+    scratch.notes.tolerate_once(fault, at.offset, |fault| {
+        Error::new(fault.error_kind(0), offset, Place { db, ..Place::default() })
+    })?;
     *ahead = again;
     Ok(read)
 }
@@ -406,15 +410,7 @@ impl Decoder {
 
     /// What a lenient decoder passed over since the last call; of the numbers of one command, the first.
     pub fn deviations(&mut self) -> Vec<Error> {
-        let notes = self.feed.take_notes();
-        let state = self.feed.state();
-        let commands = state.preamble.map_or(0, |preamble| preamble.bytes);
-        let is_of_commands = |offset| state.phase == Phase::Commands && offset >= commands;
-        let dress = |(fault, offset): (Fault, u64)| match is_of_commands(offset) {
-            true => Error::new(fault.error_kind(0), offset, self.place()),
-            false => state.snapshot.dress(fault, offset),
-        };
-        notes.into_iter().map(dress).collect()
+        self.feed.take_notes()
     }
 
     /// Reads at most one event from the front of `input`. Bytes that are not

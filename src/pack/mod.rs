@@ -163,6 +163,14 @@ impl<'a> Packed<'a> {
         Ok(Self { container, reading, blob })
     }
 
+    /// As [`Packed::open_leniently`], but an empty blob is one without entries.
+    pub(crate) fn open_though_empty(container: Container, blob: &'a [u8]) -> Result<Self, Fault> {
+        match Self::open_leniently(container, blob) {
+            Err(fault) if is_empty(fault) => Ok(Self { container, reading: Reading::Lenient, blob }),
+            packed => packed,
+        }
+    }
+
     /// The same blob, its entries read as [`Reading::Lenient`] says.
     #[must_use]
     pub fn leniently(self) -> Self {

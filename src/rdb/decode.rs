@@ -285,7 +285,8 @@ fn header<'i: 'e, 'e, R>(
     if !version.is_supported() {
         let digits = version.dialect().magic().len() as u64;
         let tolerated = if version.is_later() {
-            scratch.notes.tolerate(version.unsupported(), at.offset.wrapping_add(digits))
+            let offset = at.offset.wrapping_add(digits);
+            scratch.notes.tolerate(version.unsupported(), |fault| state.dress(fault, offset))
         } else {
             Err(version.unsupported())
         };
@@ -310,7 +311,7 @@ fn body<'i: 'e, 'e, R>(
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let Head { mut expires_at_ms, mut eviction, .. } = state.head;
-    let step = cursor.left();
+    let before = cursor.left();
     let mut opcodes = 0u64;
     let mut ahead = *cursor;
     let byte = loop {
@@ -340,15 +341,15 @@ fn body<'i: 'e, 'e, R>(
     };
     *cursor = ahead;
     let limits = scratch.limits;
-    if scratch.notes.is_lenient && has_no_elements(value_type, *cursor, scratch)? {
-        let key = empty_key(state, at, step, value_type, cursor, scratch)?;
+    if scratch.notes.is_lenient && has_no_elements(value_type, cursor, scratch)? {
+        let key = empty_key(state, at, before, value_type, cursor, scratch)?;
         let db = state.db.unwrap_or(0);
         return Ok(emit(Event::EmptyKey(Key { key, value_type, db, expires_at_ms, eviction }), cursor));
     }
     let [buffer, ..] = &mut scratch.buffers;
-    let before = cursor.rest();
+    let key_at = cursor.rest();
     let key = scalar::read(cursor, buffer, limits)?;
-    let preview = preview(key, before, cursor.rest().len());
+    let preview = preview(key, key_at, cursor.rest().len());
     let db = state.db.unwrap_or(0);
     state.key = Some((preview, value_type.name()));
     state.key_start = match state.head.start {
@@ -364,33 +365,44 @@ fn body<'i: 'e, 'e, R>(
     Ok(emit(Event::Key(Key { key, value_type, db, expires_at_ms, eviction }), cursor))
 }
 
-/// Whether the value behind a key has no elements: servers skip the key in a file.
+/// Whether the value behind a key has no elements: servers skip the key in a file. What is wrong
+/// with the value is said where it is read; the cursor moves only where it runs short.
 #[cold]
 #[inline(never)]
-fn has_no_elements(value_type: ValueType, mut cursor: Cursor<'_>, scratch: &mut Scratch) -> Result<bool, Fault> {
+fn has_no_elements(value_type: ValueType, cursor: &mut Cursor<'_>, scratch: &mut Scratch) -> Result<bool, Fault> {
     let Scratch { buffers: [buffer, ..], limits, .. } = scratch;
-    scalar::read(&mut cursor, buffer, *limits)?;
-    decode_value::is_empty(value_type.layout(), &mut cursor, buffer, *limits)
+    let mut ahead = *cursor;
+    scalar::read(&mut ahead, buffer, *limits)?;
+    let value = ahead;
+    match decode_value::is_empty(value_type.layout(), &mut ahead, buffer, *limits) {
+        Err(fault) if fault.kind() == FaultKind::Short => {
+            *cursor = value;
+            Err(fault)
+        }
+        found => Ok(found.unwrap_or(false)),
+    }
 }
 
-/// A key whose value has no elements; the cursor moves behind the value. `step` is what it had
-/// left at the step's start.
+/// A key whose value has no elements; the cursor moves behind the value. `before` is what the
+/// cursor had left at the step's start.
 #[cold]
 #[inline(never)]
 fn empty_key<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
-    step: u64,
+    before: u64,
     value_type: ValueType,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
 ) -> Result<Scalar<'e>, Fault> {
     let Scratch { buffers: [first, second, ..], limits, notes, .. } = scratch;
     let key = scalar::read(cursor, first, *limits)?;
-    let value_at = step.wrapping_sub(cursor.left());
+    let offset = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
     decode_value::is_empty(value_type.layout(), cursor, second, *limits)?;
-    notes.tolerate(decode_value::empty(), at.offset.wrapping_add(value_at))?;
-    state.key = Some((slow_preview(key), value_type.name()));
+    notes.tolerate(decode_value::empty(), |fault| {
+        let place = Place { db: state.db, key: Some(slow_preview(key)), value_type: Some(value_type.name()), element: None };
+        Error::new(fault.error_kind(0), offset, place)
+    })?;
     state.head = Head::NONE;
     Ok(key)
 }
@@ -452,7 +464,7 @@ fn record<'i: 'e, 'e, R>(
             }
             return Ok(emit(Event::Enterprise { opcode: u64::from(byte), value }, cursor));
         }
-        _ if head.expires_at_ms.is_some() || head.eviction != Eviction::None || state.head.start.is_some() => {
+        FIRST_OPCODE.. if head.expires_at_ms.is_some() || head.eviction != Eviction::None || state.head.start.is_some() => {
             return Err(Fault::new(&NO_KEY, u64::from(byte)));
         }
         _ => {}
@@ -500,18 +512,12 @@ fn record<'i: 'e, 'e, R>(
             Event::ModuleAux(head)
         }
         opcode::SLOT_INFO => {
-            let start = ahead;
             *cursor = ahead;
-            match slots::read_info(cursor) {
-                Ok(event) => event,
-                Err(fault) if fault.kind() == FaultKind::Short => return Err(fault),
-                Err(fault) => {
-                    // A slot is a hint, so a wrong one costs nothing.
-                    notes.tolerate(fault, at.offset.wrapping_add(before.wrapping_sub(start.left())))?;
-                    *cursor = start;
-                    Event::SlotInfo { slot: length::read(cursor)?, keys: length::read(cursor)?, expires: length::read(cursor)? }
-                }
-            }
+            slots::read_info(cursor, |fault| {
+                // A slot is a hint, so a wrong one costs nothing.
+                let offset = at.offset.wrapping_add(before.wrapping_sub(ahead.left()));
+                notes.tolerate(fault, |fault| state.dress(fault, offset))
+            })?
         }
         opcode::SLOT_IMPORT if dialect == Dialect::Valkey => {
             *cursor = ahead;
@@ -630,7 +636,7 @@ fn end<'e>(state: &mut State, at: &Position, cursor: &mut Cursor<'_>, notes: &mu
         Some(stored) => {
             state.computed = computed;
             let offset = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
-            notes.tolerate(Fault::new(&CHECKSUM, stored), offset)?;
+            notes.tolerate(Fault::new(&CHECKSUM, stored), |fault| state.dress(fault, offset))?;
             Checksum::Wrong
         }
     };
@@ -754,8 +760,7 @@ impl Decoder {
 
     /// What a lenient decoder passed over since the last call.
     pub fn deviations(&mut self) -> Vec<Error> {
-        let notes = self.feed.take_notes();
-        notes.into_iter().map(|(fault, offset)| self.feed.state().dress(fault, offset)).collect()
+        self.feed.take_notes()
     }
 
     /// The hash templates read so far.

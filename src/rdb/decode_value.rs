@@ -3,7 +3,7 @@
 use super::decode::{Blob, Phase, State};
 use super::event::{ArrayHead, Element, Elements, Event, LAST_FIELD_EXPIRY_MS, Part, SlotValue};
 use super::module::{self, ModuleId, ModuleItem};
-use super::stream::BlobSeen;
+use super::stream::{BlobSeen, Tolerance};
 use super::template;
 use super::value_type::{ExpiryForm, Generation, Layout, Shape, Unit};
 use crate::error::{Cause, Fault, FaultKind, Form};
@@ -65,8 +65,8 @@ pub(crate) fn start<'i: 'e, 'e, R>(
         Shape::Packed(container) => {
             let before = cursor.left();
             let Scratch { buffers: [buffer, ..], limits, notes, .. } = scratch;
-            let packed = read_packed(&mut state.blob, at, before, container, cursor, buffer, *limits, notes)?;
-            let elements = checked(Elements::Packed { packed, unit: layout.unit }, notes)?;
+            let packed = read_packed(state, at, before, container, cursor, buffer, *limits, notes)?;
+            let elements = checked(state, Elements::Packed { packed, unit: layout.unit }, notes)?;
             state.phase = Phase::KeyEnd;
             Ok(emit(Event::Value(Part::Elements { elements, left: 0 }), cursor))
         }
@@ -218,33 +218,49 @@ pub(crate) fn says_empty(fault: Fault) -> bool {
 }
 
 /// Whether a value has no elements and servers skip its key; the cursor moves behind it then.
+/// Of a list only a few nodes are looked at.
 /// Source: Redis 8.0 `rdb.c` `rdbLoadRioWithLoadingCtx()`, `RDB_LOAD_ERR_EMPTY_KEY`.
 pub(crate) fn is_empty(layout: Layout, cursor: &mut Cursor<'_>, buffer: &mut Vec<u8>, limits: Limits) -> Result<bool, Fault> {
-    /// No packed blob without entries is longer.
-    const LONGEST: u64 = 11;
-    let container = match layout.shape {
-        Shape::Counted | Shape::Nodes { .. } => None,
-        Shape::CountedBehindExpiry => {
-            cursor.take(8)?;
-            None
-        }
-        Shape::Packed(container) => Some(container),
-        Shape::PackedBehindExpiry(container) => {
-            cursor.take(8)?;
-            Some(container)
-        }
-        Shape::Array | Shape::Module | Shape::Single | Shape::Stream(_) | Shape::Template { .. } => return Ok(false),
-    };
-    match container {
-        None => Ok(length::read(cursor)? == 0),
-        Some(container) => {
-            let Head::Whole(Scalar::Bytes(blob)) = scalar::read_head(cursor, LONGEST, buffer, limits)? else {
+    const FEW_NODES: u64 = 16;
+    if matches!(layout.shape, Shape::CountedBehindExpiry | Shape::PackedBehindExpiry(_)) {
+        cursor.take(8)?;
+    }
+    match layout.shape {
+        Shape::Counted | Shape::CountedBehindExpiry => Ok(length::read(cursor)? == 0),
+        Shape::Packed(container) | Shape::PackedBehindExpiry(container) => is_empty_blob(container, cursor, buffer, limits),
+        Shape::Nodes { container, has_plain } => {
+            let nodes = length::read(cursor)?;
+            if nodes > FEW_NODES {
                 return Ok(false);
-            };
-            Ok(Packed::open(container, blob).is_err_and(pack::is_empty))
+            }
+            for _ in 0..nodes {
+                let is_packed = !has_plain || length::read(cursor)? == PACKED_NODE;
+                if !is_packed || !is_empty_blob(container, cursor, buffer, limits)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         }
+        Shape::Array | Shape::Module | Shape::Single | Shape::Stream(_) | Shape::Template { .. } => Ok(false),
     }
 }
+
+/// Whether a packed blob comes next that has no entries. Those are too short to be compressed.
+fn is_empty_blob(container: Container, cursor: &mut Cursor<'_>, buffer: &mut Vec<u8>, limits: Limits) -> Result<bool, Fault> {
+    /// No packed blob without entries is longer.
+    const LONGEST: u64 = 11;
+    if cursor.rest().first().is_some_and(|lead| *lead >= 0xc0) {
+        return Ok(false);
+    }
+    Ok(match scalar::read_head(cursor, LONGEST, buffer, limits)? {
+        Head::Whole(Scalar::Bytes(blob)) => Packed::open(container, blob).is_err_and(pack::is_empty),
+        _ => false,
+    })
+}
+
+/// Node kinds of `list-quicklist-2`.
+pub(crate) const PLAIN_NODE: u64 = 1;
+pub(crate) const PACKED_NODE: u64 = 2;
 
 /// A count of elements or nodes, which no server writes as zero.
 #[inline(always)]
@@ -390,7 +406,7 @@ fn read_text_score(cursor: &mut Cursor<'_>) -> Result<f64, Fault> {
 #[allow(clippy::too_many_arguments)] // a step's whole context, in one place
 #[inline(always)]
 pub(crate) fn read_packed<'i: 'e, 'e>(
-    blob: &mut Blob,
+    state: &mut State,
     at: &Position,
     before: u64,
     container: Container,
@@ -403,11 +419,11 @@ pub(crate) fn read_packed<'i: 'e, 'e>(
     let content = scalar::read_bytes(cursor, buffer, limits)?;
     let end = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
     let start = if content.is_plain { end.wrapping_sub(content.bytes.len() as u64) } else { string_at };
-    *blob = Blob { start, is_plain: u64::from(content.is_plain) };
+    state.blob = Blob { start, is_plain: u64::from(content.is_plain) };
     match Packed::open(container, content.bytes) {
         Err(fault) if notes.is_lenient => {
-            let packed = Packed::open_leniently(container, content.bytes)?;
-            notes.tolerate(fault, string_at)?;
+            let packed = Packed::open_though_empty(container, content.bytes)?;
+            notes.tolerate(fault, |fault| state.dress(fault, string_at))?;
             Ok(packed)
         }
         packed => packed,
@@ -416,17 +432,21 @@ pub(crate) fn read_packed<'i: 'e, 'e>(
 
 /// For a lenient reader: elements that are read past what is wrong with them, which is noted.
 #[inline(always)]
-pub(crate) fn checked<'e>(elements: Elements<'e>, notes: &mut Notes) -> Result<Elements<'e>, Fault> {
-    if notes.is_lenient { check_leniently(elements, notes) } else { Ok(elements) }
+pub(crate) fn checked<'e>(state: &State, elements: Elements<'e>, notes: &mut Notes) -> Result<Elements<'e>, Fault> {
+    if notes.is_lenient { check_leniently(state, elements, notes) } else { Ok(elements) }
 }
 
 #[cold]
 #[inline(never)]
-fn check_leniently<'e>(elements: Elements<'e>, notes: &mut Notes) -> Result<Elements<'e>, Fault> {
-    if let Err(fault) = elements.check() {
-        notes.tolerate(fault, 0)?;
+fn check_leniently<'e>(state: &State, elements: Elements<'e>, notes: &mut Notes) -> Result<Elements<'e>, Fault> {
+    let Err(fault) = elements.check() else { return Ok(elements) };
+    let elements = elements.leniently();
+    // What cannot be read leniently either is left to be found by whoever walks the elements.
+    if elements.check().is_ok() {
+        // A fault within a blob: no item's offset is looked at.
+        notes.tolerate(fault, |fault| state.dress(fault, 0))?;
     }
-    Ok(elements.leniently())
+    Ok(elements)
 }
 
 /// One node of a list, of which `left` are still to come with this one.
@@ -444,15 +464,12 @@ pub(crate) fn node<'i: 'e, 'e, R>(
     scratch: &'e mut Scratch,
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
-    /// Node kinds of `list-quicklist-2`.
-    const PLAIN: u64 = 1;
-    const PACKED: u64 = 2;
     let Scratch { buffers: [buffer, ..], limits, notes, .. } = scratch;
     let limits = *limits;
     let mut ahead = *cursor;
-    let kind = if has_plain { length::read(&mut ahead)? } else { PACKED };
+    let kind = if has_plain { length::read(&mut ahead)? } else { PACKED_NODE };
     let elements = match kind {
-        PLAIN => {
+        PLAIN_NODE => {
             *cursor = ahead;
             let item = scalar::read(&mut ahead, buffer, limits)?;
             if item == Scalar::Bytes(b"") {
@@ -460,10 +477,10 @@ pub(crate) fn node<'i: 'e, 'e, R>(
             }
             Elements::One(Element::Item(item))
         }
-        PACKED => {
+        PACKED_NODE => {
             *cursor = ahead;
-            let packed = read_packed(&mut state.blob, at, before, container, &mut ahead, buffer, limits, notes)?;
-            checked(Elements::Packed { packed, unit }, notes)?
+            let packed = read_packed(state, at, before, container, &mut ahead, buffer, limits, notes)?;
+            checked(state, Elements::Packed { packed, unit }, notes)?
         }
         other => return Err(Fault::new(&NODE_KIND, other)),
     };
@@ -486,7 +503,6 @@ pub(crate) fn stream<'i: 'e, 'e, R>(
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let before = cursor.left();
-    let step_start = at.offset;
     let blob = &mut state.blob;
     let seen = |seen: BlobSeen, cursor: &Cursor<'i>| {
         let end = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
@@ -494,7 +510,12 @@ pub(crate) fn stream<'i: 'e, 'e, R>(
         let start = if seen.is_plain { end.wrapping_sub(seen.len as u64) } else { string_at };
         *blob = Blob { start, is_plain: u64::from(seen.is_plain) };
     };
-    let step = state.stream.advance(generation, step_start, cursor, scratch, seen)?;
+    let Scratch { buffers, limits, notes, .. } = scratch;
+    let mut tolerance = Tolerance { is_lenient: notes.is_lenient, faults: Vec::new() };
+    let step = state.stream.advance(generation, cursor, buffers, *limits, &mut tolerance, seen)?;
+    for (fault, left) in tolerance.faults {
+        notes.tolerate(fault, |fault| state.dress(fault, at.offset.wrapping_add(before.wrapping_sub(left))))?;
+    }
     match step.state {
         Some(next) => {
             state.stream = next;

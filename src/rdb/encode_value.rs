@@ -1,6 +1,6 @@
 //! Values, by what their layout says; the mirror of `decode_value`.
 
-use super::decode_value::{FLOAT, INT, MAX_SHORT_TEXT, SHORT_TEXT_TAG, TEXT};
+use super::decode_value::{FLOAT, INT, MAX_SHORT_TEXT, PACKED_NODE, PLAIN_NODE, SHORT_TEXT_TAG, TEXT};
 use super::event::{ArrayHead, Element, Elements, LAST_FIELD_EXPIRY_MS, Part, SlotValue};
 use super::module::ModuleItem;
 use super::stream::StreamWriter;
@@ -64,28 +64,23 @@ impl ValueState {
                 strings.write_blob(packed.blob(), out);
                 Ok(())
             }
-            (Shape::Nodes { container, has_plain }, Part::Elements { elements, left }) => {
-                /// Node kinds of `list-quicklist-2`.
-                const PLAIN: u64 = 1;
-                const PACKED: u64 = 2;
-                match elements {
-                    Elements::Packed { packed, .. } if packed.container() == container => {
-                        self.count(*left, out)?;
-                        if has_plain {
-                            length::write(PACKED, out);
-                        }
-                        strings.write_blob(packed.blob(), out);
-                        Ok(())
+            (Shape::Nodes { container, has_plain }, Part::Elements { elements, left }) => match elements {
+                Elements::Packed { packed, .. } if packed.container() == container => {
+                    self.count(*left, out)?;
+                    if has_plain {
+                        length::write(PACKED_NODE, out);
                     }
-                    Elements::One(Element::Item(item)) if has_plain => {
-                        self.count(*left, out)?;
-                        length::write(PLAIN, out);
-                        strings.write(*item, out);
-                        Ok(())
-                    }
-                    _ => Err(misplaced()),
+                    strings.write_blob(packed.blob(), out);
+                    Ok(())
                 }
-            }
+                Elements::One(Element::Item(item)) if has_plain => {
+                    self.count(*left, out)?;
+                    length::write(PLAIN_NODE, out);
+                    strings.write(*item, out);
+                    Ok(())
+                }
+                _ => Err(misplaced()),
+            },
             (Shape::Stream(generation), Part::Stream(part)) => {
                 self.has_begun = true;
                 self.stream.write(generation, part, strings, out)

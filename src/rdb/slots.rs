@@ -42,9 +42,16 @@ pub enum SlotImport<'a> {
 }
 
 /// A slot's hint. The cursor stands behind its opcode, on a fault at the slot.
-pub(crate) fn read_info<'e>(cursor: &mut Cursor<'_>) -> Result<Event<'e>, Fault> {
-    let slot = read_slot(cursor)?;
-    Ok(Event::SlotInfo { slot, keys: length::read(cursor)?, expires: length::read(cursor)? })
+pub(crate) fn read_info<'e>(
+    cursor: &mut Cursor<'_>,
+    tolerate: impl FnOnce(Fault) -> Result<(), Fault>,
+) -> Result<Event<'e>, Fault> {
+    let start = *cursor;
+    let (slot, keys, expires) = (length::read(cursor)?, length::read(cursor)?, length::read(cursor)?);
+    if slot >= SLOTS {
+        tolerate(Fault::new(&SLOT, slot)).inspect_err(|_| *cursor = start)?;
+    }
+    Ok(Event::SlotInfo { slot, keys, expires })
 }
 
 fn read_slot(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {

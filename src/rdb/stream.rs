@@ -29,7 +29,7 @@ use crate::error::{Cause, ErrorKind, Fault, FaultKind, Form};
 use crate::pack::listpack::{self, ListpackEntries};
 use crate::pack::{Entries, Reading};
 use crate::wire::cursor::Cursor;
-use crate::wire::feed::{Limits, Scratch};
+use crate::wire::feed::Limits;
 use crate::wire::scalar::{self, Strings};
 use crate::wire::{Scalar, length};
 use alloc::vec::Vec;
@@ -450,8 +450,23 @@ pub(crate) struct StreamState {
     entries_added: Option<u64>,
 }
 
-/// Passes over a fault in the item at which the cursor stands, if the reader is lenient.
-type Tolerate<'t> = dyn FnMut(Fault, &Cursor<'_>) -> Result<(), Fault> + 't;
+/// What a reader passes over.
+pub(crate) struct Tolerance {
+    pub(crate) is_lenient: bool,
+    /// Faults, with what the cursor had left at the item of each.
+    pub(crate) faults: Vec<(Fault, u64)>,
+}
+
+impl Tolerance {
+    /// Passes over a fault in the item at which the cursor stands, if the reader is lenient.
+    fn tolerate(&mut self, fault: Fault, cursor: &Cursor<'_>) -> Result<(), Fault> {
+        if !self.is_lenient {
+            return Err(fault);
+        }
+        self.faults.push((fault, cursor.left()));
+        Ok(())
+    }
+}
 
 /// What a step of a stream found.
 pub(crate) struct StreamStep<'e> {
@@ -473,35 +488,29 @@ impl StreamState {
     pub(crate) fn advance<'i: 'e, 'e>(
         &self,
         generation: Generation,
-        step_start: u64,
         cursor: &mut Cursor<'i>,
-        scratch: &'e mut Scratch,
+        buffers: &'e mut [Vec<u8>; 4],
+        limits: Limits,
+        tolerance: &mut Tolerance,
         seen: impl FnOnce(BlobSeen, &Cursor<'i>),
     ) -> Result<StreamStep<'e>, Fault> {
-        let Scratch { buffers: [first, second, ..], limits, notes, .. } = scratch;
-        let limits = *limits;
-        let before = cursor.left();
-        let is_lenient = notes.is_lenient;
-        let mut tolerate = |fault: Fault, cursor: &Cursor<'_>| {
-            notes.tolerate(fault, step_start.wrapping_add(before.wrapping_sub(cursor.left())))
-        };
-        let tolerate: &mut Tolerate<'_> = &mut tolerate;
+        let [first, second, ..] = buffers;
         let mut state = self.clone();
         let part = match self.next {
             Next::Nodes => {
                 state.left = length::read(cursor)?;
                 if state.left == 0 {
-                    state.meta(generation, cursor, tolerate)?
+                    state.meta(generation, cursor, tolerance)?
                 } else {
-                    state.node(cursor, first, second, limits, seen, is_lenient, tolerate)?
+                    state.node(cursor, first, second, limits, seen, tolerance)?
                 }
             }
-            Next::Node => state.node(cursor, first, second, limits, seen, is_lenient, tolerate)?,
-            Next::Meta => state.meta(generation, cursor, tolerate)?,
+            Next::Node => state.node(cursor, first, second, limits, seen, tolerance)?,
+            Next::Meta => state.meta(generation, cursor, tolerance)?,
             Next::Counters if generation == Generation::V1 => state.groups(cursor)?,
-            Next::Counters => state.counters(cursor, tolerate)?,
+            Next::Counters => state.counters(cursor, tolerance)?,
             Next::Groups => state.groups(cursor)?,
-            Next::Group => state.group(generation, cursor, first, limits, tolerate)?,
+            Next::Group => state.group(generation, cursor, first, limits, tolerance)?,
             Next::Pending => state.pending(cursor)?,
             Next::Consumers => state.consumers(cursor)?,
             Next::Consumer => state.consumer(generation, cursor, first, limits)?,
@@ -520,7 +529,7 @@ impl StreamState {
                 state.left = state.left.wrapping_sub(1);
                 StreamPart::Returned(id)
             }
-            Next::Idempotency => state.idempotency(cursor, tolerate)?,
+            Next::Idempotency => state.idempotency(cursor, tolerance)?,
             Next::Producer => {
                 let name = scalar::read(cursor, first, limits)?;
                 state.left = length::read(cursor)?;
@@ -570,8 +579,7 @@ impl StreamState {
         buffer: &'e mut Vec<u8>,
         limits: Limits,
         seen: impl FnOnce(BlobSeen, &Cursor<'i>),
-        is_lenient: bool,
-        tolerate: &mut Tolerate<'_>,
+        tolerance: &mut Tolerance,
     ) -> Result<StreamPart<'e>, Fault> {
         let mut ahead = *cursor;
         let key = scalar::read_bytes(&mut ahead, key_buffer, limits)?;
@@ -580,18 +588,18 @@ impl StreamState {
         };
         let master = raw_id(key);
         if self.last_master.is_some_and(|last| last >= master) {
-            tolerate(Fault::new(&KEY_ORDER, 0), cursor)?;
+            tolerance.tolerate(Fault::new(&KEY_ORDER, 0), cursor)?;
         }
         *cursor = ahead;
         let left = cursor.left();
         let blob = scalar::read_bytes(cursor, buffer, limits)?;
         seen(BlobSeen { left, len: blob.bytes.len(), is_plain: blob.is_plain }, cursor);
         let left = self.left.wrapping_sub(1);
-        let (node, live) = match is_lenient {
+        let (node, live) = match tolerance.is_lenient {
             false => StreamNode::open(master, blob.bytes, left)?,
             true => {
                 let (node, live, fault) = StreamNode::open_leniently(master, blob.bytes, left)?;
-                fault.map_or(Ok(()), |fault| tolerate(fault, cursor))?;
+                fault.map_or(Ok(()), |fault| tolerance.tolerate(fault, cursor))?;
                 (node, live)
             }
         };
@@ -606,32 +614,32 @@ impl StreamState {
         &mut self,
         generation: Generation,
         cursor: &mut Cursor<'_>,
-        tolerate: &mut Tolerate<'_>,
+        tolerance: &mut Tolerance,
     ) -> Result<StreamPart<'e>, Fault> {
         let mut ahead = *cursor;
         let length = length::read(&mut ahead)?;
         // Release candidates of Redis 5.0 left deleted entries in the length.
         let may_be_off = generation == Generation::V1 && length != 0 && self.live != 0;
         if length != self.live && !may_be_off {
-            tolerate(Fault::new(&LENGTH, length), cursor)?;
+            tolerance.tolerate(Fault::new(&LENGTH, length), cursor)?;
         }
         *cursor = ahead;
         let last_id = read_id(&mut ahead)?;
         if self.last_master.is_some_and(|master| master > last_id) {
-            tolerate(Fault::new(&LAST_ID, 0), cursor)?;
+            tolerance.tolerate(Fault::new(&LAST_ID, 0), cursor)?;
         }
         *cursor = ahead;
         self.next = Next::Counters;
         Ok(StreamPart::Meta(StreamMeta { length, last_id }))
     }
 
-    fn counters<'e>(&mut self, cursor: &mut Cursor<'_>, tolerate: &mut Tolerate<'_>) -> Result<StreamPart<'e>, Fault> {
+    fn counters<'e>(&mut self, cursor: &mut Cursor<'_>, tolerance: &mut Tolerance) -> Result<StreamPart<'e>, Fault> {
         let first_id = read_id(cursor)?;
         let max_deleted_id = read_id(cursor)?;
         let mut ahead = *cursor;
         let entries_added = length::read(&mut ahead)?;
         if entries_added < self.live || i64::try_from(entries_added).is_err() {
-            tolerate(Fault::new(&ADDED, entries_added), cursor)?;
+            tolerance.tolerate(Fault::new(&ADDED, entries_added), cursor)?;
         }
         *cursor = ahead;
         self.entries_added = Some(entries_added);
@@ -651,14 +659,14 @@ impl StreamState {
         cursor: &mut Cursor<'i>,
         buffer: &'e mut Vec<u8>,
         limits: Limits,
-        tolerate: &mut Tolerate<'_>,
+        tolerance: &mut Tolerance,
     ) -> Result<StreamPart<'e>, Fault> {
         let name = scalar::read(cursor, buffer, limits)?;
         let last_id = read_id(cursor)?;
         let mut ahead = *cursor;
         let entries_read = if generation == Generation::V1 { Group::UNKNOWN } else { length::read(&mut ahead)? };
         if entries_read != Group::UNKNOWN && self.entries_added.is_some_and(|added| entries_read > added) {
-            tolerate(Fault::new(&READ, entries_read), cursor)?;
+            tolerance.tolerate(Fault::new(&READ, entries_read), cursor)?;
         }
         *cursor = ahead;
         let pending = length::read(cursor)?;
@@ -668,12 +676,12 @@ impl StreamState {
         Ok(StreamPart::Group(Group { name, last_id, entries_read, pending }))
     }
 
-    fn idempotency<'e>(&mut self, cursor: &mut Cursor<'_>, tolerate: &mut Tolerate<'_>) -> Result<StreamPart<'e>, Fault> {
+    fn idempotency<'e>(&mut self, cursor: &mut Cursor<'_>, tolerance: &mut Tolerance) -> Result<StreamPart<'e>, Fault> {
         let mut within = |range: core::ops::RangeInclusive<u64>, cause: &'static Cause, cursor: &mut Cursor<'_>| {
             let mut ahead = *cursor;
             let number = length::read(&mut ahead)?;
             if !range.contains(&number) {
-                tolerate(Fault::new(cause, number), cursor)?;
+                tolerance.tolerate(Fault::new(cause, number), cursor)?;
             }
             *cursor = ahead;
             Ok(number)

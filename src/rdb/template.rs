@@ -37,6 +37,7 @@ static PACKED_ORDER: Cause = Cause::inside(
 static TWICE: Cause = Cause::new(FaultKind::Duplicate, "a template's number once in the snapshot", Form::Number);
 static UNKNOWN: Cause = Cause::new(FaultKind::Value, "the number of a template of this snapshot", Form::Number);
 static FORM: Cause = Cause::new(FaultKind::Encoding, "a form of field names of 0 or 1", Form::Number);
+static UNKNOWN_PACKED: Cause = Cause::inside(FaultKind::Packed, "the number of a template of this snapshot", Form::Number);
 static NO_NUMBER: Cause = Cause::inside(FaultKind::Packed, "the number of a template", Form::Text("another entry"));
 static TOO_LARGE: Cause = Cause::new(FaultKind::Limit, "templates within the limit on an item's bytes", Form::Number);
 
@@ -251,7 +252,7 @@ fn own<'i: 'e, 'e, R>(
     let template = match length::read(&mut ahead)? {
         0 => {
             *cursor = ahead;
-            let packed = read_packed(&mut state.blob, at, before, Container::Listpack, cursor, buffer, *limits, notes)?;
+            let packed = read_packed(state, at, before, Container::Listpack, cursor, buffer, *limits, notes)?;
             // Read whole into the names before those of the value before are given up.
             let mut names = Vec::new();
             let mut fields = 0u64;
@@ -267,14 +268,18 @@ fn own<'i: 'e, 'e, R>(
                 fields = fields.wrapping_add(1);
                 entry_at = entries.at();
             }
+            if fields == 0 {
+                // An empty listpack, which a lenient reader is given.
+                return Err(Fault::new(&NO_FIELDS, 0));
+            }
             kept.own = names;
             state.left = fields;
             values_follow(state, kept, is_packed);
             Template::Packed(packed)
         }
         1 => {
-            let fields = read_fields(&mut ahead)?;
             *cursor = ahead;
+            let fields = read_fields(cursor)?;
             kept.own = Vec::new();
             state.template.at = 0;
             state.left = fields;
@@ -329,15 +334,19 @@ pub(crate) fn packed_values<'i: 'e, 'e, R>(
 ) -> Result<R, Fault> {
     let Scratch { buffers: [buffer, ..], kept, limits, notes, .. } = scratch;
     let before = cursor.left();
-    let packed = read_packed(&mut state.blob, at, before, Container::Listpack, cursor, buffer, *limits, notes)?;
+    let packed = read_packed(state, at, before, Container::Listpack, cursor, buffer, *limits, notes)?;
     let mut entries = ListpackEntries::new(packed.blob(), packed.reading());
     let entry_at = entries.at();
     let Some(Scalar::Int(id @ 0..)) = entries.next()? else {
         return Err(Fault::located(&NO_NUMBER, entry_at, 0));
     };
     // In a value with names of its own the number means nothing.
-    let names = if is_own { Names { rest: &kept.own } } else { names_of(kept, id.cast_unsigned())? };
-    let elements = checked(Elements::Templated { names, packed }, notes)?;
+    let names = match kept.numbered.get(&id.cast_unsigned()) {
+        _ if is_own => Names { rest: &kept.own },
+        Some(names) => Names { rest: names },
+        None => return Err(Fault::located(&UNKNOWN_PACKED, entry_at, id.cast_unsigned())),
+    };
+    let elements = checked(state, Elements::Templated { names, packed }, notes)?;
     state.phase = Phase::KeyEnd;
     Ok(emit(Event::Value(Part::Elements { elements, left: 0 }), cursor))
 }

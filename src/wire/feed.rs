@@ -5,11 +5,10 @@
 //! step, the tail moves to `carry`, which grows to exactly what the step needs.
 
 use super::{crc64, cursor::Cursor};
-use crate::error::{Cause, Fault, FaultKind, Form};
+use crate::error::{Cause, Error, Fault, FaultKind, Form};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 /// Bounds on what one item may occupy in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,32 +89,32 @@ pub(crate) struct Kept {
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) is_lenient: bool,
-    /// Faults, with the place of each in the stream.
-    list: Vec<(Fault, u64)>,
+    list: Vec<Error>,
 }
 
 impl Notes {
-    /// Passes over a fault in an item that starts at `offset` of the stream, if the reader is lenient.
+    /// Passes over a fault, if the reader is lenient. A step does so behind everything that can
+    /// run short: it is read again from its start then.
     #[cold]
-    pub(crate) fn tolerate(&mut self, fault: Fault, offset: u64) -> Result<(), Fault> {
+    pub(crate) fn tolerate(&mut self, fault: Fault, dress: impl FnOnce(Fault) -> Error) -> Result<(), Fault> {
         if !self.is_lenient {
             return Err(fault);
         }
-        self.list.push((fault, offset));
+        self.list.push(dress(fault));
         Ok(())
     }
 
     /// As [`Notes::tolerate`], but notes only the first fault in the step that starts at `step`: there may be
     /// any number of them.
     #[cold]
-    pub(crate) fn tolerate_once(&mut self, fault: Fault, offset: u64, step: u64) -> Result<(), Fault> {
-        let is_noted = self.list.last().is_some_and(|(_, at)| *at >= step);
-        if is_noted && self.is_lenient { Ok(()) } else { self.tolerate(fault, offset) }
+    pub(crate) fn tolerate_once(&mut self, fault: Fault, step: u64, dress: impl FnOnce(Fault) -> Error) -> Result<(), Fault> {
+        let is_noted = self.list.last().is_some_and(|noted| noted.offset() >= step);
+        if is_noted && self.is_lenient { Ok(()) } else { self.tolerate(fault, dress) }
     }
 
     /// Forgets what stands at `step` or behind it: the step that starts there is read again from its start.
     fn forget(&mut self, step: u64) {
-        while self.list.pop_if(|(_, at)| *at >= step).is_some() {}
+        while self.list.pop_if(|noted| noted.offset() >= step).is_some() {}
     }
 }
 
@@ -221,6 +220,8 @@ enum Mode {
     Carrying,
     /// `carry` holds a whole step whose event was handed out.
     Spent,
+    /// As `Spent`, and behind the step stand bytes of the next one that came before the chunk in hand.
+    Ahead,
     /// A fault was found; it is said again.
     Failed,
 }
@@ -266,9 +267,8 @@ pub(crate) struct Feed<G: Grammar> {
     state: G::State,
     scratch: Scratch,
     carry: Vec<u8>,
-    /// Where in `carry` the bytes of the next step stand, behind a spent one that looked ahead
-    /// farther than the chunk which completed it.
-    peeked: Range<usize>,
+    /// Bytes of `carry` that the step before has used up, where others stand behind them.
+    used: usize,
     need: Need,
 }
 
@@ -289,7 +289,7 @@ impl<G: Grammar> Feed<G> {
             state,
             scratch: Scratch::new(limits),
             carry: Vec::new(),
-            peeked: 0..0,
+            used: 0,
             need: Need::default(),
         }
     }
@@ -307,7 +307,7 @@ impl<G: Grammar> Feed<G> {
     }
 
     /// What was passed over in whole steps, or in the one that failed, since the last call.
-    pub(crate) fn take_notes(&mut self) -> Vec<(Fault, u64)> {
+    pub(crate) fn take_notes(&mut self) -> Vec<Error> {
         if self.standing.mode == Mode::Carrying {
             self.scratch.notes.forget(self.at.offset);
         }
@@ -386,17 +386,16 @@ impl<G: Grammar> Feed<G> {
         match self.standing.mode {
             Mode::Failed => return Err(self.standing.said()),
             Mode::Carrying => {}
-            Mode::Clean | Mode::Spent => {
-                let Range { start, end } = core::mem::take(&mut self.peeked);
-                self.carry.truncate(end);
-                self.carry.drain(..start.min(end));
-                self.carry.shrink_to(KEEP);
-                if self.carry.is_empty() {
-                    self.standing.mode = Mode::Clean;
-                    return self.step(input);
-                }
+            Mode::Ahead => {
+                self.carry.drain(..self.used.min(self.carry.len()));
                 self.standing.mode = Mode::Carrying;
-                self.need = Need::default();
+                self.need = Need { bytes: self.carry.len() as u64, raised: 0 };
+            }
+            Mode::Clean | Mode::Spent => {
+                self.carry.clear();
+                self.carry.shrink_to(KEEP);
+                self.standing.mode = Mode::Clean;
+                return self.step(input);
             }
         }
         let limit = self.scratch.limits.max_item_bytes;
@@ -414,17 +413,18 @@ impl<G: Grammar> Feed<G> {
         let mut cursor = Cursor::new(&self.carry);
         let carry = self.carry.as_slice();
         let result = G::advance(&mut self.state, &self.at, &mut cursor, &mut self.scratch, |event, behind| {
-            // A step that needed fewer bytes than it asked for gives the last ones back.
+            // A step that needed fewer bytes than it asked for gives the last ones back, unless
+            // the caller has them no more.
             let spare = behind.rest().len();
             let raw = carry.get(..carry.len().wrapping_sub(spare)).unwrap_or_default();
-            Step { consumed: taken.saturating_sub(spare), raw, event: Some(event) }
+            Step { consumed: taken.checked_sub(spare).unwrap_or(taken), raw, event: Some(event) }
         });
         match result {
             Ok(step) => match self.at.commit(step.raw, limit) {
                 Ok(()) => {
-                    self.standing.mode = Mode::Spent;
-                    let given_back = taken.saturating_sub(step.consumed);
-                    self.peeked = step.raw.len()..carry.len().saturating_sub(given_back);
+                    self.used = step.raw.len();
+                    let spare = carry.len().wrapping_sub(self.used);
+                    self.standing.mode = if spare > taken { Mode::Ahead } else { Mode::Spent };
                     Ok(step)
                 }
                 Err(fault) => Err(self.standing.fail(fault, 0)),
@@ -448,7 +448,7 @@ impl<G: Grammar> Feed<G> {
     pub(crate) fn finish(&mut self) -> Result<(), Fault> {
         match self.standing.mode {
             Mode::Failed => Err(self.standing.said()),
-            Mode::Carrying => {
+            Mode::Carrying | Mode::Ahead => {
                 let missing = self.need.bytes.saturating_sub(self.carry.len() as u64).max(1);
                 Err(self.standing.fail(Fault::short(missing), self.standing.item))
             }
