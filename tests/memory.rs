@@ -5,9 +5,7 @@
 
 mod support;
 
-use aikv::rdb::{
-    Decoder, Element, Elements, Event, HashTemplate, ModuleAux, ModuleItem, Part, SlotValue, StreamPart, Template,
-};
+use aikv::rdb::{Decoder, Element, Elements, Event, HashTemplate, ModuleAux, ModuleItem, Part, SlotValue, StreamPart, Template};
 use aikv::wire::{Limits, Scalar};
 use aikv::{Error, aof};
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -88,7 +88,9 @@ fn check_keys(name: &str, found: Content, told: &Value, encodings: &mut std::col
         assert_eq!(found.expires_at_ms, told["expires_at_ms"].as_i64(), "{name}: expiry");
         match found.eviction {
             // The server tells idle times from the first, snapshots from RDB 9.
-            Eviction::None => assert!(version.number() < 9 || (told["freq"].is_null() && told["idle_s"].is_null()), "{name}: eviction"),
+            Eviction::None => {
+                assert!(version.number() < 9 || (told["freq"].is_null() && told["idle_s"].is_null()), "{name}: eviction")
+            }
             Eviction::Freq(freq) => assert_eq!(Some(freq), told["freq"].as_u64(), "{name}: frequency"),
             Eviction::Idle(s) => {
                 let (least, most) = (told["idle_s"].as_u64().unwrap(), told["idle_s_at_most"].as_u64().unwrap());

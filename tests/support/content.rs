@@ -3,8 +3,8 @@
 use super::read;
 use aikv::Error;
 use aikv::rdb::{
-    Element, Event, Eviction, Group, HashTemplate, KeyMeta, Kind, ModuleId, ModuleItem, Part, SlotImport, Span, StreamId,
-    StreamPart, Summary,
+    DumpPayload, Element, Event, Eviction, Group, HashTemplate, KeyMeta, Kind, ModuleId, ModuleItem, Part, SlotImport, Span,
+    StreamId, StreamPart, Summary, ZeroChecksum,
 };
 use aikv::wire::{Limits, Scalar};
 use serde_json::{Map, Value, json};
@@ -93,6 +93,17 @@ impl Collector {
         let Self { aux, functions, records, keys, value: _ } = self;
         Content { summary, aux, functions, records, keys }
     }
+}
+
+/// What a `DUMP` payload holds: its records and its only value.
+pub(crate) fn payload(bytes: &[u8], zero: ZeroChecksum) -> Result<(Vec<String>, Key), Error> {
+    let mut collector = Collector::default();
+    DumpPayload::parse(bytes, zero)?.each(|event, raw| {
+        collector.add(event, raw);
+        Ok(())
+    })?;
+    assert_eq!(collector.keys.len(), 1);
+    Ok((collector.records, collector.keys.remove(0)))
 }
 
 /// A record that is no key, as a line.
@@ -287,8 +298,7 @@ impl Builder {
                 returned.expect("returned ids were announced").push(id.to_string().into());
             }
             StreamPart::Idempotency(idempotency) => {
-                let shown =
-                    json!({ "duration_s": idempotency.duration_s, "max_ids": idempotency.max_ids, "producers": [] });
+                let shown = json!({ "duration_s": idempotency.duration_s, "max_ids": idempotency.max_ids, "producers": [] });
                 self.stream.insert("idempotency".into(), shown);
             }
             StreamPart::Producer(producer) => {

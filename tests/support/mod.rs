@@ -3,7 +3,9 @@
 
 #![allow(dead_code)] // every test uses its own share
 
+pub(crate) mod cases;
 pub(crate) mod content;
+pub(crate) mod newer;
 
 use aikv::Error;
 use aikv::rdb::{Decoder, Event, Part, StreamPart, Summary};
@@ -32,6 +34,22 @@ pub(crate) fn file(version: u64, body: &[u8]) -> Vec<u8> {
         file.extend_from_slice(&crc.to_le_bytes());
     }
     file
+}
+
+/// As [`file`], with the magic of Valkey 9 and RDB 80.
+pub(crate) fn valkey_file(body: &[u8]) -> Vec<u8> {
+    let mut file = [b"VALKEY080", body, &[0xff]].concat();
+    let crc = crc64(&file);
+    file.extend_from_slice(&crc.to_le_bytes());
+    file
+}
+
+/// What `DUMP` gives of a value behind its type byte, by a server of that version.
+pub(crate) fn payload(version: u16, body: &[u8]) -> Vec<u8> {
+    let mut payload = [body, &version.to_le_bytes()].concat();
+    let crc = crc64(&payload);
+    payload.extend_from_slice(&crc.to_le_bytes());
+    payload
 }
 
 /// A whole file of RDB 11 whose writer had checksums off.
@@ -108,13 +126,31 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
 
 /// Reads `bytes` in chunks of `chunk`, walks the elements of every value, and
 /// hands every event with its raw bytes to `visit`.
-pub(crate) fn read(
+pub(crate) fn read(bytes: &[u8], chunk: usize, limits: Limits, visit: impl FnMut(&Event<'_>, &[u8])) -> Result<Summary, Error> {
+    read_with(Decoder::with_limits(limits), bytes, chunk, visit).1
+}
+
+/// As [`read`] with a lenient decoder; gives also what it passed over.
+pub(crate) fn read_leniently(
     bytes: &[u8],
     chunk: usize,
-    limits: Limits,
+    visit: impl FnMut(&Event<'_>, &[u8]),
+) -> (Vec<Error>, Result<Summary, Error>) {
+    read_with(Decoder::new().leniently(), bytes, chunk, visit)
+}
+
+fn read_with(
+    mut decoder: Decoder,
+    bytes: &[u8],
+    chunk: usize,
     mut visit: impl FnMut(&Event<'_>, &[u8]),
-) -> Result<Summary, Error> {
-    let mut decoder = Decoder::with_limits(limits);
+) -> (Vec<Error>, Result<Summary, Error>) {
+    let end = feed(&mut decoder, bytes, chunk, &mut visit);
+    let deviations = decoder.deviations();
+    (deviations, end.and_then(|()| decoder.finish()))
+}
+
+fn feed(decoder: &mut Decoder, bytes: &[u8], chunk: usize, visit: &mut impl FnMut(&Event<'_>, &[u8])) -> Result<(), Error> {
     for mut input in bytes.chunks(chunk) {
         loop {
             let step = match decoder.step(input) {
@@ -135,7 +171,7 @@ pub(crate) fn read(
             }
         }
     }
-    decoder.finish()
+    Ok(())
 }
 
 /// Walks everything inside an event, so that every entry is checked.
