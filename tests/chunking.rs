@@ -7,7 +7,7 @@ use aikv::rdb::{Event, Part, StreamPart, Summary};
 use aikv::wire::Limits;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use support::{file, fixtures, head, hex, length, listpack, read, string, value};
+use support::{file, fixtures, head, hex, length, listpack, newer, read, read_leniently, string, value};
 
 const SIZES: [usize; 6] = [1, 2, 3, 7, 64, 4096];
 
@@ -122,19 +122,38 @@ fn long_strings_come_in_fixed_pieces() {
     }
 }
 
+#[test]
+fn newer_files_say_the_same_at_every_chunk_size() {
+    for (name, bytes) in newer::files() {
+        let whole = must_not_depend_on_chunks(name, &bytes, Limits::default());
+        assert!(whole.end.is_ok(), "{name}: {:?}", whole.end);
+        assert!(whole.raw == bytes, "{name}: the steps are the file");
+    }
+}
+
+/// The small file, and those of newer servers.
+fn small_files() -> Vec<(&'static str, Vec<u8>)> {
+    [vec![("small file", small_file())], newer::files()].concat()
+}
+
 /// A file that ends too early is never taken for a whole one.
 #[test]
 fn every_prefix_is_cut_or_refused() {
-    let bytes = small_file();
-    for len in 0..bytes.len() {
-        let cut = &bytes[..len];
-        let whole = read(cut, usize::MAX, Limits::default(), |_, _| ());
-        let error = whole.expect_err("a prefix is not whole");
-        assert_eq!(error.code(), "truncated", "{len} bytes: {error}");
-        assert!(error.offset() <= len as u64, "{len} bytes: {error}");
-        for chunk in [1, 3, 64] {
-            let again = read(cut, chunk, Limits::default(), |_, _| ()).expect_err("a prefix is not whole");
-            assert_eq!(again, error, "{len} bytes in chunks of {chunk}");
+    for (name, bytes) in small_files() {
+        for len in 0..bytes.len() {
+            let cut = &bytes[..len];
+            let whole = read(cut, usize::MAX, Limits::default(), |_, _| ());
+            let error = whole.expect_err("a prefix is not whole");
+            assert_eq!(error.code(), "truncated", "{name}, {len} bytes: {error}");
+            assert!(error.offset() <= len as u64, "{name}, {len} bytes: {error}");
+            for chunk in [1, 3, 64] {
+                let again = read(cut, chunk, Limits::default(), |_, _| ()).expect_err("a prefix is not whole");
+                assert_eq!(again, error, "{name}, {len} bytes in chunks of {chunk}");
+            }
+            for chunk in [usize::MAX, 1, 7] {
+                let (_, end) = read_leniently(cut, chunk, |_, _| ());
+                assert_eq!(end.map_err(|error| error.code()), Err("truncated"), "{name}, {len} bytes read leniently");
+            }
         }
     }
 }
@@ -142,18 +161,24 @@ fn every_prefix_is_cut_or_refused() {
 /// Item 9 of the hostile list: no bit can change unseen.
 #[test]
 fn no_flipped_bit_is_taken_for_good() {
-    let bytes = small_file();
     let mut wrong = Vec::new();
-    for bit in 0..bytes.len() * 8 {
-        let mut flipped = bytes.clone();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        match read(&flipped, usize::MAX, Limits::default(), |_, _| ()) {
-            Ok(summary) => wrong.push(format!("bit {bit}: {summary:?}")),
-            Err(error) => {
-                assert!(error.offset() <= bytes.len() as u64, "bit {bit}: {error}");
-                let again = read(&flipped, 1, Limits::default(), |_, _| ()).expect_err("the same file");
-                assert_eq!((again.kind(), again.offset()), (error.kind(), error.offset()), "bit {bit} in chunks of 1");
+    for (name, bytes) in small_files() {
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            match read(&flipped, usize::MAX, Limits::default(), |_, _| ()) {
+                Ok(summary) => wrong.push(format!("{name}, bit {bit}: {summary:?}")),
+                Err(error) => {
+                    assert!(error.offset() <= bytes.len() as u64, "{name}, bit {bit}: {error}");
+                    let again = read(&flipped, 1, Limits::default(), |_, _| ()).expect_err("the same file");
+                    let same = (error.kind(), error.offset());
+                    assert_eq!((again.kind(), again.offset()), same, "{name}, bit {bit} in chunks of 1");
+                }
             }
+            // A lenient decoder says so, if it goes on to the end.
+            let whole = read_leniently(&flipped, usize::MAX, |_, _| ());
+            assert!(whole.1.is_err() || !whole.0.is_empty(), "{name}, bit {bit}: nothing is said");
+            assert_eq!(read_leniently(&flipped, 1, |_, _| ()), whole, "{name}, bit {bit}, leniently in chunks of 1");
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

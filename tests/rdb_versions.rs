@@ -6,7 +6,7 @@ mod support;
 use aikv::rdb::{Checksum, Span, Version};
 use serde_json::{Value, json};
 use support::content::{Content, content, exact_score};
-use support::{crc64, file, head, hex, intset, length, listpack, string, value, ziplist};
+use support::{crc64, file, head, hex, intset, length, listpack, string, valkey_file, value, ziplist};
 
 fn read(bytes: &[u8]) -> Content {
     content(bytes).unwrap_or_else(|error| panic!("{error}: {bytes:02x?}"))
@@ -42,7 +42,7 @@ fn the_universal_file() {
 
 #[test]
 fn every_version_is_read() {
-    for version in 1..=11 {
+    for version in 1..=15 {
         let bytes = file(version, b"\xfe\x02\x00\x01k\x01v");
         let content = read(&bytes);
         let expected = if version < 5 { Checksum::Absent } else { Checksum::Verified };
@@ -50,6 +50,10 @@ fn every_version_is_read() {
         assert_eq!((content.summary.checksum, content.summary.trailing), (expected, None), "version {version}");
         assert_eq!(keys(&bytes), [(2, "k".to_owned(), "string", json!("v"))], "version {version}");
     }
+    let bytes = valkey_file(b"\xfe\x02\x00\x01k\x01v");
+    let content = read(&bytes);
+    assert_eq!((content.summary.version, content.summary.checksum), (Version::valkey(80), Checksum::Verified));
+    assert_eq!(keys(&bytes), [(2, "k".to_owned(), "string", json!("v"))]);
 }
 
 /// RDB 1 to 4 end with the EOF opcode. Exactly eight bytes more are a checksum.
@@ -76,7 +80,7 @@ fn what_follows_the_end_of_old_versions() {
             );
         }
     }
-    for version in 5..=11 {
+    for version in 5..=15 {
         let error = content(&head(version, b"\xff")).err().expect("no checksum");
         assert_eq!((error.code(), error.offset()), ("truncated", 10), "version {version}");
     }
@@ -214,8 +218,12 @@ fn version_8() {
 #[test]
 fn newer_types_under_an_older_header() {
     let set = [&b"\x14\x01s"[..], &string(&listpack(2, &hex("816102 0501")))].concat();
+    let dated = [&b"\x19\x01h"[..], &[0; 8], &string(&listpack(3, &hex("816602 817602 0001")))].concat();
     for version in [1, 6, 11] {
         assert_eq!(only(&file(version, &set)), ("set-listpack", json!(["5", "a"])), "version {version}");
+        assert_eq!(only(&file(version, &dated)), ("hash-listpack-ex", json!({ "f": "v" })), "version {version}");
+        let slot = [b"\xf4\x05\x01\x00", &set[..]].concat();
+        assert_eq!(read(&file(version, &slot)).records, ["slot 5: 1 keys, 0 expire"], "version {version}");
     }
 }
 
