@@ -76,6 +76,8 @@ impl Lines {
         self.is_finished = true;
         let result = self.reader.finish();
         self.writer.deviations.append(&mut self.reader.deviations());
+        // A line that is begun stays cut.
+        self.writer.text.truncate(self.writer.whole);
         self.writer.end_line();
         result.map_err(|failure| error::to_js(&failure))
     }

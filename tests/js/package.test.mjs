@@ -72,7 +72,7 @@ test("import and require give the same objects", () => {
      import * as imported from "aikv";
      const required = createRequire(import.meta.url)("aikv");
      await imported.init();
-     for (const name of ["Session", "entries", "init", "sniff", "supportedVersions", "unpack", "version"]) {
+     for (const name of ["LineReader", "Session", "entries", "init", "sniff", "supportedVersions", "unpack", "version"]) {
        if (typeof imported[name] !== "function" || imported[name] !== required[name]) throw new Error(name);
      }
      console.log("same");`,
@@ -444,6 +444,123 @@ test("damage is an error with code, offset and key, behind all that was whole", 
 test("an object has no member twice", async () => {
   const file = Buffer.concat([Buffer.from("REDIS0011"), Buffer.from([4, 1, 0x68, 2, 1, 0x66, 1, 0x31, 1, 0x66, 1, 0x32, 0xff, 0, 0, 0, 0, 0, 0, 0, 0])]);
   await assert.rejects(collect(file), { code: "duplicate", offset: 17, keyText: "h" });
+});
+
+/** A snapshot with `body`, its checksum off. */
+function snapshot(magic, ...body) {
+  return Buffer.concat([Buffer.from(magic), ...body.map((part) => Buffer.from(part, "latin1")), Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 0])]);
+}
+
+/** A version to come, a set without members, a packed hash with a wrong size of an entry, a hash with a field twice. */
+const ODD = snapshot("REDIS0099", "\x02\x01e\x00", "\x10\x01h\x0d\x0d\0\0\0\x02\0\x81f\x02\x81v\x03\xff", "\x04\x01t\x02\x01f\x011\x01f\x012", "\x00\x01k\x01v");
+
+test("a lenient reading goes on, and tells of each deviation where it is", async () => {
+  await assert.rejects(collect(ODD), { code: "unsupported-version", offset: 5 });
+  for (const size of [ODD.length, 1]) {
+    const found = [];
+    for await (const entry of aikv.entries(chunks(ODD, size), { lenient: true })) found.push(entry);
+    const shown = found.map((entry) => (entry.deviation ? `${entry.deviation.code} ${entry.deviation.offset}` : entry.key ?? "snapshot"));
+    assert.deepEqual(shown, ["snapshot", "unsupported-version 5", "bad-value 12", "h", "bad-packed 26", "t", "duplicate 38", "k"]);
+    assert.deepEqual(found[2].deviation, { code: "bad-value", offset: 12, key: "e", key_bytes: 1, encoding: "set", text: found[2].deviation.text });
+    assert.deepEqual(found[5].value, { f: "1" });
+  }
+
+  const session = new aikv.Session({ lenient: true });
+  session.feed(ODD);
+  session.finish();
+  const { findings, findingsLeftOut, keys } = session.report();
+  assert.deepEqual(findings.map(({ severity, code, offset, repairable }) => [severity, code, offset, repairable]),
+    [["error", "unsupported-version", 5, true], ["error", "bad-value", 12, true], ["error", "bad-packed", 26, true]]);
+  assert.deepEqual([keys, findingsLeftOut], [3, 0]);
+  session.select({});
+  const [hash] = session.rows(0, 1);
+  assert.deepEqual(readValue(session, ODD, hash).items, [{ field: new Uint8Array([0x66]), value: new Uint8Array([0x76]) }]);
+  session.free();
+  assert.throws(() => new aikv.Session({ lenient: "yes" }), TypeError);
+});
+
+test("more deviations than are kept are counted", () => {
+  const file = snapshot("REDIS0011", "\x02\x01e\x00".repeat(1500));
+  const session = new aikv.Session({ lenient: true });
+  session.feed(file);
+  session.finish();
+  const report = session.report();
+  assert.deepEqual([report.findings.length, report.findingsLeftOut], [1000, 500]);
+  session.free();
+});
+
+function readValue(session, file, row, options) {
+  const reader = session.valueReader(row.id, options);
+  reader.feed(file.subarray(row.offset, row.offset + row.bytes));
+  const value = reader.finish();
+  reader.free();
+  return value;
+}
+
+function rowsOf(session) {
+  return session.rows(0, session.select({}).count);
+}
+
+test("a row is a line of JSON, as entries give it", async () => {
+  for (const name of ["redis-2.8/hashes.rdb", "redis-8.6/streams.rdb", "valkey-9.1/field_expiry.rdb", "redis-8.6/databases.rdb"]) {
+    const bytes = fixture(name);
+    const keys = (await collect(bytes)).filter((entry) => "key" in entry);
+    withSession([bytes], (session) => {
+      const lines = rowsOf(session).map((row) => {
+        const reader = session.lineReader(row.id);
+        const span = bytes.subarray(row.offset, row.offset + row.bytes);
+        reader.feed(span.subarray(0, span.length >> 1));
+        assert.ok(reader.feed(span.subarray(span.length >> 1)));
+        const line = reader.finish();
+        reader.free();
+        assert.ok(line.endsWith("}\n"));
+        return JSON.parse(line);
+      });
+      assert.equal(lines.length, keys.length);
+      // Integers beyond 2^53 are no numbers of JavaScript.
+      const rounded = (value) => JSON.parse(JSON.stringify(value, (_, one) => (typeof one === "bigint" ? Number(one) : one)));
+      assert.deepEqual(lines.map(rounded), keys.map(rounded), name);
+    });
+  }
+});
+
+test("values of newer types are pages like others", () => {
+  const array = "\x1c\x01a\x03\x01\x03\x00\x01\xfb\xff\xff\xff\xff\xff\xff\xff\x01\x02\0\0\0\0\0\0\xf8\x3f\x80\x00\x0f\x42\x40\x03\x02zz";
+  const id = "\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x01";
+  const group = `\x01g\x07\x01\x01\x01${id}\0\0\0\0\0\0\0\0\x01\x00\x01${id}`;
+  const stream = `\x1b\x01s\x00\x00\x09\x00\x00\x00\x00\x00\x09\x01${group}\x40\x64\x0a\x01\x01p\x01\x01i\x07\x01\x03\x01`;
+  const templates = "\xf2\x03\x02\x01a\x02bb";
+  const hash = "\x20\x01h\x03\x01x\x01y";
+  const file = snapshot("REDIS0015", templates, array, stream, hash);
+  const text = (bytes) => Buffer.from(bytes).toString();
+  withSession([file], (session) => {
+    const rows = rowsOf(session);
+    assert.deepEqual(rows.map(({ type, encoding, elements }) => [type, encoding, elements]), [["array", "array", 3], ["stream", "stream-listpacks-5", 0], ["hash", "hash-tmpl-array-ref", 2]]);
+    const page = readValue(session, file, rows[0]);
+    assert.deepEqual([page.type, page.insertIndex, page.total], ["array", 3, 3]);
+    assert.deepEqual(page.items.map(({ index, value }) => [index, text(value)]), [[0, "-5"], [1, "1.5"], [1_000_000, "zz"]]);
+    const { groups, idempotency } = readValue(session, file, rows[1]);
+    assert.deepEqual(groups.map((one) => [text(one.name), one.pending, one.returned]), [["g", 1, 1]]);
+    assert.deepEqual({ ...idempotency, producers: idempotency.producers.map((one) => [text(one.name), one.ids]) },
+      { durationSeconds: 100, maxIds: 10, producers: [["p", 1]], added: 3, duplicates: 1 });
+    // The names of its fields stand at the head of the file.
+    assert.deepEqual(readValue(session, file, rows[2]).items.map(({ field, value }) => [text(field), text(value)]), [["a", "x"], ["bb", "y"]]);
+    const line = session.lineReader(rows[2].id);
+    line.feed(file.subarray(rows[2].offset, rows[2].offset + rows[2].bytes));
+    assert.deepEqual(JSON.parse(line.finish()).value, { a: "x", bb: "y" });
+  });
+});
+
+test("fields that expire have their expiry", () => {
+  for (const server of ["redis-8.0", "redis-8.6", "valkey-9.1"]) {
+    const bytes = fixture(`${server}/field_expiry.rdb`);
+    const expected = expectation(join(data, server, "field_expiry.json")).keys.find(({ key }) => key === "all").value;
+    withSession([bytes], (session) => {
+      const row = rowsOf(session).find(({ key }) => Buffer.from(key).toString() === "all");
+      const fields = readValue(session, bytes, row).items.map(({ field, value, expiresAtMs }) => [Buffer.from(field).toString(), { value: Buffer.from(value).toString(), expires_at_ms: expiresAtMs }]);
+      assert.deepEqual(Object.fromEntries(fields), expected, server);
+    });
+  }
 });
 
 test("names that objects have by nature are fields like others", async () => {

@@ -37,9 +37,16 @@ function payloadOf(dump) {
 function told(value, expected) {
   if (value?.payload) return { module: value.module, payload: value.payload.$b64 };
   if (!value?.groups || !expected?.groups) return value;
+  const { idempotency } = value;
+  // `XINFO STREAM` counts producers and their ids; entries have them.
+  const counted = idempotency && {
+    idmp_duration: idempotency.duration_s, idmp_maxsize: idempotency.max_ids,
+    pids_tracked: idempotency.producers.length, iids_tracked: idempotency.producers.reduce((sum, { ids }) => sum + ids.length, 0),
+    iids_added: idempotency.added, iids_duplicates: idempotency.duplicates,
+  };
   const consumers = (group, at) => group.consumers.map((consumer, i) => only(consumer, expected.groups[at]?.consumers[i]));
   const groups = value.groups.map((group, at) => ({ ...group, consumers: consumers(group, at) }));
-  return only({ ...value, groups }, expected);
+  return only({ ...value, groups, idempotency: counted }, expected);
 }
 
 function only(object, expected = {}) {
