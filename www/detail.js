@@ -180,7 +180,7 @@ function factsOf({ row, page, wide }, nowMs, report) {
   const list = [
     ["Size", `${bytesText(row.bytes)} in file`, bytesExact(row.bytes)],
     ["Expires", wide && when.state === "left" ? `${when.text}, ${dateTimeUtc(row.expiresAtMs)}` : when.text, when.tip, when.state],
-    ["Encoding", row.encoding],
+    ["Encoding", row.encoding, row.encoding],
   ];
   if (row.idleSeconds !== null && row.idleSeconds !== undefined) list.push(["Idle", span(Number(row.idleSeconds) * 1000)]);
   if (row.freq !== null && row.freq !== undefined) list.push(["Frequency", String(row.freq)]);
@@ -192,10 +192,16 @@ function factsOf({ row, page, wide }, nowMs, report) {
     list.push(["Last", page.lastId, "", "mono"]);
     if (page.entriesAdded !== undefined) list.push(["Added", count(page.entriesAdded)]);
   }
+  if (row.type === "stream" && page?.idempotency?.added) list.push(["Producers", count(page.idempotency.producers.length), idempotencyTip(page.idempotency)]);
+  if (row.type === "array" && page && page.insertIndex !== null && page.insertIndex !== undefined) list.push(["Inserted", `at ${count(page.insertIndex)}`, "Index of the last insertion"]);
   if (row.type === "module" && page) list.push(["Version", String(page.encver)]);
   if ((report?.databases.length ?? 1) > 1 || row.db > 0 || wide) list.push(["Database", String(row.db)]);
   if (wide) list.push(["Offset", count(row.offset)]);
   return list;
+}
+
+function idempotencyTip({ durationSeconds, maxIds, added, duplicates }) {
+  return `Ids are kept for ${span(durationSeconds * 1000, 2)}, ${count(maxIds)} of each producer. ${count(added)} were added, ${count(duplicates)} refused as duplicates.`;
 }
 
 function capital(word) {

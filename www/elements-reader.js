@@ -1,5 +1,5 @@
 // Values, read again from the file by the span of their key: single pages, a whole value put in order
-// or searched, and the entries of a stream counted by hour. Runs in the worker.
+// or searched, the entries of a stream counted by hour, the key as a line of JSON. Runs in the worker.
 
 import { GATHER_ELEMENTS } from "./limits.js";
 import { asSourceError } from "./source.js";
@@ -47,7 +47,7 @@ export class ElementReader {
     const shown = places.slice(from, from + count);
     return {
       type: page.type, total: page.total, matching: places.length, from,
-      items: shown.map((at) => page.items[at]), places: shown, ranks: page.ranks && shown.map((at) => page.ranks[at]),
+      insertIndex: page.insertIndex, items: shown.map((at) => page.items[at]), places: shown, ranks: page.ranks && shown.map((at) => page.ranks[at]),
     };
   }
 
@@ -65,6 +65,18 @@ export class ElementReader {
       if (page.items.length === 0) break;
     }
     return [...counts].sort((a, b) => a[0] - b[0]);
+  }
+
+  /** The key as `aikv export` writes it. */
+  async line(id) {
+    const { offset, bytes } = this.#session.row(id);
+    const reader = this.#session.lineReader(id);
+    try {
+      for (let at = offset, end = offset + bytes; at < end; at += SLICE) reader.feed(await this.#span(at, Math.min(end, at + SLICE)));
+      return reader.finish().trimEnd();
+    } finally {
+      reader.free();
+    }
   }
 
   async #gather(id, job) {
@@ -116,6 +128,7 @@ function matches(item, wanted) {
 function partsOf(item) {
   if (item instanceof Uint8Array || item.bytes) return [item];
   if (item.field) return [item.field, item.value];
+  if (item.index !== undefined) return [item.value];
   return [item.member];
 }
 

@@ -1,4 +1,4 @@
-// The body of the detail pane for values with elements: hash, list, set, sorted set, module.
+// The body of the detail pane for values with elements: hash, list, set, sorted set, array, module.
 
 import { el, fill, icon, setAttr, setText, show } from "./dom.js";
 import { elementGrid } from "./element-grid.js";
@@ -67,7 +67,7 @@ export function mountElements(actions, viewer) {
     state = next;
     const { row, page, item, itemValue, find: wanted, order: now, min, max } = next.detail;
     const words = TYPES[row.type].many;
-    const searchable = ["hash", "set", "zset", "list"].includes(row.type) && canGather(row) && row.elements > FEW;
+    const searchable = ["hash", "set", "zset", "list", "array"].includes(row.type) && canGather(row) && row.elements > FEW;
     show(findBox, searchable);
     setAttr(find, "aria-label", `Find in ${words}`);
     find.placeholder = `Find in ${words}`;
@@ -129,6 +129,7 @@ function layoutOf(row, page, state) {
     case "hash": return { ...common, ...hashLayout(page, state.clock.ms) };
     case "zset": return { ...common, ...zsetLayout(page) };
     case "set": return { ...common, ...setLayout(page) };
+    case "array": return { ...common, ...arrayLayout(page) };
     case "module": return { ...common, ...moduleLayout(page) };
     default: return { ...common, ...listLayout(page) };
   }
@@ -170,6 +171,25 @@ function zsetLayout(page) {
   return { columns, cells: (item, at) => [page.ranks ? count(page.ranks[at]) : "–", scores[at], text(item.member)] };
 }
 
+/** Indices, and how many empty ones stand before each. */
+function arrayLayout(page) {
+  const empty = page.items.map((item, at) => emptyBefore(page, at));
+  const columns = [{ title: "Index", width: `${fittingText(page.items.map((item) => count(item.index)), 6)}ch`, right: true }, { title: "Value", width: "minmax(0, 1fr)", kind: "mono value" }];
+  if (empty.some(Boolean)) columns.push({ title: "Before it", width: `${fittingText(empty, 9)}ch`, right: true, kind: "second" });
+  return { columns, cells: (item, at) => (columns.length > 2 ? [count(item.index), text(item.value), empty[at]] : [count(item.index), text(item.value)]) };
+}
+
+/** Only between neighbours in the file that ascend; what stands before a page is not known. */
+function emptyBefore({ items, places }, at) {
+  if (at > 0 ? places[at - 1] !== places[at] - 1 : places[at] !== 0) return "";
+  const gap = BigInt(items[at].index) - (at > 0 ? BigInt(items[at - 1].index) : -1n) - 1n;
+  return gap > 0n ? `${count(gap)} empty` : "";
+}
+
+function fittingText(texts, least) {
+  return Math.max(least, ...texts.map((one) => one.length)) + 1;
+}
+
 function moduleLayout(page) {
   const columns = [{ title: "Part", width: `${digitsOf(page)}ch`, right: true }, { title: "Kind", width: "6rem" }, { title: "Value", width: "minmax(0, 1fr)", kind: "mono value" }];
   return { columns, cells: ({ kind, value }, at) => [count(page.places[at]), kind, value instanceof Uint8Array || value?.bytes ? text(value) : kind.includes("int") ? String(value) : score(value)] };
@@ -199,6 +219,7 @@ function headingOf(row, page, at, value) {
   const item = page.items[at];
   const size = el("span", { class: "num viewer-size" }, bytesText(value.length));
   if (row.type === "hash") return [el("span", { class: "mid-head" }, text(item.field)), size];
+  if (row.type === "array") return [el("span", { class: "mid-head" }, count(item.index)), size];
   if (row.type === "list" || row.type === "module") return [el("span", { class: "mid-head" }, count(page.places[at])), size];
   return [size];
 }

@@ -18,6 +18,7 @@ const TITLES = {
   "unsupported-version": "A version that is not known",
   "unknown-opcode": "An opcode that is not known",
   "unknown-type": "A value type that is not known",
+  "unreadable-type": "A value type that cannot be read",
   "bad-length": "A length that cannot be",
   "bad-encoding": "An encoding that cannot be",
   "bad-packed": "A packed value that does not hold together",
@@ -29,6 +30,9 @@ const TITLES = {
   "limit-exceeded": "Larger than this viewer reads",
   "trailing-data": "Bytes behind the end",
 };
+
+/** What a lenient reading may get past. */
+const PASSABLE = ["bad-value", "bad-packed", "bad-length", "bad-command"];
 
 export function mountFindings(root, summaryRoot, actions) {
   const facts = el("div", { class: "findings-summary", hidden: true });
@@ -120,8 +124,9 @@ export function mountFindings(root, summaryRoot, actions) {
     fill(scale, ticks, placed);
   }
 
-  function renderList({ finding, phase, report }, found) {
-    fill(listTitle, plural(found.length, "finding"), el("span", null, errorWords(found)));
+  function renderList({ finding, phase, report, lenient }, found) {
+    const more = report?.findingsLeftOut ?? 0;
+    fill(listTitle, plural(found.length, "finding"), el("span", null, more ? `${errorWords(found)}, and ${count(more)} more` : errorWords(found)));
     fill(list, found.map((one, at) => {
       const button = el("button", { class: "finding", type: "button", "aria-current": at === finding ? "true" : null, onclick: () => actions.finding(at) },
         icon(one.severity === "error" ? "error" : "warn", one.severity === "error" ? "danger" : "warn"),
@@ -130,7 +135,8 @@ export function mountFindings(root, summaryRoot, actions) {
         el("span", { class: "finding-where" }, el("span", { class: "code" }, one.code), el("span", null, `byte ${count(one.offset)}${one.compression ? ` of the ${one.compression} file` : ""}`), one.db !== undefined && one.db !== null ? el("span", null, `db ${one.db}`) : null));
       return button;
     }));
-    note.textContent = phase !== "damaged" ? "Every key of the file was read."
+    note.textContent = lenient && phase === "read" ? "The file was read on past each of these."
+      : phase !== "damaged" ? "Every key of the file was read."
       : report?.format === "aof" ? "What stands before this byte is whole."
         : "A server stops at the first error and loads nothing. Every key that was read before it is whole, and stands under Keys.";
   }
@@ -146,7 +152,8 @@ export function mountFindings(root, summaryRoot, actions) {
       el("h2", null, titleOf(one)),
       el("p", null, sentence(one.text)),
       el("dl", { class: "pairs" }, pairs.map(([name, value]) => [el("dt", null, name), el("dd", null, value)])),
-      progress?.keys ? el("button", { class: "button link", type: "button", onclick: actions.showLast }, "Show the last whole key in Keys") : null);
+      progress?.keys ? el("button", { class: "button link", type: "button", onclick: actions.showLast }, "Show the last whole key in Keys") : null,
+      state.phase === "damaged" && !state.lenient && !one.compression && PASSABLE.includes(one.code) ? el("button", { class: "button link", type: "button", onclick: actions.readLeniently }, "Read on past it, as far as that goes") : null);
     renderBytes(state, one);
   }
 

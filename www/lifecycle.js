@@ -11,13 +11,13 @@ export function lifecycleActions(store, client, announce, query) {
   let job = 0;
   let told = 0;
 
-  async function open(source) {
+  async function open(source, lenient = false) {
     job += 1;
     const run = job;
     told = 0;
     const kept = keptFilter(store.state.query, run);
     const progress = { offset: 0, keys: 0, total: source.size, started: performance.now(), spent: 0 };
-    store.reset({ phase: hasFile(store.state) ? "reading" : "sniffed", source, progress, offered: null, dragging: false, query: kept, view: run === 1 ? store.state.view : "keys" });
+    store.reset({ phase: hasFile(store.state) ? "reading" : "sniffed", source, lenient, progress, offered: null, dragging: false, query: kept, view: run === 1 ? store.state.view : "keys" });
     try {
       const head = await readSpan(source, 0, Math.min(SNIFF_BYTES, source.size));
       await client.close();
@@ -77,7 +77,7 @@ export function lifecycleActions(store, client, announce, query) {
   async function begin(run, source) {
     store.update({ phase: "reading", progress: { ...store.state.progress, started: performance.now() } });
     announce.say(`Reading ${source.name}, ${bytesSpoken(source.size)}`);
-    await follow(run, client.call("read", { job: run, source: toMessage(source), query: store.state.query, nowMs: store.state.clock.ms }));
+    await follow(run, client.call("read", { job: run, source: toMessage(source), query: store.state.query, nowMs: store.state.clock.ms, lenient: store.state.lenient }));
   }
 
   /** Waits for the end of a reading that was begun or taken up again. */
@@ -156,6 +156,7 @@ export function lifecycleActions(store, client, announce, query) {
     accept: () => open(store.state.offered),
     decline: () => store.update({ offered: null }),
     readAgain: () => open(store.state.packing?.source ?? store.state.source),
+    readLeniently: () => open(store.state.packing?.source ?? store.state.source, true),
 
     async openSample() {
       await openFetched(async () => {
@@ -210,15 +211,17 @@ const ADVICE = {
   empty: "It is empty.",
 };
 
-/** Why a file cannot be opened, or null: `{ text, advice, badVersion }`. */
-function refuse(sniffed, head, source, { packing, supported }) {
+/** Why a file cannot be opened, or null: `{ text, advice, badVersion, laterVersion }`. */
+function refuse(sniffed, head, source, { lenient, packing, supported }) {
   if (packing?.failure && source.size === 0) {
     return { text: `This file is compressed by ${packing.compression} and cannot be unpacked.`, advice: sentence(packing.failure.text) };
   }
   if (source.size === 0) return { text: "This file is empty.", advice: "It holds no bytes at all." };
   if (sniffed.kind === "rdb" && sniffed.supported === false) {
     const name = sniffed.dialect === "valkey" ? "VALKEY" : "RDB";
-    return { text: `This file says ${name} ${sniffed.version}. ${knownVersions(supported)}`, badVersion: true, advice: "" };
+    const laterVersion = sniffed.version > (supported?.[sniffed.dialect]?.[1] ?? Infinity);
+    if (lenient && laterVersion) return null;
+    return { text: `This file says ${name} ${sniffed.version}. ${knownVersions(supported)}`, badVersion: true, laterVersion, advice: "" };
   }
   if (sniffed.kind === "rdb" || sniffed.kind === "aof") return null;
   if (sniffed.kind === "manifest") {

@@ -26,7 +26,7 @@ export function mountStart(root, actions) {
         el("b", null, "Your file stays on this ", el("span", { class: "only-wide" }, "computer"), el("span", { class: "only-narrow" }, "device"), ". "),
         "It is read in this tab and never uploaded. Go offline first if you like."))),
     el("dl", { class: "facts" },
-      fact("RDB 1 to 11, and AOF", "Snapshots of Redis up to 7.2 and Valkey up to 8.1, and append-only logs."),
+      fact("Every RDB, and AOF", "Snapshots of Redis up to 8.10 and Valkey up to 9.1, and append-only logs."),
       fact("Any size", "Only the list of keys is kept in memory. Values are read as you look."),
       fact("Damaged files too", "The fault with its byte and key, and every key before it."),
       fact("From a terminal", el("span", { class: "mono" }, "aikv view dump.rdb"), " opens this page on your own machine.", "only-wide")));
@@ -57,6 +57,7 @@ export function mountStart(root, actions) {
     const parts = [el("p", { class: "zone-title" }, why.text)];
     if (why.advice) parts.push(el("p", { class: "zone-note" }, why.advice));
     if (why.firstBytes) parts.push(el("p", { class: "zone-note" }, "First bytes: ", el("span", { class: "mono" }, `${why.firstBytes}  ${why.firstText}`)));
+    if (why.laterVersion) parts.push(el("button", { class: "button", type: "button", onclick: actions.readLeniently }, "Try to read it anyway"));
     if (source) parts.push(el("p", { class: "zone-note quiet" }, source.name));
     const key = JSON.stringify([why, source?.name]);
     if (refusal.dataset.shown === key) return;

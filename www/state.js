@@ -17,6 +17,8 @@ const ofFile = () => ({
   source: null,
   /** Of a compressed file, whose unpacked bytes are then the source: `{ compression, source, failure }`. */
   packing: null,
+  /** Whether it is read on past what is wrong. */
+  lenient: false,
   head: null,
   refusal: null,
   progress: null,

@@ -126,9 +126,11 @@ export function mountStream(actions) {
     const end = timeOf(page.lastId);
     const behind = list.filter((group) => group.lastId !== NOTHING_READ).map((group) => ({ name: plain(bytesOf(group.name), 40), ms: end - timeOf(group.lastId) })).filter((one) => one.ms > LATE_MS).sort((a, b) => b.ms - a.ms);
     setText(late, behind.length ? `${behind[0].name} is ${span(behind[0].ms)} behind` : "");
+    const returns = list.some((group) => group.returned);
+    const titles = ["Group", "Last delivered", "Lag", "Pending", ...(returns ? ["Handed back"] : []), "Consumers", "Seen, UTC"];
     fill(groups,
-      el("thead", null, el("tr", null, ["Group", "Last delivered", "Lag", "Pending", "Consumers", "Seen, UTC"].map((title, at) => el("th", { scope: "col", class: at > 1 ? "right" : "" }, title)))),
-      el("tbody", null, list.map((group) => groupRow(group, page, end))));
+      el("thead", null, el("tr", null, titles.map((title, at) => el("th", { scope: "col", class: at > 1 ? "right" : "" }, title)))),
+      el("tbody", null, list.map((group) => groupRow(group, page, end, returns))));
   }
 
   return { node, render, focus: () => entries.node.focus() };
@@ -185,7 +187,7 @@ function consumerLayout(consumers) {
   return { columns, items: consumers, first: 0, total: consumers.length, cells };
 }
 
-function groupRow(group, page, end) {
+function groupRow(group, page, end, returns) {
   const lag = lagOf(group, page);
   const behind = group.lastId === NOTHING_READ ? 0 : end - timeOf(group.lastId);
   const isLate = behind > LATE_MS;
@@ -195,6 +197,7 @@ function groupRow(group, page, end) {
     el("td", { class: "mono second" }, group.lastId),
     el("td", { class: `right num${isLate ? " warn strong" : ""}` }, isLate ? icon("warn", "small") : null, lag !== null ? count(lag) : isLate ? span(behind) : "–"),
     el("td", { class: "right num" }, count(group.pending)),
+    returns ? el("td", { class: "right num", title: "Pending entries that have no consumer now" }, count(group.returned ?? 0)) : null,
     el("td", { class: "right num" }, count(group.consumers.length)),
     el("td", { class: "right num second", title: seen ? dateTimeUtc(seen) : "" }, seen ? clockTime(seen) : "–"));
 }

@@ -5,7 +5,6 @@
 import { init, Session, sniff, supportedVersions, version } from "./aikv/index.js";
 import { asSourceError, fromMessage } from "./source.js";
 import { ElementReader } from "./elements-reader.js";
-import { jsonLine } from "./json-line.js";
 import { Unpacking } from "./unpack.js";
 
 const STREAM_BUFFER = 4 << 20;
@@ -37,10 +36,10 @@ const operations = {
   },
 
   /** Reads a file to its end, or until `pause`. Resolves `{ paused }`; fails where the file is damaged. */
-  async read({ job, source, query, nowMs }) {
+  async read({ job, source, query, nowMs, lenient }) {
     close();
     const from = fromMessage(source);
-    const file = { job, source: from, session: new Session(), chunks: null, coming: null, stop: null, query, generation: 0, nowMs, last: 0 };
+    const file = { job, source: from, session: new Session({ lenient }), chunks: null, coming: null, stop: null, query, generation: 0, nowMs, last: 0 };
     file.values = new ElementReader(file.session, from);
     open = file;
     file.chunks = await chunksOf(from);
@@ -110,8 +109,7 @@ const operations = {
   },
 
   async jsonLine({ id }) {
-    const file = need();
-    return jsonLine(file.source, file.session.row(id));
+    return need().values.line(id);
   },
 };
 

@@ -334,11 +334,119 @@ test("what is no dump, and a version that is not known, are refused by their byt
     await drop(page, "a.zip", Buffer.from([0x50, 0x4b, 3, 4, 20, 0, 0, 0, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8]));
     await page.waitForSelector(".refusal:not([hidden])");
     assert.match(await page.textContent(".refusal"), /does not begin like an RDB or AOF file.*ZIP archive: unpack it first.*50 4B 03 04/);
-    await drop(page, "new.rdb", dump("valkey-9.1/empty.rdb"));
-    await page.waitForFunction(() => /VALKEY 80/.test(document.querySelector(".refusal").textContent));
-    assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll(".cell.wrong b")].map((cell) => cell.textContent).join("")), "080");
+    await drop(page, "new.rdb", snapshot("VALKEY081"));
+    await page.waitForFunction(() => /VALKEY 81/.test(document.querySelector(".refusal").textContent));
+    assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll(".cell.wrong b")].map((cell) => cell.textContent).join("")), "081");
+    assert.deepEqual(await violations(page), []);
+    // There never was one, so there is nothing to try.
+    await drop(page, "none.rdb", snapshot("REDIS0000"));
+    await page.waitForFunction(() => /RDB 0/.test(document.querySelector(".refusal").textContent));
+    assert.equal(await page.locator("text=Try to read it anyway").count(), 0);
+  });
+});
+
+/** A snapshot with `body`, its checksum off. */
+function snapshot(magic, body = "") {
+  return Buffer.from(`${magic}${body}\xff\0\0\0\0\0\0\0\0`, "latin1");
+}
+
+/** A set without members, a packed hash with a wrong size of an entry, a string. */
+const ODD = "\x02\x01e\x00\x10\x01h\x0d\x0d\0\0\0\x02\0\x81f\x02\x81v\x03\xff\x00\x01k\x01v";
+
+const findingCodes = (page) => page.evaluate(() => [...document.querySelectorAll(".finding .code")].map((code) => code.textContent));
+
+test("a version to come is read as far as it goes where the reader asks for it", { skip }, async () => {
+  await withPage(async (page) => {
+    await drop(page, "later.rdb", snapshot("REDIS0099", ODD));
+    await page.click("text=Try to read it anyway");
+    await untilRead(page);
+    assert.deepEqual((await drawnRows(page)).map((row) => row.key), ["h", "k"]);
+    await openKey(page, "h");
+    assert.deepEqual(await gridCells(page), [["f", "v"]]);
+    await page.click(".tab:has-text('Findings')");
+    assert.deepEqual(await findingCodes(page), ["unsupported-version", "bad-value", "bad-packed"]);
+    assert.match(await page.textContent(".finding-note"), /read on past each/);
     assert.deepEqual(await violations(page), []);
   });
+});
+
+test("a damaged file is read on past its damage where the reader asks for it", { skip }, async () => {
+  await withPage(async (page) => {
+    await drop(page, "odd.rdb", snapshot("REDIS0011", ODD));
+    await untilRead(page);
+    assert.deepEqual(await findingCodes(page), ["bad-value"]);
+    await page.click("text=Read on past it");
+    await page.waitForFunction(() => document.querySelector(".tab .count")?.textContent === "2");
+    await untilRead(page);
+    await page.click(".tab:has-text('Keys')");
+    assert.deepEqual((await drawnRows(page)).map((row) => row.key), ["h", "k"]);
+  });
+});
+
+/** The cells of the elements that are shown, row by row. */
+const gridCells = (page) => page.evaluate(() => [...document.querySelectorAll(".el-body > .el-row")].filter((row) => row.offsetParent).map((row) => [...row.children].map((cell) => cell.textContent)));
+const gridTitles = (page) => page.evaluate(() => [...document.querySelectorAll(".el-head > .el-td")].filter((cell) => cell.offsetParent).map((cell) => cell.textContent));
+const factsShown = (page) => page.evaluate(() => Object.fromEntries([...document.querySelectorAll(".detail-facts > div")].map((one) => [one.children[0].textContent, one.children[1].textContent])));
+
+test("arrays show their indices, and how many before each are empty", { skip }, async () => {
+  await withPage(async (page) => {
+    const array = "\x1c\x01a\x03\x01\x03\x00\x01\xfb\xff\xff\xff\xff\xff\xff\xff\x01\x02\0\0\0\0\0\0\xf8\x3f\x80\x00\x0f\x42\x40\x03\x02zz";
+    await drop(page, "array.rdb", snapshot("REDIS0014", `${array}\x00\x01k\x01v`));
+    await untilRead(page);
+    await page.click(".chip:has-text('array')");
+    await untilCount(page, "1 of 2 ");
+    await openKey(page, "a");
+    assert.deepEqual(await gridTitles(page), ["Index", "Value", "Before it"]);
+    assert.deepEqual(await gridCells(page), [["0", "-5", ""], ["1", "1.5", ""], ["1,000,000", "zz", "999,998 empty"]]);
+    assert.equal((await factsShown(page)).Inserted, "at 3");
+    await page.click(".el-body > .el-row:nth-child(3)");
+    await page.waitForSelector(".lower:not([hidden]) .line");
+    assert.match(await page.textContent(".lower .line"), /zz/);
+    assert.deepEqual(await violations(page), []);
+  });
+});
+
+for (const server of ["redis-8.6", "valkey-9.1"]) {
+  test(`fields that expire have a column for it: ${server}`, { skip }, async () => {
+    await withDump(`${server}/field_expiry.rdb`, async (page, keys) => {
+      const { value } = keys.find(({ key }) => key === "all");
+      await openKey(page, "all");
+      assert.deepEqual(await gridTitles(page), ["Field", "Value", "Expires"]);
+      const cells = await gridCells(page);
+      assert.deepEqual(Object.fromEntries(cells), Object.fromEntries(Object.entries(value).map(([field, one]) => [field, one.value])));
+      assert.ok(cells.every(([, , expires]) => /^in \d+\sy$/.test(expires)), String(cells));
+      await openKey(page, "none");
+      assert.deepEqual(await gridTitles(page), ["Field", "Value"]);
+    });
+  });
+}
+
+test("a stream tells of its producers and of entries that were handed back", { skip }, async () => {
+  await withPage(async (page) => {
+    const id = "\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x01";
+    const group = `\x01g\x07\x01\x01\x01${id}\0\0\0\0\0\0\0\0\x01\x00\x01${id}`;
+    const stream = `\x1b\x01s\x00\x00\x09\x00\x00\x00\x00\x00\x09\x01${group}\x40\x64\x0a\x01\x01p\x01\x01i\x07\x01\x03\x01`;
+    await drop(page, "stream.rdb", snapshot("REDIS0014", stream));
+    await untilRead(page);
+    await openKey(page, "s");
+    const facts = await factsShown(page);
+    assert.deepEqual([facts.Producers, facts.Encoding], ["1", "stream-listpacks-5"]);
+    const cells = await page.evaluate(() => ["th", "td"].map((tag) => [...document.querySelectorAll(`.groups ${tag}`)].map((cell) => cell.textContent)));
+    assert.deepEqual(Object.fromEntries(cells[0].map((title, at) => [title, cells[1][at]])), { Group: "g", "Last delivered": "7-1", Lag: "8", Pending: "1", "Handed back": "1", Consumers: "0", "Seen, UTC": "–" });
+  });
+});
+
+test("a key is copied as the line that export writes, with the names that stand at the head of the file", { skip }, async () => {
+  await withPage(async (page) => {
+    await drop(page, "templates.rdb", snapshot("REDIS0015", "\xf2\x03\x02\x01a\x02bb\x20\x01h\x03\x01x\x01y"));
+    await untilRead(page);
+    await openKey(page, "h");
+    assert.deepEqual(await gridCells(page), [["a", "x"], ["bb", "y"]]);
+    await page.click(".detail-tools button:has-text('Copy')");
+    await page.click(".menu-item:has-text('JSON line')");
+    await page.waitForFunction(() => /Copied/.test(document.querySelector(".detail-tools").textContent));
+    assert.deepEqual(JSON.parse(await page.evaluate(() => navigator.clipboard.readText())), { db: 0, key: "h", type: "hash", encoding: "hash-tmpl-array-ref", value: { a: "x", bb: "y" } });
+  }, { permissions: ["clipboard-read", "clipboard-write"] });
 });
 
 test("of 400,000 keys only those in sight are in the page, and both ends are reached", { skip }, async () => {
