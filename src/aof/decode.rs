@@ -157,7 +157,7 @@ fn record<'i: 'e, 'e, R>(
     let framed = ahead.rest();
     let mut left = argc;
     if scratch.walked.step == at.offset {
-        left = go_on(scratch.walked, argc, cursor, &mut ahead);
+        left = go_on(argc, cursor, &mut ahead, scratch);
     }
     while left > 0 {
         if let Err(fault) = resp::argument(&mut ahead)
@@ -210,13 +210,14 @@ fn lax<'i, T>(
 /// Goes on behind the arguments that were read before the last chunk ended.
 #[cold]
 #[inline(never)]
-fn go_on<'i>(walked: Walked, argc: u64, start: &Cursor<'i>, ahead: &mut Cursor<'i>) -> u64 {
+fn go_on<'i>(argc: u64, start: &Cursor<'i>, ahead: &mut Cursor<'i>, scratch: &mut Scratch) -> u64 {
     let mut skipped = *start;
-    if walked.bytes == 0 || skipped.take(walked.bytes).is_err() {
+    if scratch.walked.bytes == 0 || skipped.take(scratch.walked.bytes).is_err() {
         return argc;
     }
+    scratch.notes.restore(scratch.walked.noted.take(), scratch.walked.step);
     *ahead = skipped;
-    walked.left
+    scratch.walked.left
 }
 
 /// Notes how far a command was read that ends with the chunk, or points the
@@ -225,7 +226,8 @@ fn go_on<'i>(walked: Walked, argc: u64, start: &Cursor<'i>, ahead: &mut Cursor<'
 #[inline(never)]
 fn stop<'i>(fault: Fault, left: u64, at: &Position, cursor: &mut Cursor<'i>, ahead: Cursor<'i>, scratch: &mut Scratch) -> Fault {
     if fault.kind() == FaultKind::Short {
-        scratch.walked = Walked { step: at.offset, bytes: cursor.left().wrapping_sub(ahead.left()), left };
+        let bytes = cursor.left().wrapping_sub(ahead.left());
+        scratch.walked = Walked { step: at.offset, bytes, left, noted: scratch.notes.of_step(at.offset).cloned() };
     } else {
         *cursor = ahead;
     }
@@ -266,7 +268,7 @@ fn annotation<'i: 'e, 'e, R>(
     };
     let walked = if scratch.walked.step == at.offset { usize::try_from(scratch.walked.bytes).unwrap_or(0) } else { 0 };
     let Some(found) = line.get(walked..).unwrap_or_default().iter().position(|byte| *byte == b'\n') else {
-        scratch.walked = Walked { step: at.offset, bytes: line.len() as u64, left: 0 };
+        scratch.walked = Walked { step: at.offset, bytes: line.len() as u64, left: 0, noted: None };
         return Err(Fault::short(1));
     };
     let end = walked.saturating_add(found);

@@ -296,8 +296,11 @@ mod tests {
         }
     }
 
-    /// Codes and offsets of what was passed over, in chunks of `chunk` bytes; the keys; how it ended.
-    fn read(file: &[u8], chunk: usize, is_lenient: bool) -> (Vec<(&'static str, u64)>, Vec<Vec<u8>>, Result<(), Error>, Reader) {
+    /// Codes and offsets of what was passed over.
+    type Told = Vec<(&'static str, u64)>;
+
+    /// What was told in chunks of `chunk` bytes; the keys; how it ended.
+    fn read(file: &[u8], chunk: usize, is_lenient: bool) -> (Told, Vec<Vec<u8>>, Result<(), Error>, Reader) {
         let mut reader = Reader::new(Limits::default());
         if is_lenient {
             reader = reader.leniently();

@@ -108,8 +108,20 @@ impl Notes {
     /// any number of them.
     #[cold]
     pub(crate) fn tolerate_once(&mut self, fault: Fault, step: u64, dress: impl FnOnce(Fault) -> Error) -> Result<(), Fault> {
-        let is_noted = self.list.last().is_some_and(|noted| noted.offset() >= step);
+        let is_noted = self.of_step(step).is_some();
         if is_noted && self.is_lenient { Ok(()) } else { self.tolerate(fault, dress) }
+    }
+
+    /// What was passed over first in the step that starts at `step`, as [`Notes::tolerate_once`] notes it.
+    pub(crate) fn of_step(&self, step: u64) -> Option<&Error> {
+        self.list.last().filter(|noted| noted.offset() >= step)
+    }
+
+    /// Notes again what was noted when a step was read up to where it ran short.
+    pub(crate) fn restore(&mut self, noted: Option<Error>, step: u64) {
+        if self.of_step(step).is_none() {
+            self.list.extend(noted);
+        }
     }
 
     /// Forgets what stands at `step` or behind it: the step that starts there is read again from its start.
@@ -120,7 +132,7 @@ impl Notes {
 
 /// How far a step of many items came before it ran short, so that it goes on
 /// there and not at its start when more bytes have arrived.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Walked {
     /// Where the step starts, counted from the stream's start.
     pub(crate) step: u64,
@@ -128,6 +140,8 @@ pub(crate) struct Walked {
     pub(crate) bytes: u64,
     /// Items of the step that were not read.
     pub(crate) left: u64,
+    /// What was passed over in those that were.
+    pub(crate) noted: Option<Error>,
 }
 
 impl Scratch {
