@@ -200,9 +200,9 @@ fn lax<'i, T>(
     }
     let read = read(&mut again)?;
     let offset = at.offset.wrapping_add(start.left().wrapping_sub(ahead.left()));
-    scratch.notes.tolerate_once(fault, at.offset, |fault| {
-        Error::new(fault.error_kind(0), offset, Place { db, ..Place::default() })
-    })?;
+    scratch
+        .notes
+        .tolerate_once(fault, at.offset, |fault| Error::new(fault.error_kind(0), offset, Place { db, ..Place::default() }))?;
     *ahead = again;
     Ok(read)
 }
