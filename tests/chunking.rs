@@ -178,7 +178,12 @@ fn no_flipped_bit_is_taken_for_good() {
             // A lenient decoder says so, if it goes on to the end.
             let whole = read_leniently(&flipped, usize::MAX, |_, _| ());
             assert!(whole.1.is_err() || !whole.0.is_empty(), "{name}, bit {bit}: nothing is said");
-            assert_eq!(read_leniently(&flipped, 1, |_, _| ()), whole, "{name}, bit {bit}, leniently in chunks of 1");
+            // The key of a value that cannot be read is told only if it is at hand.
+            let told = |(deviations, end): (Vec<Error>, Result<Summary, Error>)| {
+                (deviations, end.map_err(|error| (error.kind().clone(), error.offset())))
+            };
+            let again = read_leniently(&flipped, 1, |_, _| ());
+            assert_eq!(told(again), told(whole), "{name}, bit {bit}, leniently in chunks of 1");
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -11,7 +11,7 @@ use aikv::{Error, aof};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fs;
-use support::{fixtures, head, length, long_length, string, unsummed, value};
+use support::{fixtures, head, length, long_length, newer, string, unsummed, value};
 
 const KIB: i64 = 1024;
 const MIB: i64 = 1024 * KIB;
@@ -120,9 +120,12 @@ struct Report {
 
 /// Decodes in chunks and watches the heap at every step.
 fn watch<'c>(chunks: impl Iterator<Item = &'c [u8]>, limits: Limits) -> Report {
+    watch_with(Decoder::with_limits(limits), chunks)
+}
+
+fn watch_with<'c>(mut decoder: Decoder, chunks: impl Iterator<Item = &'c [u8]>) -> Report {
     let heap = Heap::new();
     let mut report = Report { beside_steps: 0, peak: 0, rest: 0, error: None };
-    let mut decoder = Decoder::with_limits(limits);
     let mut begun = 0;
     for mut input in chunks {
         loop {
@@ -249,6 +252,91 @@ fn promises_take_no_memory() {
         let report = watch_file(&hint, usize::MAX);
         assert_eq!(report.error, None);
         assert!(report.peak <= FIXED, "a hint of {len} keys: {report:?}");
+    }
+}
+
+/// What came with later versions promises no less.
+#[test]
+fn newer_promises_take_no_memory() {
+    for len in [1 << 63, u64::MAX, 1 << 60, 1 << 40, 1 << 32] {
+        let count = long_length(len);
+        let stream = |at: usize| newer::stream(5)[..at].to_vec();
+        // Behind 64 bytes of a node: length, ids and entries added, then groups, a group, its pending entries.
+        const GROUPS: usize = 1 + 17 + 2 + 64 + 8;
+        let whole = newer::stream(5).len();
+        let cases: [(&str, u64, Vec<u8>); 14] = [
+            ("fields, pre-GA", 12, [&b"\x16\x01k"[..], &count, b"\x00\x01f\x01v"].concat()),
+            ("fields", 12, [&b"\x18\x01k"[..], &[0; 8], &count, b"\x00\x01f\x01v"].concat()),
+            ("a packed hash", 12, [&b"\x19\x01k"[..], &[0; 8], &count, b"abc"].concat()),
+            ("slots", 14, [&b"\x1c\x01k"[..], &count, b"\x00\x00\x03\x01v"].concat()),
+            ("names of a template", 15, [&b"\xf2\x01"[..], &count, b"\x01a"].concat()),
+            ("names in front of values", 15, [&b"\x1f\x01k\x01"[..], &count, b"\x01a"].concat()),
+            ("names in front of packed values", 15, [&b"\x1d\x01k\x01"[..], &count, b"\x01a"].concat()),
+            ("a text of a slot", 14, [&b"\x1c\x01k\x01\x00\x00\x00"[..], &count, b"abc"].concat()),
+            ("a slot's keys", 12, [&b"\xf4\x05"[..], &count, &count, b"\x00\x01k"].concat()),
+            ("text of metadata", 13, [&newer::key_meta("KMT1", 1, 1, b"")[..6], b"\x05", &count, b"abc"].concat()),
+            ("groups", 14, [&b"\x1b\x01k"[..], &stream(GROUPS), &count, b"\x01g"].concat()),
+            ("pending entries", 14, [&b"\x1b\x01k"[..], &stream(GROUPS + 6), &count, &[0; 25]].concat()),
+            ("producers", 14, [&b"\x1b\x01k"[..], &stream(whole - 19), &count, b"\x02p1\x01"].concat()),
+            ("ids of a producer", 14, [&b"\x1b\x01k"[..], &stream(whole - 15), &count, b"\x01a\x01\x01"].concat()),
+        ];
+        for (what, version, body) in cases {
+            let bytes = support::head(version, &body);
+            for chunk in [usize::MAX, 7, 1] {
+                for decoder in [Decoder::new(), Decoder::new().leniently()] {
+                    let report = watch_with(decoder, bytes.chunks(chunk));
+                    let code = report.error.as_ref().map(Error::code);
+                    assert_eq!(code, Some("truncated"), "{what}: {len} of them in chunks of {chunk}");
+                    assert!(report.peak <= FIXED, "{what}: {len} of them in chunks of {chunk}: {report:?}");
+                }
+            }
+        }
+    }
+}
+
+/// A template is held once, whatever the chunks; so are the names in front of a value, until the next one.
+#[test]
+fn templates_take_their_names() {
+    const COUNT: usize = 100_000;
+    // As long as each other, so that they ascend by their bytes.
+    let names: Vec<u8> = (0..COUNT).flat_map(|i| string(format!("field {i:06}").as_bytes())).collect();
+    let values = b"\x01v".repeat(COUNT);
+    // Doubling leaves room for as much again, and while it moves both are held.
+    let bound = 3 * names.len() as i64 + FIXED;
+    let template = [&b"\xf2\x07"[..], &length(COUNT as u64), &names].concat();
+    let referring = |keys: usize| {
+        let keys: Vec<u8> = (0..keys).flat_map(|_| [&b"\x20\x01k\x07"[..], &values].concat()).collect();
+        support::file(15, &[&template[..], &keys].concat())
+    };
+    let own: Vec<u8> =
+        (0..2).flat_map(|_| [&b"\x1f\x01k\x01"[..], &length(COUNT as u64), &names, &values].concat()).collect();
+    for bytes in [referring(2), support::file(15, &own)] {
+        for chunk in [usize::MAX, 13] {
+            let report = watch_file(&bytes, chunk);
+            assert_eq!(report.error, None);
+            assert!(report.peak <= bound, "in chunks of {chunk}: {report:?}");
+        }
+    }
+    // The limit on an item is one on all that is held of them.
+    let limits = Limits { max_item_bytes: 1 << 16 };
+    for bytes in [referring(0), support::file(15, &own)] {
+        for chunk in [usize::MAX, 13] {
+            let report = watch(bytes.chunks(chunk), limits);
+            assert_eq!(report.error.as_ref().map(Error::code), Some("limit-exceeded"));
+            assert!(report.peak <= FIXED, "in chunks of {chunk}: {report:?}");
+        }
+    }
+}
+
+/// Looking ahead for keys without elements holds the beginning of a value at most.
+#[test]
+fn a_lenient_decoder_takes_no_more() {
+    let packed = support::listpack(20_000, &b"\x81a\x02".repeat(20_000));
+    let bytes = unsummed(&[&b"\x10\x01k"[..], &string(&packed), &b"\x01\x01l\x02\x01a\x01b".repeat(50_000)].concat());
+    for chunk in [usize::MAX, 4096, 7] {
+        let report = watch_with(Decoder::new().leniently(), bytes.chunks(chunk));
+        assert_eq!(report.error, None);
+        assert!(report.peak <= packed.len() as i64 + FIXED, "in chunks of {chunk}: {report:?}");
     }
 }
 
