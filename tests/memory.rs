@@ -308,8 +308,7 @@ fn templates_take_their_names() {
         let keys: Vec<u8> = (0..keys).flat_map(|_| [&b"\x20\x01k\x07"[..], &values].concat()).collect();
         support::file(15, &[&template[..], &keys].concat())
     };
-    let own: Vec<u8> =
-        (0..2).flat_map(|_| [&b"\x1f\x01k\x01"[..], &length(COUNT as u64), &names, &values].concat()).collect();
+    let own: Vec<u8> = (0..2).flat_map(|_| [&b"\x1f\x01k\x01"[..], &length(COUNT as u64), &names, &values].concat()).collect();
     for bytes in [referring(2), support::file(15, &own)] {
         for chunk in [usize::MAX, 13] {
             let report = watch_file(&bytes, chunk);
