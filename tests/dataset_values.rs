@@ -2,11 +2,13 @@
 
 use aikv::Error;
 use aikv::model::{
-    Array, ArrayValue, Dataset, DumpEmitter, Emitter, EncodeOptions, Entry, Function, HashField, KeyMetadata, ModuleData,
-    ModuleItems, ModuleValue, NodeLimit, ScoredMember, Stream, StreamConsumer, StreamEntry, StreamGroup, StreamIdempotency,
-    StreamPending, StreamProducer, Value,
+    Array, ArrayValue, Dataset, DecodeLimits, DumpEmitter, Emitter, EncodeOptions, Entry, Function, HashField, KeyMetadata,
+    ModuleData, ModuleItems, ModuleValue, NodeLimit, ScoredMember, Stream, StreamConsumer, StreamEntry, StreamGroup,
+    StreamIdempotency, StreamPending, StreamProducer, Value,
 };
-use aikv::rdb::{Decoder, Elements, Event, Eviction, MetaClass, ModuleId, ModuleItem, Part, StreamId, Version, ZeroChecksum};
+use aikv::rdb::{
+    Decoder, Elements, Event, Eviction, MetaClass, ModuleId, ModuleItem, Part, StreamId, Version, ZeroChecksum, seal,
+};
 use aikv::wire::Scalar;
 use bytes::Bytes;
 
@@ -77,7 +79,6 @@ fn payloads_are_those_of_a_real_server() {
             StreamEntry { id: id(2, 0), fields: vec![("g".into(), "h".into()), ("f".into(), "i".into())] },
         ],
         last_id: id(2, 0),
-        first_id: id(1, 1),
         entries_added: 3,
         groups: vec![StreamGroup {
             name: "g".into(),
@@ -263,7 +264,7 @@ fn lists_are_cut_into_nodes_as_servers_cut_them() {
     };
     for version in [Version::redis(7), Version::redis(10), Version::redis(12), Version::valkey(80)] {
         assert_eq!(nodes(version, NodeLimit::Entries(5), list(12, 8)), [5, 5, 2], "{version}");
-        // An element of 1000 bytes takes 1004 in either form; 7 of 8192 bytes are what is estimated for the next one.
+        // Each takes 1004 bytes of a listpack, up to 1007 of a ziplist: the eighth still fits, a ninth would not.
         assert_eq!(nodes(version, NodeLimit::Bytes(8192), list(17, 1000)), [8, 8, 1], "{version}");
         assert_eq!(nodes(version, NodeLimit::Entries(100), list(10, 1000)), [8, 2], "{version}: 8 KiB at most");
         assert_eq!(nodes(version, NodeLimit::Bytes(4096), list(6, 1000)), [4, 2], "{version}");
@@ -284,13 +285,7 @@ fn streams_are_cut_into_nodes_as_servers_cut_them() {
     let entry = |n: u64, len| StreamEntry { id: id(10 + n, 5), fields: vec![("f".into(), text(len, 0))] };
     let stream = |count: u64, len| {
         let entries: Vec<_> = (0..count).map(|n| entry(n, len)).collect();
-        Value::Stream(Box::new(Stream {
-            last_id: id(10 + count, 0),
-            first_id: id(10, 5),
-            entries_added: count,
-            entries,
-            ..Stream::default()
-        }))
+        Value::Stream(Box::new(Stream { last_id: id(10 + count, 0), entries_added: count, entries, ..Stream::default() }))
     };
     let nodes = |options: &EncodeOptions, value: Value| {
         let dataset = Dataset { databases: [(0, [("k".into(), value.into())].into())].into(), ..Dataset::default() };
@@ -325,7 +320,6 @@ fn rich_stream() -> Stream {
     Stream {
         entries: vec![StreamEntry { id: id(u64::MAX, 1), fields: vec![("f".into(), "v".into())] }],
         last_id: id(u64::MAX, u64::MAX),
-        first_id: id(u64::MAX, 1),
         max_deleted_id: id(9, 9),
         entries_added: 12,
         groups: vec![StreamGroup {
@@ -502,6 +496,80 @@ fn what_no_server_holds_is_refused_and_the_emitter_goes_on() {
     emitter.entry(b"good", &Value::String("v".into()).into(), &mut out).unwrap();
     emitter.finish(&mut out).unwrap();
     assert!(Dataset::decode(&out).unwrap().databases[&3].keys().eq([&b"good"[..]]));
+}
+
+/// The emitter takes names as they come; who reads them sees that one stands twice.
+#[test]
+fn names_and_ids_that_stand_twice_in_a_stream_or_array_are_refused_or_the_last_one_counts() {
+    let stream = |change: fn(&mut Stream)| {
+        let mut stream = rich_stream();
+        change(&mut stream);
+        Value::Stream(Box::new(stream))
+    };
+    let slots = vec![(5, ArrayValue::Text("a".into())), (7, ArrayValue::Float(0.5)), (5, ArrayValue::Text("b".into()))];
+    let cases = [
+        (stream(|stream| stream.groups.push(stream.groups[0].clone())), "a group once in its stream"),
+        (
+            stream(|stream| {
+                let consumer = StreamConsumer { pending: vec![], ..stream.groups[0].consumers[0].clone() };
+                stream.groups[0].consumers.insert(0, consumer);
+            }),
+            "a consumer once in its group",
+        ),
+        (
+            stream(|stream| {
+                let idempotency = stream.idempotency.as_mut().unwrap();
+                idempotency.producers.push(idempotency.producers[0].clone());
+            }),
+            "a producer once in its stream",
+        ),
+        (
+            stream(|stream| {
+                let pending = stream.groups[0].consumers[0].pending[0];
+                stream.groups[0].unowned.push(pending);
+            }),
+            "a pending entry once in its group",
+        ),
+        (Value::Array(Array { insert_index: None, slots }), "an index once in its array"),
+    ];
+    for (value, expected) in cases {
+        let file = file(Version::redis(14), &value.into()).unwrap();
+        let error = Dataset::decode(&file).unwrap_err();
+        assert_eq!(error.code(), "duplicate");
+        assert!(error.to_string().contains(expected) && error.to_string().contains("key \"k\""), "{error}");
+        let (dataset, deviations) = Dataset::decode_leniently(&file, DecodeLimits::default()).unwrap();
+        assert_eq!(deviations[0], error);
+        match &dataset.databases[&0][&b"k"[..]].value {
+            Value::Array(array) => {
+                assert_eq!(array.slots, [(5, ArrayValue::Text("b".into())), (7, ArrayValue::Float(0.5))]);
+            }
+            Value::Stream(found) => assert_eq!(**found, rich_stream(), "{expected}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A stream of Redis 7.0 with a group `g`, whose only pending entry 1-1 the consumer `c` has.
+#[test]
+fn a_pending_entry_has_one_consumer_and_a_consumer_only_pending_entries() {
+    let payload = |consumers: &str| {
+        let stream = "13 00 00 0201 0000 0000 01 01 0167 0101 01 | 01 0000000000000001 0000000000000001 0500000000000000 01";
+        let mut payload = [hex(stream), hex(consumers)].concat();
+        seal(&mut payload, Version::redis(10));
+        Entry::from_dump(&payload, ZeroChecksum::Compared)
+    };
+    let owner = "0163 0700000000000000 01 0000000000000001 0000000000000001";
+    let stranger = "0164 0700000000000000 01 0000000000000001 0000000000000002";
+    assert!(payload(&format!("01 {owner}")).is_ok());
+    let refused = |consumers: &str, expected: &str| {
+        let error = payload(consumers).unwrap_err();
+        assert_eq!(error.code(), "bad-value");
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    refused("00", "a consumer for every pending entry");
+    refused("01 0163 0700000000000000 00", "a consumer for every pending entry");
+    refused(&format!("02 {owner} {stranger}"), "among the pending entries of the group");
+    refused(&format!("02 {owner} {owner}"), "with one consumer only");
 }
 
 #[test]

@@ -8,7 +8,8 @@ use super::store::Store;
 use super::value::{Array, ArrayValue, HashField, ModuleValue, ScoredMember, Value};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::{
-    Element, Elements, Event, Key, KeyMeta, Kind, ModuleAux, ModuleId, ModuleItem, Part, Shape, SlotValue, ValueType,
+    Container, Element, Elements, Event, Key, KeyMeta, Kind, ModuleAux, ModuleId, ModuleItem, Packed, Part, Reading, Shape,
+    SlotValue, ValueType,
 };
 use crate::wire::Scalar;
 use alloc::boxed::Box;
@@ -238,7 +239,15 @@ impl Collector {
             (Part::Stream(part), _, OpenValue::Stream(stream)) => stream.push(part, store, &mut tolerate),
             (Part::Elements { elements, left }, value, _) => {
                 collect(*elements, value, store)?;
-                if *left == 0 { settle(value, store, &mut tolerate) } else { Ok(()) }
+                match (elements, value) {
+                    _ if *left > 0 => Ok(()),
+                    // Its members ascend: that was checked.
+                    (Elements::Packed { packed, .. }, Value::Set(list)) if is_ascending(packed) => {
+                        store.settle(list);
+                        Ok(())
+                    }
+                    (_, value) => settle(value, store, &mut tolerate),
+                }
             }
             (Part::Array(head), Value::Array(array), _) => {
                 array.insert_index = head.insert_index;
@@ -324,6 +333,10 @@ fn collect(elements: Elements<'_>, value: &mut Value, store: &mut Store) -> Resu
         }
         _ => Ok(()),
     })
+}
+
+fn is_ascending(packed: &Packed<'_>) -> bool {
+    packed.container() == Container::Intset && packed.reading() == Reading::Strict
 }
 
 /// Looks for names that stand twice in a value that is whole.

@@ -57,7 +57,6 @@ impl StreamBuilder {
             StreamPart::Node(node) => self.node(node, store),
             StreamPart::Meta(meta) => self.meta(meta.last_id, store, tolerate),
             StreamPart::Counters(counters) => {
-                self.stream.first_id = counters.first_id;
                 self.stream.max_deleted_id = counters.max_deleted_id;
                 self.stream.entries_added = counters.entries_added;
                 Ok(())

@@ -18,7 +18,7 @@ pub(super) struct Repeat {
 }
 
 /// Bytes of memory that the search takes for one name, beside those for repeats.
-pub(super) const BYTES_EACH: usize = size_of::<(u64, usize)>();
+pub(super) const BYTES_EACH: usize = size_of::<u64>();
 
 /// Every place where a name stands that stood before, ascending, with the last place before it.
 pub(super) fn repeats<'a, T>(items: &'a [T], name: impl Fn(&'a T) -> &'a [u8]) -> Vec<Repeat> {
@@ -32,21 +32,26 @@ pub(super) fn repeats<'a, T>(items: &'a [T], name: impl Fn(&'a T) -> &'a [u8]) -
         }
         return found;
     }
-    let hash = |item| {
+    // The upper bits of a hash and the place in one word, which sorts faster than two.
+    let place_bits = usize::BITS.saturating_sub(items.len().leading_zeros());
+    let place_mask = (1u64 << place_bits).wrapping_sub(1);
+    let word = |(at, item)| {
         let mut hasher = SipHasher13::new();
         hasher.write(name(item));
-        hasher.finish()
+        hasher.finish() & !place_mask | at as u64
     };
-    let mut hashes: Vec<(u64, usize)> = items.iter().enumerate().map(|(at, item)| (hash(item), at)).collect();
-    hashes.sort_unstable();
-    for same in hashes.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|same| same.len() > 1) {
-        let name_at = |at: usize| items.get(at).map(&name);
-        same.sort_by(|(_, a), (_, b)| name_at(*a).cmp(&name_at(*b)).then(a.cmp(b)));
+    let mut words: Vec<u64> = items.iter().enumerate().map(word).collect();
+    words.sort_unstable();
+    let name_at = |word: u64| usize::try_from(word & place_mask).ok().and_then(|at| items.get(at)).map(&name);
+    for same in words.chunk_by_mut(|a, b| (a ^ b) & !place_mask == 0).filter(|same| same.len() > 1) {
+        // Places ascend among equal names.
+        same.sort_by_key(|word| name_at(*word));
         for pair in same.windows(2) {
-            if let [(_, earlier), (_, later)] = pair
+            if let [earlier, later] = pair
                 && name_at(*earlier) == name_at(*later)
             {
-                found.push(Repeat { later: *later, earlier: *earlier });
+                let at = |word: u64| usize::try_from(word & place_mask).unwrap_or(usize::MAX);
+                found.push(Repeat { later: at(*later), earlier: at(*earlier) });
             }
         }
     }

@@ -118,8 +118,8 @@ fn write_stream(generation: Generation, stream: &Stream, nodes: &Nodes, sink: &m
     }
     sink(StreamPart::Meta(StreamMeta { length: stream.entries.len() as u64, last_id: stream.last_id }))?;
     if generation >= Generation::V2 {
-        let Stream { first_id, max_deleted_id, entries_added, .. } = *stream;
-        sink(StreamPart::Counters(StreamCounters { first_id, max_deleted_id, entries_added }))?;
+        let Stream { max_deleted_id, entries_added, .. } = *stream;
+        sink(StreamPart::Counters(StreamCounters { first_id: stream.first_id(), max_deleted_id, entries_added }))?;
     }
     sink(StreamPart::Groups(stream.groups.len() as u64))?;
     for group in &stream.groups {

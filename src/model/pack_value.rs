@@ -140,7 +140,10 @@ impl Packer {
 
     fn intset(&mut self, members: &[Bytes]) -> bool {
         self.integers.clear();
-        self.integers.extend(members.iter().filter_map(|member| number::parse_int(member)));
+        self.integers.reserve(members.len());
+        for int in members.iter().filter_map(|member| number::parse_int(member)) {
+            self.integers.push(int);
+        }
         self.integers.sort_unstable();
         self.intset.clear();
         let fits = self.integers.iter().all(|member| self.intset.push(*member));

@@ -127,7 +127,9 @@ impl IntsetBuilder {
         self.blob.clear();
         self.blob.extend_from_slice(&low_u32(width).to_le_bytes());
         self.blob.extend_from_slice(&low_u32(self.members.len()).to_le_bytes());
-        self.blob.extend(self.members.iter().flat_map(|member| member.to_le_bytes().into_iter().take(width)));
+        for member in &self.members {
+            self.blob.extend_from_slice(member.to_le_bytes().get(..width).unwrap_or_default());
+        }
         &self.blob
     }
 
