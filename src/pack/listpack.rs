@@ -102,32 +102,21 @@ impl<'a> ListpackEntries<'a> {
         }
     }
 
-    /// A string of at least 64 bytes or an integer of 16 bits and more:
-    /// its value and the bytes behind encoding and data.
-    #[inline(always)]
-    fn wide(&self, lead: u8) -> Result<(Scalar<'a>, &'a [u8]), Fault> {
-        let past_end = || self.fault(&PAST_END, u64::from(lead));
-        match (lead, self.rest) {
-            (0xe0..=0xef, [_, low, rest @ ..]) => {
-                let len = usize::from(lead & 0x0f) << 8 | usize::from(*low);
-                let (text, rest) = rest.split_at_checked(len).ok_or_else(past_end)?;
-                Ok((Scalar::Bytes(text), rest))
-            }
-            (0xf0, [_, a, b, c, d, rest @ ..]) => {
-                let len = u32::from_le_bytes([*a, *b, *c, *d]);
-                let len = usize::try_from(len).map_err(|_| past_end())?;
-                let (text, rest) = rest.split_at_checked(len).ok_or_else(past_end)?;
-                Ok((Scalar::Bytes(text), rest))
-            }
-            (0xf1, [_, a, b, rest @ ..]) => Ok((Scalar::Int(i64::from(i16::from_le_bytes([*a, *b]))), rest)),
-            (0xf2, [_, a, b, c, rest @ ..]) => Ok((Scalar::Int(i64::from(i32::from_le_bytes([0, *a, *b, *c]) >> 8)), rest)),
-            (0xf3, [_, a, b, c, d, rest @ ..]) => Ok((Scalar::Int(i64::from(i32::from_le_bytes([*a, *b, *c, *d]))), rest)),
-            (0xf4, [_, a, b, c, d, e, f, g, h, rest @ ..]) => {
-                Ok((Scalar::Int(i64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h])), rest))
-            }
-            (0xf5..=0xfe, _) => Err(self.fault(&ENCODING, u64::from(lead))),
-            _ => Err(past_end()),
+    /// No entry stands here: the end byte, or a fault.
+    #[cold]
+    #[inline(never)]
+    fn no_entry(&self) -> Result<Option<Scalar<'a>>, Fault> {
+        match self.rest.first() {
+            Some(0xff) => self.end().map(|()| None),
+            Some(lead @ 0xf5..) => Err(self.fault(&ENCODING, u64::from(*lead))),
+            lead => Err(self.fault(&PAST_END, lead.copied().map_or(0, u64::from))),
         }
+    }
+
+    /// The entries from here on, for a second reading of those that a first one has been over.
+    #[inline(always)]
+    pub(crate) fn again(&self) -> EntriesAgain<'a> {
+        EntriesAgain { rest: self.rest }
     }
 
     /// Checks the backward length of an entry of more than 127 bytes, and steps
@@ -148,27 +137,8 @@ impl<'a> ListpackEntries<'a> {
 impl<'a> Entries<'a> for ListpackEntries<'a> {
     #[inline(always)]
     fn next(&mut self) -> Result<Option<Scalar<'a>>, Fault> {
-        let Some((&lead, rest)) = self.rest.split_first() else {
-            return Err(self.fault(&PAST_END, 0));
-        };
-        let (value, rest) = match lead {
-            0..0x80 => (Scalar::Int(i64::from(lead)), rest),
-            0x80..0xc0 => {
-                let len = usize::from(lead & 0x3f);
-                match rest.split_at_checked(len) {
-                    Some((text, rest)) => (Scalar::Bytes(text), rest),
-                    None => return Err(self.fault(&PAST_END, u64::from(lead))),
-                }
-            }
-            0xc0..0xe0 => match rest.split_first() {
-                Some((&low, rest)) => {
-                    let unsigned = i16::from_be_bytes([lead & 0x1f, low]);
-                    (Scalar::Int(i64::from(unsigned << 3 >> 3)), rest)
-                }
-                None => return Err(self.fault(&PAST_END, u64::from(lead))),
-            },
-            0xff => return self.end().map(|()| None),
-            _ => self.wide(lead)?,
+        let Some((value, rest)) = read(self.rest) else {
+            return self.no_entry();
         };
         let size = self.rest.len().wrapping_sub(rest.len());
         let rest = match rest.split_first() {
@@ -183,6 +153,67 @@ impl<'a> Entries<'a> for ListpackEntries<'a> {
     #[inline(always)]
     fn at(&self) -> usize {
         self.blob.len().wrapping_sub(self.rest.len())
+    }
+}
+
+/// Entries that were checked when they were read before. Nothing but the place
+/// is kept: every entry of a stream holds two of these.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EntriesAgain<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> EntriesAgain<'a> {
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Option<Scalar<'a>> {
+        let (value, rest) = read(self.rest)?;
+        let size = self.rest.len().wrapping_sub(rest.len());
+        self.rest = rest.get(backlen_bytes(size)..)?;
+        Some(value)
+    }
+}
+
+/// Reads encoding and data of an entry: its value, and what stands behind it.
+/// `None` if no entry stands there, or not all of one.
+#[inline(always)]
+fn read(entry: &[u8]) -> Option<(Scalar<'_>, &[u8])> {
+    let (&lead, rest) = entry.split_first()?;
+    match lead {
+        0..0x80 => Some((Scalar::Int(i64::from(lead)), rest)),
+        0x80..0xc0 => {
+            let (text, rest) = rest.split_at_checked(usize::from(lead & 0x3f))?;
+            Some((Scalar::Bytes(text), rest))
+        }
+        0xc0..0xe0 => {
+            let (&low, rest) = rest.split_first()?;
+            let unsigned = i16::from_be_bytes([lead & 0x1f, low]);
+            Some((Scalar::Int(i64::from(unsigned << 3 >> 3)), rest))
+        }
+        _ => read_wide(lead, rest),
+    }
+}
+
+/// A string of at least 64 bytes or an integer of 16 bits and more.
+#[inline(always)]
+fn read_wide(lead: u8, rest: &[u8]) -> Option<(Scalar<'_>, &[u8])> {
+    match (lead, rest) {
+        (0xe0..=0xef, [low, rest @ ..]) => {
+            let len = usize::from(lead & 0x0f) << 8 | usize::from(*low);
+            let (text, rest) = rest.split_at_checked(len)?;
+            Some((Scalar::Bytes(text), rest))
+        }
+        (0xf0, [a, b, c, d, rest @ ..]) => {
+            let len = u32::from_le_bytes([*a, *b, *c, *d]);
+            let (text, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
+            Some((Scalar::Bytes(text), rest))
+        }
+        (0xf1, [a, b, rest @ ..]) => Some((Scalar::Int(i64::from(i16::from_le_bytes([*a, *b]))), rest)),
+        (0xf2, [a, b, c, rest @ ..]) => Some((Scalar::Int(i64::from(i32::from_le_bytes([0, *a, *b, *c]) >> 8)), rest)),
+        (0xf3, [a, b, c, d, rest @ ..]) => Some((Scalar::Int(i64::from(i32::from_le_bytes([*a, *b, *c, *d]))), rest)),
+        (0xf4, [a, b, c, d, e, f, g, h, rest @ ..]) => {
+            Some((Scalar::Int(i64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h])), rest))
+        }
+        _ => None,
     }
 }
 
@@ -295,21 +326,27 @@ fn integer(int: i64) -> Head {
     }
 }
 
-/// The backward length of an entry of `size` bytes. The bounds are the
+/// Bytes of the backward length of an entry of `size` bytes. The bounds are the
 /// reference's: 16383 already takes three bytes.
+#[inline(always)]
+fn backlen_bytes(size: usize) -> usize {
+    match size {
+        0..=127 => 1,
+        128..16_383 => 2,
+        16_383..2_097_151 => 3,
+        2_097_151..268_435_455 => 4,
+        _ => 5,
+    }
+}
+
+/// The backward length of an entry of `size` bytes.
 fn backlen(size: usize, out: &mut [u8; 5]) -> &[u8] {
     let group = |shift: u32| {
         let [low, ..] = (size >> shift).to_le_bytes();
         low & 0x7f
     };
     let [top, b1, b2, b3, b4] = [group(28), group(21), group(14), group(7), group(0)];
-    let len = match size {
-        0..=127 => 1,
-        128..16_383 => 2,
-        16_383..2_097_151 => 3,
-        2_097_151..268_435_455 => 4,
-        _ => 5,
-    };
+    let len = backlen_bytes(size);
     *out = match len {
         1 => [b4, 0, 0, 0, 0],
         2 => [b3, b4 | 0x80, 0, 0, 0],

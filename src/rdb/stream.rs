@@ -26,7 +26,7 @@
 use super::encode_value::misplaced;
 use super::value_type::Generation;
 use crate::error::{Cause, ErrorKind, Fault, FaultKind, Form};
-use crate::pack::listpack::{self, ListpackEntries};
+use crate::pack::listpack::{self, EntriesAgain, ListpackEntries};
 use crate::pack::{Entries, Reading};
 use crate::wire::cursor::Cursor;
 use crate::wire::feed::Limits;
@@ -270,20 +270,22 @@ pub struct StreamEntry<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct StreamFields<'a> {
     /// Where the names stand, if it is with the master entry.
-    master: Option<ListpackEntries<'a>>,
-    own: ListpackEntries<'a>,
+    master: Option<EntriesAgain<'a>>,
+    own: EntriesAgain<'a>,
     left: u64,
 }
 
 impl<'a> Iterator for StreamFields<'a> {
     type Item = (Scalar<'a>, Scalar<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        // The entries were walked when the stream entry was read.
-        let field = self.master.as_mut().unwrap_or(&mut self.own).next().ok()??;
-        let value = self.own.next().ok()??;
-        Some((field, value))
+        let field = match &mut self.master {
+            Some(names) => names.next()?,
+            None => self.own.next()?,
+        };
+        Some((field, self.own.next()?))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -292,16 +294,19 @@ impl<'a> Iterator for StreamFields<'a> {
     }
 }
 
-/// What the master entry says.
+/// What the master entry says, less the entries that were read.
+#[derive(Clone, Copy, Debug)]
+struct Master<'a> {
+    fields: EntriesAgain<'a>,
+    count: u64,
+    live: u64,
+    deleted: u64,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Head<'a> {
     Unread,
-    Read {
-        fields: ListpackEntries<'a>,
-        count: u64,
-        live: u64,
-        deleted: u64,
-    },
+    Read(Master<'a>),
     /// The end was reached or a fault was found.
     Done,
 }
@@ -318,6 +323,7 @@ pub struct NodeEntries<'a> {
 impl<'a> Iterator for NodeEntries<'a> {
     type Item = Result<StreamEntry<'a>, Fault>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let entry = self.advance();
         if !matches!(entry, Ok(Some(_))) {
@@ -328,14 +334,18 @@ impl<'a> Iterator for NodeEntries<'a> {
 }
 
 impl<'a> NodeEntries<'a> {
+    #[inline(always)]
     fn advance(&mut self) -> Result<Option<StreamEntry<'a>>, Fault> {
-        let (fields, count, live, deleted) = match self.head {
-            Head::Done => return Ok(None),
-            Head::Unread => self.read_master()?,
-            Head::Read { fields, count, live, deleted } => (fields, count, live, deleted),
+        if matches!(self.head, Head::Unread) {
+            self.head = Head::Read(self.read_master()?);
+        }
+        let Head::Read(head) = &mut self.head else {
+            return Ok(None);
         };
-        let at = self.rest.at();
-        let Some(flags) = self.rest.next()? else {
+        let Master { fields, count, live, deleted } = *head;
+        let mut rest = self.rest;
+        let at = rest.at();
+        let Some(flags) = rest.next()? else {
             // The listpack's end: every entry that was announced must have come.
             let is_whole = live == 0 && deleted == 0;
             return if is_whole || self.reading == Reading::Lenient { Ok(None) } else { Err(Fault::located(&COUNTS, at, 0)) };
@@ -346,8 +356,8 @@ impl<'a> NodeEntries<'a> {
             None => return Err(Fault::located(&NUMBER, at, 0)),
         };
         let is_deleted = flags & 1 != 0;
-        let ms = integer(&mut self.rest)?;
-        let seq = integer(&mut self.rest)?;
+        let ms = integer(&mut rest)?;
+        let seq = integer(&mut rest)?;
         // The sequence may be smaller than the master's once the time has moved on.
         let id = StreamId {
             ms: self.master.ms.checked_add(ms.cast_unsigned()).ok_or_else(|| Fault::located(&ID_RANGE, at, 0))?,
@@ -356,38 +366,37 @@ impl<'a> NodeEntries<'a> {
         let (master, left, strings, size) = if flags & 2 != 0 {
             (Some(fields), count, count, count.saturating_add(3))
         } else {
-            let own = self::count(&mut self.rest)?;
+            let own = self::count(&mut rest)?;
             let strings = own.saturating_mul(2);
             (None, own, strings, strings.saturating_add(4))
         };
-        let own = self.rest;
+        let own = rest.again();
         for _ in 0..strings {
-            if self.rest.next()?.is_none() {
+            if rest.next()?.is_none() {
                 return Err(Fault::located(&FIELDS, at, 0));
             }
         }
-        let stated_at = self.rest.at();
-        let stated = u64::try_from(integer(&mut self.rest)?);
+        let stated_at = rest.at();
+        let stated = u64::try_from(integer(&mut rest)?);
         if stated != Ok(size) && self.reading == Reading::Strict {
             return Err(Fault::located(&ENTRY_SIZE, stated_at, 0));
         }
-        let announced = if is_deleted { deleted } else { live };
-        let remaining = match announced.checked_sub(1) {
+        let announced = if is_deleted { &mut head.deleted } else { &mut head.live };
+        *announced = match announced.checked_sub(1) {
             Some(remaining) => remaining,
             None if self.reading == Reading::Lenient => 0,
             None => return Err(Fault::located(&COUNTS, at, 0)),
         };
-        let (live, deleted) = if is_deleted { (live, remaining) } else { (remaining, deleted) };
-        self.head = Head::Read { fields, count, live, deleted };
+        self.rest = rest;
         Ok(Some(StreamEntry { id, is_deleted, fields: StreamFields { master, own, left } }))
     }
 
-    #[allow(clippy::type_complexity)] // unpacked at once by the only caller
-    fn read_master(&mut self) -> Result<(ListpackEntries<'a>, u64, u64, u64), Fault> {
+    #[inline(never)]
+    fn read_master(&mut self) -> Result<Master<'a>, Fault> {
         let live = count(&mut self.rest)?;
         let deleted = count(&mut self.rest)?;
         let fields_count = count(&mut self.rest)?;
-        let fields = self.rest;
+        let fields = self.rest.again();
         for _ in 0..fields_count {
             let at = self.rest.at();
             if self.rest.next()?.is_none() {
@@ -398,13 +407,17 @@ impl<'a> NodeEntries<'a> {
         if integer(&mut self.rest)? != 0 {
             return Err(Fault::located(&NO_MASTER, at, 0));
         }
-        Ok((fields, fields_count, live, deleted))
+        Ok(Master { fields, count: fields_count, live, deleted })
     }
 }
 
+#[inline(always)]
 fn integer(entries: &mut ListpackEntries<'_>) -> Result<i64, Fault> {
     let at = entries.at();
-    entries.next()?.and_then(|value| value.as_int()).ok_or_else(|| Fault::located(&NUMBER, at, 0))
+    match entries.next()? {
+        Some(Scalar::Int(int)) => Ok(int),
+        other => other.and_then(|text| text.as_int()).ok_or_else(|| Fault::located(&NUMBER, at, 0)),
+    }
 }
 
 fn count(entries: &mut ListpackEntries<'_>) -> Result<u64, Fault> {
