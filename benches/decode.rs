@@ -92,7 +92,7 @@ impl Sum {
 
     #[inline(always)]
     fn add(&mut self, event: &Event) {
-        use aikv::rdb::Element;
+        use aikv::rdb::{Element, SlotValue};
         match event {
             Event::Key(key) => self.scalar(&key.key),
             Event::Value(Part::Bytes { piece, .. }) => self.scalar(piece),
@@ -117,7 +117,10 @@ impl Sum {
                                 inner.bytes ^= expires_at_ms.cast_unsigned();
                             }
                             Element::Slot { index, value } => {
-                                value.with_text(|text| inner.scalar(&Scalar::Bytes(text)));
+                                match value {
+                                    SlotValue::Text(text) => inner.scalar(&text),
+                                    SlotValue::Float(float) => inner.bytes ^= float.to_bits(),
+                                }
                                 inner.bytes ^= index;
                             }
                         }
