@@ -268,6 +268,12 @@ fn export_gives_every_value_as_the_server_does() {
             assert_eq!(line["type"], kind, "{path}: {name}");
             assert_eq!(line["expires_at_ms"], key["expires_at_ms"], "{path}: {name}");
             assert_eq!(line["freq"], key["freq"], "{path}: {name}");
+            assert_eq!(line["key_meta"].is_null(), key["metadata"].is_null(), "{path}: {name}");
+            // `DUMP` has it in front, where nothing of it is compressed.
+            if key["metadata"].is_array() && key["key"] != "other" {
+                let meta = STANDARD.decode(line["key_meta"]["$b64"].as_str().unwrap()).unwrap();
+                assert!(dump_body(&key["dump"]).starts_with(&meta), "{path}: {name}");
+            }
             match kind {
                 "module" => assert_eq!(dump_body(&key["value"]["dump"]), payload(line), "{path}: {name}"),
                 // Redis 5.0 does not tell the times of a stream's consumers.

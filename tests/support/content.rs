@@ -35,6 +35,8 @@ pub(crate) struct Key {
     pub(crate) raw: Vec<u8>,
     /// The id of a module value.
     pub(crate) module: Option<ModuleId>,
+    /// Classes of metadata with their items.
+    pub(crate) metadata: Vec<Value>,
     pub(crate) span: Span,
 }
 
@@ -52,6 +54,8 @@ pub(crate) struct Collector {
     functions: Vec<Vec<u8>>,
     records: Vec<String>,
     keys: Vec<Key>,
+    /// Of the key that follows.
+    metadata: Vec<Value>,
     value: Builder,
 }
 
@@ -70,6 +74,7 @@ impl Collector {
                 value: Value::Null,
                 raw: Vec::new(),
                 module: None,
+                metadata: std::mem::take(&mut self.metadata),
                 span: Span::default(),
             }),
             Event::Value(part) => {
@@ -85,12 +90,33 @@ impl Collector {
                 key.value = std::mem::take(&mut self.value).finish(key.kind);
                 key.span = *span;
             }
-            event => self.records.extend(record(event)),
+            event => {
+                if let Event::KeyMeta(meta) = event {
+                    self.add_metadata(meta);
+                }
+                self.records.extend(record(event));
+            }
         }
     }
 
+    fn add_metadata(&mut self, meta: &KeyMeta<'_>) {
+        let item = match meta {
+            KeyMeta::Class(class) => {
+                self.metadata.push(json!({ "class": class.to_string(), "version": class.version(), "items": [] }));
+                return;
+            }
+            KeyMeta::Item(ModuleItem::Sint(int)) => json!(int),
+            KeyMeta::Item(ModuleItem::Uint(int)) => json!(int),
+            KeyMeta::Item(ModuleItem::Double(double)) => json!(double),
+            KeyMeta::Item(ModuleItem::Bytes(bytes)) => text(&bytes.to_vec()),
+            _ => return,
+        };
+        let class = self.metadata.last_mut().expect("items have a class");
+        class["items"].as_array_mut().expect("a list").push(item);
+    }
+
     pub(crate) fn finish(self, summary: Summary) -> Content {
-        let Self { aux, functions, records, keys, value: _ } = self;
+        let Self { aux, functions, records, keys, .. } = self;
         Content { summary, aux, functions, records, keys }
     }
 }

@@ -375,6 +375,27 @@ def module(s):
     s.expire_at("few-items", FAR)
 
 
+@case("--loadmodule", MODULE, only=lambda kind: kind.key_metadata)
+def metadata(s):
+    """Metadata that the module attaches to keys, of one class and of two, beside expiries and values of any type."""
+    s("SET", "none", "v")
+    s("SET", "one", "v")
+    s("AIKVFIX.META", "one", 0, 7, "text")
+    s("SET", "other", "v")
+    s("AIKVFIX.META", "other", 1, 2 ** 40, prose(300))
+    s("HSET", "both", "f", "v")
+    s("AIKVFIX.META", "both", 1, 0, "")
+    s("AIKVFIX.META", "both", 0, 300, b"\x00\xff")
+    s("RPUSH", "expires", "a", "b")
+    s("AIKVFIX.META", "expires", 0, 1, "12345")
+    s.expire_at("expires", FAR)
+    s("HSET", "fields", "f", "v", "g", "w")
+    s("HPEXPIREAT", "fields", FAR, "FIELDS", 1, "f")
+    s("AIKVFIX.META", "fields", 0, 2, "t")
+    s("XADD", "stream", "1-1", "f", "v")
+    s("AIKVFIX.META", "stream", 1, 4, "of a stream")
+
+
 @case(only=lambda kind: kind.family == "redis" and kind.at_least(8, 0))
 def vectors(s):
     """Values of the one module that is part of these servers."""

@@ -190,6 +190,11 @@ def keys(server, before, after):
             elif word == "IDLETIME":
                 one["idle_s"], one["idle_s_at_most"] = number, after[db, key][1]
             one["value"] = value_of(server, key, kind)
+            if server.kind.key_metadata and server.has_module:
+                told = server("AIKVFIX.METAOF", key)
+                if told:
+                    one["metadata"] = [[text(name), version, number, text(t)] for name, version, number, t in told]
+                    one["dump"] = text(server("DUMP", key))
             shown.append(one)
     return shown
 
@@ -218,7 +223,7 @@ def write(path, head, rows):
 def difference(told, again):
     """The first key that did not survive a reload, or None. Hints, in-memory encodings and the order of sets may change."""
     def stripped(shown):
-        shown = {n: v for n, v in shown.items() if n not in ("object_encoding", "freq", "idle_s", "idle_s_at_most")}
+        shown = {n: v for n, v in shown.items() if n not in ("object_encoding", "freq", "idle_s", "idle_s_at_most", "dump")}
         if shown["type"] == "module":  # it may come back in another order
             shown["value"] = shown["value"]["module"]
         if shown["type"] == "set":

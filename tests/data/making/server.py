@@ -76,6 +76,7 @@ class Kind:
         # Valkey began as Redis 7.2; what it has added since is asked for by name below.
         self.as_redis = (7, 2) if self.family == "valkey" else self.series
         self.field_expiry = self.as_redis >= (7, 4) or (self.family == "valkey" and self.series >= (9, 0))
+        self.key_metadata = self.as_redis >= (8, 6)
 
     def at_least(self, *series):
         return self.as_redis >= series
@@ -105,6 +106,7 @@ class Server:
         if CLUSTER[0] in options:  # the one thing that needs a port
             with socket.create_server(("127.0.0.1", 0)) as free:
                 options += ["--bind", "127.0.0.1", "--cluster-port", str(free.getsockname()[1])]
+        self.has_module = MODULE in options
         options = [self.module() if option == MODULE else option for option in options]
         self.process = subprocess.Popen([os.path.join(kind.folder, "server"), *options], stdout=subprocess.DEVNULL)
         try:

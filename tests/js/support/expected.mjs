@@ -1,5 +1,6 @@
 // What a server said about its own content, brought into one form with what the package read from its file.
 
+import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
@@ -16,14 +17,15 @@ function quoted(token) {
 
 /** An entry of the package in the form of `expectation`, with only the members that the server told of. */
 export function comparable(entry, expected) {
-  const { encoding, idle_s, ...rest } = entry;
+  const { encoding, idle_s, key_meta, ...rest } = entry;
+  assert.equal(key_meta === undefined, expected?.metadata === undefined, "metadata");
   const same = inText({ ...rest, value: ordered(entry.type, told(entry.value, expected?.value)) });
   return { same, idle_s: idle_s === undefined ? undefined : Number(idle_s) };
 }
 
 /** The server's own word on a key in the form of `comparable`. */
 export function expectedEntry(expected) {
-  const { object_encoding, idle_s, idle_s_at_most, ...rest } = expected;
+  const { object_encoding, idle_s, idle_s_at_most, metadata, dump, ...rest } = expected;
   const value = rest.type === "module" ? { module: rest.value.module, payload: payloadOf(rest.value.dump) } : rest.value;
   return { ...rest, value: ordered(rest.type, value) };
 }
