@@ -1,33 +1,21 @@
-//! The decoder: header, records between values, key heads, trailer.
+//! The snapshot grammar: where in a snapshot the next step stands, key heads, and which step is next.
 
+use super::decode_stream::StreamState;
 use super::decode_value;
 use super::event::{Checksum, Event, Eviction, Key, Span};
-use super::key_meta::{self, KeyMeta, MetaClass};
-use super::module::{self, ModuleAux, ModuleItem};
 use super::opcode;
-use super::slots;
-use super::stream::StreamState;
-use super::template::{self, TemplateState, Templates};
-use super::value_type::{self, Layout, Shape, ValueType};
-use super::version::{Dialect, Version};
-use crate::error::{Cause, Error, ErrorKind, Fault, FaultKind, Form, KeyPreview, Place};
+use super::record;
+use super::template::{self, TemplateState};
+use super::value_type::{Layout, Shape, ValueType};
+use super::version::Version;
+use crate::error::{Cause, Error, Fault, FaultKind, Form, KeyPreview, Place};
 use crate::wire::cursor::Cursor;
-use crate::wire::feed::{Feed, Grammar, Limits, Notes, Position, Scratch, Step};
+use crate::wire::feed::{Grammar, Position, Scratch};
 use crate::wire::{Scalar, length, scalar};
-use alloc::vec::Vec;
 
-static UNKNOWN_TYPE: Cause = Cause::new(FaultKind::Type, "a value type", Form::Byte);
-static UNREADABLE_TYPE: Cause = Cause::new(FaultKind::UnreadableType, "a value type with a settled layout", Form::Byte);
-static UNKNOWN_OPCODE: Cause = Cause::new(FaultKind::Opcode, "an opcode", Form::Byte);
-static DB_RANGE: Cause = Cause::new(FaultKind::Length, "a database number within 32 bits", Form::Number);
-static NO_KEY: Cause = Cause::new(FaultKind::Value, "a key behind its expiry, idle time or frequency", Form::Byte);
+pub(crate) static UNKNOWN_TYPE: Cause = Cause::new(FaultKind::Type, "a value type", Form::Byte);
 static LONG_HEAD: Cause =
     Cause::new(FaultKind::Value, "at most 16 expiries, idle times and frequencies before a key", Form::Number);
-static CHECKSUM: Cause = Cause::new(FaultKind::Checksum, "the checksum of the bytes before", Form::Number);
-static DESCRIPTION: Cause = Cause::new(FaultKind::Value, "0 or 1 before a function's description", Form::Number);
-
-/// Opcodes stand above every value type that any server writes.
-const FIRST_OPCODE: u8 = 0xf0;
 
 /// Opcodes before a key. Servers write two at most and read any number; but a
 /// key head is one step, and a step without end could be read again and again.
@@ -46,8 +34,6 @@ pub(crate) enum Phase {
     Bytes,
     /// Within a counted value.
     Counted,
-    /// At the fields of a hash, behind their smallest expiry.
-    BehindExpiry,
     /// Within an array.
     Slots,
     /// Within a list of nodes.
@@ -88,15 +74,15 @@ pub(crate) struct Blob {
 
 /// What stands before a key, as far as it was read in steps before the key's own.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Head {
+pub(crate) struct Head {
     /// Where it starts; `None` when nothing was read.
-    start: Option<u64>,
-    expires_at_ms: Option<i64>,
-    eviction: Eviction,
+    pub(crate) start: Option<u64>,
+    pub(crate) expires_at_ms: Option<i64>,
+    pub(crate) eviction: Eviction,
 }
 
 impl Head {
-    const NONE: Self = Self { start: None, expires_at_ms: None, eviction: Eviction::None };
+    pub(crate) const NONE: Self = Self { start: None, expires_at_ms: None, eviction: Eviction::None };
 }
 
 /// Where in a snapshot the next step stands.
@@ -113,20 +99,20 @@ pub(crate) struct State {
     /// The smallest expiry that stands in front of a hash's fields.
     pub(crate) first_expiry: i64,
     /// What was read of the head of the key that follows.
-    head: Head,
-    version: Version,
-    db: Option<u64>,
-    layout: Option<Layout>,
-    key: Option<(KeyPreview, &'static str)>,
-    key_start: u64,
+    pub(crate) head: Head,
+    pub(crate) version: Version,
+    pub(crate) db: Option<u64>,
+    pub(crate) layout: Option<Layout>,
+    pub(crate) key: Option<(KeyPreview, &'static str)>,
+    pub(crate) key_start: u64,
     /// Whether this is a `DUMP` payload, which ends with its value.
-    is_payload: bool,
+    pub(crate) is_payload: bool,
     /// Whether the checksum covers what was read: not after a resume.
-    is_whole: bool,
+    pub(crate) is_whole: bool,
     /// Checksum of everything up to the EOF opcode, once it was read.
-    computed: u64,
+    pub(crate) computed: u64,
     /// What the trailer said of it.
-    checksum: Checksum,
+    pub(crate) checksum: Checksum,
 }
 
 impl State {
@@ -180,7 +166,7 @@ impl State {
             place.element = Some(self.element);
         }
         let kind = match fault.kind() {
-            FaultKind::UnreadableType => unreadable_type(self.version, fault.word()),
+            FaultKind::UnreadableType => record::unreadable_type(self.version, fault.word()),
             _ => fault.error_kind(self.computed),
         };
         Error::new(kind, offset, place)
@@ -217,53 +203,10 @@ impl Grammar for RdbGrammar {
                 Ok(emit(Event::KeyEnd { span: Span { start: state.key_start, end: at.offset } }, cursor))
             }
             Phase::Bytes => decode_value::bytes(state, cursor, emit),
-            Phase::Nodes => match state.layout {
-                Some(Layout { shape: Shape::Nodes { container, has_plain }, unit }) => {
-                    let before = cursor.left();
-                    decode_value::node(state, at, before, state.left, container, has_plain, unit, cursor, scratch, emit)
-                }
-                _ => Err(Fault::new(&UNKNOWN_TYPE, 0)),
-            },
-            Phase::Stream => match state.layout {
-                Some(Layout { shape: Shape::Stream(generation), .. }) => {
-                    decode_value::stream(state, at, generation, cursor, scratch, emit)
-                }
-                _ => Err(Fault::new(&UNKNOWN_TYPE, 0)),
-            },
-            Phase::Module => decode_value::module(state, cursor, scratch, emit),
-            Phase::BehindExpiry => match state.layout {
-                Some(layout) => decode_value::behind_expiry(state, at, layout, cursor, scratch, emit),
-                None => Err(Fault::new(&UNKNOWN_TYPE, 0)),
-            },
-            Phase::Slots => decode_value::slot(state, cursor, scratch, emit),
-            Phase::TemplateValues => match state.layout {
-                Some(Layout { shape: Shape::Template { is_own, .. }, .. }) => {
-                    template::value(state, is_own, cursor, scratch, emit)
-                }
-                _ => Err(Fault::new(&UNKNOWN_TYPE, 0)),
-            },
-            Phase::TemplateNames => match state.layout {
-                Some(Layout { shape: Shape::Template { is_packed, .. }, .. }) => {
-                    template::own_name(state, is_packed, cursor, scratch, emit)
-                }
-                _ => Err(Fault::new(&UNKNOWN_TYPE, 0)),
-            },
-            Phase::TemplatePacked => template::packed_values(state, at, true, cursor, scratch, emit),
-            Phase::ModuleAux => module_aux(state, cursor, scratch, emit),
-            Phase::KeyMeta | Phase::KeyMetaItem => key_meta(state, cursor, scratch, emit),
-            Phase::HashTemplate => template::name(state, cursor, scratch, emit),
-            Phase::SlotImport => {
-                let range = slots::read_range(cursor)?;
-                state.left = state.left.wrapping_sub(1);
-                if state.left == 0 {
-                    state.phase = Phase::Body;
-                }
-                Ok(emit(Event::SlotImport(range), cursor))
+            _ => {
+                let event = rare(state, at, cursor, scratch)?;
+                Ok(emit(event, cursor))
             }
-            Phase::Payload => payload(state, at, cursor, emit),
-            Phase::Header => header(state, at, cursor, scratch, emit),
-            // A caller goes on behind the trailer by itself.
-            Phase::Done => Err(Fault::short(1)),
         }
     }
 
@@ -272,33 +215,41 @@ impl Grammar for RdbGrammar {
     }
 }
 
-/// The header: magic and version.
-fn header<'i: 'e, 'e, R>(
+/// The steps that are few or long. There is one copy of them, whatever becomes of the event.
+#[inline(never)]
+fn rare<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
     cursor: &mut Cursor<'i>,
-    scratch: &mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
-    let start = *cursor;
-    let version = Version::read(cursor)?;
-    if !version.is_supported() {
-        let digits = version.dialect().magic().len() as u64;
-        let tolerated = if version.is_later() {
-            let offset = at.offset.wrapping_add(digits);
-            scratch.notes.tolerate(version.unsupported(), |fault| state.dress(fault, offset))
-        } else {
-            Err(version.unsupported())
-        };
-        if let Err(fault) = tolerated {
-            *cursor = start;
-            cursor.take(digits)?;
-            return Err(fault);
+    scratch: &'e mut Scratch,
+) -> Result<Event<'e>, Fault> {
+    match (state.phase, state.layout) {
+        (Phase::Nodes, Some(Layout { shape: Shape::Nodes { container, has_plain }, unit })) => {
+            let before = cursor.left();
+            decode_value::node(state, at, before, state.left, container, has_plain, unit, cursor, scratch)
         }
+        (Phase::Stream, Some(Layout { shape: Shape::Stream(generation), .. })) => {
+            decode_value::stream(state, at, generation, cursor, scratch)
+        }
+        (Phase::Module, _) => decode_value::module(state, cursor, scratch),
+        (Phase::Slots, _) => decode_value::slot(state, cursor, scratch),
+        (Phase::TemplateValues, Some(Layout { shape: Shape::Template { is_own, .. }, .. })) => {
+            template::value(state, is_own, cursor, scratch)
+        }
+        (Phase::TemplateNames, Some(Layout { shape: Shape::Template { is_packed, .. }, .. })) => {
+            template::own_name(state, is_packed, cursor, scratch)
+        }
+        (Phase::TemplatePacked, _) => template::packed_values(state, at, true, cursor, scratch),
+        (Phase::ModuleAux, _) => record::module_aux(state, cursor, scratch),
+        (Phase::KeyMeta | Phase::KeyMetaItem, _) => record::key_meta(state, cursor, scratch),
+        (Phase::HashTemplate, _) => template::name(state, cursor, scratch),
+        (Phase::SlotImport, _) => record::slot_range(state, cursor),
+        (Phase::Payload, _) => record::payload(state, at, cursor),
+        (Phase::Header, _) => record::header(state, at, cursor, scratch),
+        // A caller goes on behind the trailer by itself.
+        (Phase::Done, _) => Err(Fault::short(1)),
+        _ => Err(Fault::new(&UNKNOWN_TYPE, 0)),
     }
-    state.version = version;
-    state.phase = Phase::Body;
-    Ok(emit(Event::Start(version), cursor))
 }
 
 /// A key head, or a record between keys.
@@ -337,7 +288,8 @@ fn body<'i: 'e, 'e, R>(
     };
     let Some(value_type) = ValueType::from_byte(state.version, byte) else {
         let head = Head { start: state.head.start.or(Some(at.offset)), expires_at_ms, eviction };
-        return record(state, at, head, byte, cursor, scratch, emit);
+        let event = record::read(state, at, head, byte, cursor, scratch)?;
+        return Ok(emit(event, cursor));
     };
     *cursor = ahead;
     let limits = scratch.limits;
@@ -425,429 +377,6 @@ fn preview(key: Scalar<'_>, before: &[u8], after: usize) -> KeyPreview {
 
 #[cold]
 #[inline(never)]
-fn slow_preview(key: Scalar<'_>) -> KeyPreview {
+pub(crate) fn slow_preview(key: Scalar<'_>) -> KeyPreview {
     key.with_text(KeyPreview::new)
-}
-
-/// A record that is no key. The cursor stands at its opcode.
-#[inline(never)]
-fn record<'i: 'e, 'e, R>(
-    state: &mut State,
-    at: &Position,
-    head: Head,
-    byte: u8,
-    cursor: &mut Cursor<'i>,
-    scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
-    let limits = scratch.limits;
-    let Scratch { buffers: [first, second, third, fourth], kept, notes, .. } = scratch;
-    let before = cursor.left();
-    let mut ahead = *cursor;
-    ahead.byte()?;
-    let (dialect, number) = (state.version.dialect(), state.version.number());
-    // What may stand within the head of a key.
-    match byte {
-        opcode::KEY_META if dialect == Dialect::Redis && number >= 13 => {
-            *cursor = ahead;
-            let classes = key_meta::read_classes(cursor)?;
-            state.head = head;
-            state.left = classes;
-            state.phase = Phase::KeyMeta;
-            return Ok(emit(Event::KeyMeta(KeyMeta::Classes(classes)), cursor));
-        }
-        opcode::SLOT_NUM | opcode::RAM_LRU => {
-            *cursor = ahead;
-            let value = length::read(cursor)?;
-            if head.start != Some(at.offset) || head.expires_at_ms.is_some() || head.eviction != Eviction::None {
-                state.head = head;
-            }
-            return Ok(emit(Event::Enterprise { opcode: u64::from(byte), value }, cursor));
-        }
-        FIRST_OPCODE.. if head.expires_at_ms.is_some() || head.eviction != Eviction::None || state.head.start.is_some() => {
-            return Err(Fault::new(&NO_KEY, u64::from(byte)));
-        }
-        _ => {}
-    }
-    let event = match byte {
-        opcode::SELECT_DB => {
-            *cursor = ahead;
-            let db = length::read(&mut ahead)?;
-            if u32::try_from(db).is_err() {
-                return Err(Fault::new(&DB_RANGE, db));
-            }
-            *cursor = ahead;
-            state.db = Some(db);
-            Event::SelectDb(db)
-        }
-        opcode::RESIZE_DB => {
-            *cursor = ahead;
-            Event::ResizeDb { keys: length::read(cursor)?, expires: length::read(cursor)? }
-        }
-        opcode::AUX => {
-            *cursor = ahead;
-            Event::Aux { key: scalar::read(cursor, first, limits)?, value: scalar::read(cursor, second, limits)? }
-        }
-        opcode::FUNCTION => {
-            *cursor = ahead;
-            Event::Function { code: scalar::read(cursor, first, limits)? }
-        }
-        opcode::FUNCTION_PRE_GA => {
-            *cursor = ahead;
-            let name = scalar::read(cursor, first, limits)?;
-            let engine = scalar::read(cursor, second, limits)?;
-            let mut ahead = *cursor;
-            let has_description = length::read(&mut ahead)?;
-            if has_description > 1 {
-                return Err(Fault::new(&DESCRIPTION, has_description));
-            }
-            *cursor = ahead;
-            let description = if has_description == 1 { Some(scalar::read(cursor, third, limits)?) } else { None };
-            Event::FunctionPreGa { name, engine, description, code: scalar::read(cursor, fourth, limits)? }
-        }
-        opcode::MODULE_AUX => {
-            *cursor = ahead;
-            let head = module::read_aux_head(cursor)?;
-            state.phase = Phase::ModuleAux;
-            Event::ModuleAux(head)
-        }
-        opcode::SLOT_INFO => {
-            *cursor = ahead;
-            slots::read_info(cursor, |fault| {
-                // A slot is a hint, so a wrong one costs nothing.
-                let offset = at.offset.wrapping_add(before.wrapping_sub(ahead.left()));
-                notes.tolerate(fault, |fault| state.dress(fault, offset))
-            })?
-        }
-        opcode::SLOT_IMPORT if dialect == Dialect::Valkey => {
-            *cursor = ahead;
-            let import = slots::read_import(cursor, first, limits)?;
-            if let slots::SlotImport::Open { ranges: left @ 1.., .. } = import {
-                state.left = left;
-                state.phase = Phase::SlotImport;
-            }
-            Event::SlotImport(import)
-        }
-        opcode::HASH_TEMPLATE if dialect == Dialect::Redis && number >= 15 => {
-            *cursor = ahead;
-            template::open(state, cursor, kept, limits)?
-        }
-        opcode::EOF => end(state, at, cursor, notes)?,
-        FIRST_OPCODE.. => return Err(Fault::new(&UNKNOWN_OPCODE, u64::from(byte))),
-        _ => {
-            // The key of a value that cannot be read, if it is at hand, makes a better message.
-            if let Ok(key) = scalar::read(&mut ahead, first, limits) {
-                state.key = Some((slow_preview(key), ""));
-            } else {
-                state.key = None;
-            }
-            return Err(unknown_type(state.version, byte));
-        }
-    };
-    Ok(emit(event, cursor))
-}
-
-/// The fault of a byte that is no type that can be read.
-fn unknown_type(version: Version, byte: u8) -> Fault {
-    let cause = if value_type::unreadable(version, byte).is_some() { &UNREADABLE_TYPE } else { &UNKNOWN_TYPE };
-    Fault::new(cause, u64::from(byte))
-}
-
-/// The name of a type that cannot be read, which a fault has no room for.
-fn unreadable_type(version: Version, byte: u64) -> ErrorKind {
-    let byte = u8::try_from(byte).unwrap_or(u8::MAX);
-    ErrorKind::UnreadableType { byte, name: value_type::unreadable(version, byte).unwrap_or("an unsettled type") }
-}
-
-/// A share of the metadata of the key that follows.
-#[inline(never)]
-fn key_meta<'i: 'e, 'e, R>(
-    state: &mut State,
-    cursor: &mut Cursor<'i>,
-    scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
-    let Scratch { buffers: [buffer, ..], limits, .. } = scratch;
-    if state.phase == Phase::KeyMeta {
-        let class = MetaClass(u32::from_le_bytes(*cursor.array()?));
-        state.left = state.left.wrapping_sub(1);
-        state.phase = Phase::KeyMetaItem;
-        return Ok(emit(Event::KeyMeta(KeyMeta::Class(class)), cursor));
-    }
-    let item = module::read_item(cursor, buffer, *limits)?;
-    if item == ModuleItem::End {
-        state.phase = match state.left {
-            0 if state.is_payload => Phase::Payload,
-            0 => Phase::Body,
-            _ => Phase::KeyMeta,
-        };
-    }
-    Ok(emit(Event::KeyMeta(KeyMeta::Item(item)), cursor))
-}
-
-/// The first byte of a `DUMP` payload: a type, perhaps behind metadata.
-fn payload<'i: 'e, 'e, R>(
-    state: &mut State,
-    at: &Position,
-    cursor: &mut Cursor<'i>,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
-    let mut ahead = *cursor;
-    let byte = ahead.byte()?;
-    let is_redis = state.version.dialect() == Dialect::Redis;
-    if byte == opcode::KEY_META && is_redis && state.version.number() >= 13 && state.head.start.is_none() {
-        *cursor = ahead;
-        let classes = key_meta::read_classes(cursor)?;
-        state.head.start = Some(at.offset);
-        state.left = classes;
-        state.phase = Phase::KeyMeta;
-        return Ok(emit(Event::KeyMeta(KeyMeta::Classes(classes)), cursor));
-    }
-    let value_type = ValueType::from_byte(state.version, byte);
-    let Some(value_type) = value_type.filter(|found| !matches!(found.layout().shape, Shape::Template { is_own: false, .. }))
-    else {
-        let is_opcode = byte >= FIRST_OPCODE;
-        return Err(if is_opcode { Fault::new(&UNKNOWN_OPCODE, u64::from(byte)) } else { unknown_type(state.version, byte) });
-    };
-    *cursor = ahead;
-    state.key = Some((KeyPreview::new(b""), value_type.name()));
-    state.key_start = state.head.start.unwrap_or(at.offset);
-    state.head = Head::NONE;
-    state.layout = Some(value_type.layout());
-    state.phase = Phase::ValueStart;
-    let key = Key { key: Scalar::Bytes(b""), value_type, db: 0, expires_at_ms: None, eviction: Eviction::None };
-    Ok(emit(Event::Key(key), cursor))
-}
-
-/// The EOF opcode and, from RDB 5, the checksum.
-fn end<'e>(state: &mut State, at: &Position, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<Event<'e>, Fault> {
-    let before = cursor.left();
-    let coming = cursor.rest();
-    let mut ahead = *cursor;
-    ahead.byte()?;
-    *cursor = ahead;
-    let stored = if state.version.has_checksum() { Some(u64::from_le_bytes(*ahead.array()?)) } else { None };
-    let computed = at.checksum(coming, 1);
-    let checksum = match stored {
-        None => Checksum::Absent,
-        Some(_) if !state.is_whole => Checksum::Unchecked,
-        Some(0) => Checksum::Off,
-        Some(stored) if stored == computed => Checksum::Verified,
-        Some(stored) => {
-            state.computed = computed;
-            let offset = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
-            notes.tolerate(Fault::new(&CHECKSUM, stored), |fault| state.dress(fault, offset))?;
-            Checksum::Wrong
-        }
-    };
-    *cursor = ahead;
-    state.computed = computed;
-    state.checksum = checksum;
-    state.phase = Phase::Done;
-    Ok(Event::End(checksum))
-}
-
-/// One item of module data outside of keys.
-fn module_aux<'i: 'e, 'e, R>(
-    state: &mut State,
-    cursor: &mut Cursor<'i>,
-    scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
-    let limits = scratch.limits;
-    let [buffer, ..] = &mut scratch.buffers;
-    let item = module::read_item(cursor, buffer, limits)?;
-    if item == ModuleItem::End {
-        state.phase = Phase::Body;
-    }
-    Ok(emit(Event::ModuleAux(ModuleAux::Item(item)), cursor))
-}
-
-/// What a whole snapshot was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// The header.
-    pub version: Version,
-    /// What is known of the checksum.
-    pub checksum: Checksum,
-    /// Bytes behind the trailer, if there are any.
-    pub trailing: Option<Span>,
-}
-
-/// Reads a snapshot from chunks of any size, one event a step.
-///
-/// ```
-/// use aikv::rdb::{Decoder, Event};
-///
-/// // k = v, as any server from 2.6 on reads it.
-/// let file = b"REDIS0006\xfe\x00\x00\x01k\x01v\xff\xad\xa9\x76\x55\x98\x18\x18\x22";
-/// let mut decoder = Decoder::new();
-/// let mut input = &file[..];
-/// let mut keys = 0;
-/// while !input.is_empty() {
-///     let step = decoder.step(input).map_err(|fault| fault).unwrap();
-///     input = &input[step.consumed..];
-///     if let Some(Event::Key(key)) = step.event {
-///         assert_eq!(key.key.to_vec(), b"k");
-///         keys += 1;
-///     }
-/// }
-/// decoder.finish()?;
-/// assert_eq!(keys, 1);
-/// # Ok::<(), aikv::Error>(())
-/// ```
-pub struct Decoder {
-    feed: Feed<RdbGrammar>,
-    tail: Tail,
-}
-
-/// What stands behind the trailer.
-#[derive(Default)]
-struct Tail {
-    /// The first eight bytes: the checksum that some writers put behind RDB 1 to 4.
-    first: [u8; 8],
-    len: u64,
-}
-
-impl Default for Decoder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Decoder {
-    /// A decoder for a snapshot from its first byte on.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::with_limits(Limits::default())
-    }
-
-    /// As [`Decoder::new`], with bounds on what one item may occupy.
-    #[must_use]
-    pub fn with_limits(limits: Limits) -> Self {
-        Self { feed: Feed::new(State::new(), 0, limits), tail: Tail::default() }
-    }
-
-    /// A decoder that starts between keys, `offset` bytes into a snapshot of
-    /// `version`, in database `db`. The start of a [`Event::KeyEnd`] span is such
-    /// a place. No checksum is verified.
-    #[must_use]
-    pub fn resume(version: Version, db: u64, offset: u64, limits: Limits) -> Self {
-        let state = State { phase: Phase::Body, version, db: Some(db), is_whole: false, ..State::new() };
-        Self { feed: Feed::new(state, offset, limits), tail: Tail::default() }
-    }
-
-    /// A decoder of what `DUMP` gave, without the ten bytes of version and checksum at its end:
-    /// an [`Event::Key`] with an empty name, the value, an [`Event::KeyEnd`].
-    pub(crate) fn payload(version: Version, limits: Limits) -> Self {
-        let state = State { phase: Phase::Payload, version, is_payload: true, is_whole: false, ..State::new() };
-        Self { feed: Feed::new(state, 0, limits), tail: Tail::default() }
-    }
-
-    /// Goes on where the framing is whole: reads later versions as the last one known, skips keys
-    /// without elements, passes over what some server tolerates. [`Decoder::deviations`] tells of each.
-    #[must_use]
-    pub fn leniently(mut self) -> Self {
-        self.feed.scratch_mut().notes.is_lenient = true;
-        self
-    }
-
-    /// Whether this decoder is lenient.
-    #[must_use]
-    pub fn is_lenient(&self) -> bool {
-        self.feed.scratch().notes.is_lenient
-    }
-
-    /// What a lenient decoder passed over since the last call.
-    pub fn deviations(&mut self) -> Vec<Error> {
-        self.feed.take_notes()
-    }
-
-    /// The hash templates read so far.
-    #[must_use]
-    pub fn templates(&self) -> Templates {
-        Templates(self.feed.scratch().kept.numbered.clone())
-    }
-
-    /// Lets hashes refer to these templates, for a decoder that does not read the head of the file.
-    #[must_use]
-    pub fn with_templates(mut self, templates: Templates) -> Self {
-        self.feed.scratch_mut().kept.numbered = templates.0;
-        self
-    }
-
-    /// Reads at most one event from the front of `input`. Bytes that are not
-    /// consumed come again first, unchanged. The event lives until the next call.
-    ///
-    /// # Errors
-    /// The first fault; the decoder stays failed and says it again. See [`Decoder::dress`].
-    #[inline(always)]
-    pub fn step<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a, Event<'a>>, Fault> {
-        if self.feed.state().is_done() { Ok(self.tail.take(input)) } else { self.feed.step(input) }
-    }
-
-    /// Adds offset, database, key and element to a fault of [`Decoder::step`] or
-    /// of the elements of its last event.
-    #[must_use]
-    pub fn dress(&self, fault: Fault) -> Error {
-        self.feed.state().dress(fault, self.feed.fault_offset())
-    }
-
-    /// Bytes read, counted from the start of the snapshot.
-    #[must_use]
-    pub fn offset(&self) -> u64 {
-        self.feed.offset()
-    }
-
-    /// The header; `None` before it was read.
-    #[must_use]
-    pub fn version(&self) -> Option<Version> {
-        let state = self.feed.state();
-        Some(state.version).filter(|_| state.phase != Phase::Header)
-    }
-
-    /// Whether the trailer was read: what comes then is not part of the snapshot.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.feed.state().is_done()
-    }
-
-    /// Says that no bytes follow.
-    ///
-    /// # Errors
-    /// `Truncated` where the snapshot is not whole; `BadChecksum` where the eight
-    /// bytes behind RDB 1 to 4 are not its checksum; a fault that [`Decoder::step`]
-    /// has said already.
-    pub fn finish(mut self) -> Result<Summary, Error> {
-        if let Err(fault) = self.feed.finish() {
-            return Err(self.dress(fault));
-        }
-        let state = self.feed.state();
-        let end = self.feed.offset();
-        let mut checksum = state.checksum;
-        let mut trailing = Span { start: end, end: end.saturating_add(self.tail.len) };
-        if checksum == Checksum::Absent && self.tail.len == 8 {
-            checksum = match u64::from_le_bytes(self.tail.first) {
-                0 => Checksum::Off,
-                stored if stored == state.computed => Checksum::Verified,
-                stored => return Err(state.dress(Fault::new(&CHECKSUM, stored), end)),
-            };
-            trailing.start = trailing.end;
-        }
-        let trailing = Some(trailing).filter(|span| !span.is_empty());
-        Ok(Summary { version: state.version, checksum, trailing })
-    }
-}
-
-impl Tail {
-    #[cold]
-    #[inline(never)]
-    fn take<'a>(&mut self, input: &'a [u8]) -> Step<'a, Event<'a>> {
-        let held = usize::try_from(self.len).unwrap_or(usize::MAX);
-        for (to, from) in self.first.iter_mut().skip(held).zip(input) {
-            *to = *from;
-        }
-        self.len = self.len.saturating_add(input.len() as u64);
-        Step { consumed: input.len(), raw: input, event: None }
-    }
 }

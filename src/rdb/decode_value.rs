@@ -1,9 +1,9 @@
 //! Values, by what their layout says: this file knows shapes and units, no types.
 
 use super::decode::{Blob, Phase, State};
+use super::decode_stream::{BlobSeen, Tolerance};
 use super::event::{ArrayHead, Element, Elements, Event, LAST_FIELD_EXPIRY_MS, Part, SlotValue};
 use super::module::{self, ModuleId, ModuleItem};
-use super::stream::{BlobSeen, Tolerance};
 use super::template;
 use super::value_type::{ExpiryForm, Generation, Layout, Shape, Unit};
 use crate::error::{Cause, Fault, FaultKind, Form};
@@ -74,31 +74,46 @@ pub(crate) fn start<'i: 'e, 'e, R>(
             let left = read_count(cursor)?;
             counted(state, left, layout.unit, cursor, scratch, emit)
         }
-        Shape::CountedBehindExpiry | Shape::PackedBehindExpiry(_) => first_expiry(state, cursor, emit),
-        Shape::Array => array(state, cursor, emit),
-        Shape::Template { is_own, is_packed } => template::start(state, at, is_own, is_packed, cursor, scratch, emit),
-        Shape::Nodes { container, has_plain } => {
-            let before = cursor.left();
-            let left = read_count(cursor)?;
-            node(state, at, before, left, container, has_plain, layout.unit, cursor, scratch, emit)
-        }
-        Shape::Stream(generation) => stream(state, at, generation, cursor, scratch, emit),
-        Shape::Module => {
-            let id = ModuleId(length::read(cursor)?);
-            state.phase = Phase::Module;
-            Ok(emit(Event::Value(Part::Module(ModuleItem::Id(id))), cursor))
+        _ => {
+            let event = start_rare(state, at, layout, cursor, scratch)?;
+            Ok(emit(event, cursor))
         }
     }
 }
 
-/// The smallest expiry of a hash's fields.
+/// The first step of a value that is rare, or whose steps are long.
+#[inline(never)]
+fn start_rare<'i: 'e, 'e>(
+    state: &mut State,
+    at: &Position,
+    layout: Layout,
+    cursor: &mut Cursor<'i>,
+    scratch: &'e mut Scratch,
+) -> Result<Event<'e>, Fault> {
+    match layout.shape {
+        Shape::CountedBehindExpiry => first_expiry(state, Layout { shape: Shape::Counted, ..layout }, cursor),
+        Shape::PackedBehindExpiry(container) => first_expiry(state, Layout { shape: Shape::Packed(container), ..layout }, cursor),
+        Shape::Array => array(state, cursor),
+        Shape::Template { is_own, is_packed } => template::start(state, at, is_own, is_packed, cursor, scratch),
+        Shape::Nodes { container, has_plain } => {
+            let before = cursor.left();
+            let left = read_count(cursor)?;
+            node(state, at, before, left, container, has_plain, layout.unit, cursor, scratch)
+        }
+        Shape::Stream(generation) => stream(state, at, generation, cursor, scratch),
+        Shape::Module => {
+            let id = ModuleId(length::read(cursor)?);
+            state.phase = Phase::Module;
+            Ok(Event::Value(Part::Module(ModuleItem::Id(id))))
+        }
+        Shape::Counted | Shape::Packed(_) | Shape::Single => Err(empty()),
+    }
+}
+
+/// The smallest expiry of a hash's fields. What follows is laid out as `behind`.
 /// Source of the bound: Redis 8.0 `rdb.c` `rdbLoadObject()`, `EB_EXPIRE_TIME_INVALID`.
 #[inline(never)]
-fn first_expiry<'i: 'e, 'e, R>(
-    state: &mut State,
-    cursor: &mut Cursor<'i>,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+fn first_expiry<'e>(state: &mut State, behind: Layout, cursor: &mut Cursor<'_>) -> Result<Event<'e>, Fault> {
     let mut ahead = *cursor;
     let first = i64::from_le_bytes(*ahead.array()?);
     if !(0..=LAST_FIELD_EXPIRY_MS.wrapping_add(1)).contains(&first) {
@@ -106,34 +121,14 @@ fn first_expiry<'i: 'e, 'e, R>(
     }
     *cursor = ahead;
     state.first_expiry = first;
-    state.phase = Phase::BehindExpiry;
-    Ok(emit(Event::Value(Part::FirstExpiry(first)), cursor))
-}
-
-/// The fields behind their smallest expiry.
-#[inline(never)]
-pub(crate) fn behind_expiry<'i: 'e, 'e, R>(
-    state: &mut State,
-    at: &Position,
-    layout: Layout,
-    cursor: &mut Cursor<'i>,
-    scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
-    let shape = match layout.shape {
-        Shape::PackedBehindExpiry(container) => Shape::Packed(container),
-        _ => Shape::Counted,
-    };
-    start(state, at, Layout { shape, ..layout }, cursor, scratch, emit)
+    state.layout = Some(behind);
+    state.phase = Phase::ValueStart;
+    Ok(Event::Value(Part::FirstExpiry(first)))
 }
 
 /// What stands in front of an array's slots.
 #[inline(never)]
-fn array<'i: 'e, 'e, R>(
-    state: &mut State,
-    cursor: &mut Cursor<'i>,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+fn array<'i: 'e, 'e>(state: &mut State, cursor: &mut Cursor<'i>) -> Result<Event<'e>, Fault> {
     let mut ahead = *cursor;
     let count = length::read(&mut ahead)?;
     if count == 0 {
@@ -151,7 +146,7 @@ fn array<'i: 'e, 'e, R>(
     *cursor = ahead;
     state.left = count;
     state.phase = Phase::Slots;
-    Ok(emit(Event::Value(Part::Array(ArrayHead { count, insert_index })), cursor))
+    Ok(Event::Value(Part::Array(ArrayHead { count, insert_index })))
 }
 
 fn read_index(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
@@ -163,12 +158,7 @@ fn read_index(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
 
 /// One slot of an array.
 #[inline(never)]
-pub(crate) fn slot<'i: 'e, 'e, R>(
-    state: &mut State,
-    cursor: &mut Cursor<'i>,
-    scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+pub(crate) fn slot<'i: 'e, 'e>(state: &mut State, cursor: &mut Cursor<'i>, scratch: &'e mut Scratch) -> Result<Event<'e>, Fault> {
     let limits = scratch.limits;
     let [buffer, ..] = &mut scratch.buffers;
     let mut ahead = *cursor;
@@ -195,7 +185,7 @@ pub(crate) fn slot<'i: 'e, 'e, R>(
         state.phase = Phase::KeyEnd;
     }
     let element = Element::Slot { index, value };
-    Ok(emit(Event::Value(Part::Elements { elements: Elements::One(element), left }), cursor))
+    Ok(Event::Value(Part::Elements { elements: Elements::One(element), left }))
 }
 
 /// Tags of an array's slots.
@@ -300,18 +290,19 @@ pub(crate) fn counted<'i: 'e, 'e, R>(
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     if let Unit::PairExpiry(form) = unit {
-        return expiring(state, left, form, cursor, scratch, emit);
+        let event = expiring(state, left, form, cursor, scratch)?;
+        return Ok(emit(event, cursor));
     }
     let limits = scratch.limits;
     let [first, second, ..] = &mut scratch.buffers;
     let name = scalar::read(cursor, first, limits)?;
     let element = match unit {
-        Unit::Item | Unit::Triplet => Element::Item(name),
+        // The last two stand only in packed values and above.
+        Unit::Item | Unit::Triplet | Unit::PairExpiry(_) => Element::Item(name),
         Unit::Member => Element::Member(name),
         Unit::Pair => Element::Field { field: name, value: scalar::read(cursor, second, limits)? },
         Unit::ScoreBinary => Element::Scored { member: name, score: read_binary_score(cursor)? },
         Unit::ScoreText => Element::Scored { member: name, score: read_text_score(cursor)? },
-        Unit::PairExpiry(_) => Element::Item(name),
     };
     let left = left.wrapping_sub(1);
     state.left = left;
@@ -322,14 +313,13 @@ pub(crate) fn counted<'i: 'e, 'e, R>(
 
 /// A field of a counted value that may have an expiry of its own.
 #[inline(never)]
-fn expiring<'i: 'e, 'e, R>(
+fn expiring<'i: 'e, 'e>(
     state: &mut State,
     left: u64,
     form: ExpiryForm,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+) -> Result<Event<'e>, Fault> {
     let limits = scratch.limits;
     let [first, second, ..] = &mut scratch.buffers;
     let leading = match form {
@@ -348,7 +338,7 @@ fn expiring<'i: 'e, 'e, R>(
     state.left = left;
     state.element = state.element.wrapping_add(1);
     state.phase = if left == 0 { Phase::KeyEnd } else { Phase::Counted };
-    Ok(emit(Event::Value(Part::Elements { elements: Elements::One(element), left }), cursor))
+    Ok(Event::Value(Part::Elements { elements: Elements::One(element), left }))
 }
 
 /// A length, 0 for no expiry, else one more than the milliseconds behind `from`.
@@ -452,7 +442,7 @@ fn check_leniently<'e>(state: &State, elements: Elements<'e>, notes: &mut Notes)
 /// One node of a list, of which `left` are still to come with this one.
 #[allow(clippy::too_many_arguments)] // a step's whole context, in one place
 #[inline(never)]
-pub(crate) fn node<'i: 'e, 'e, R>(
+pub(crate) fn node<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
     before: u64,
@@ -462,8 +452,7 @@ pub(crate) fn node<'i: 'e, 'e, R>(
     unit: Unit,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+) -> Result<Event<'e>, Fault> {
     let Scratch { buffers: [buffer, ..], limits, notes, .. } = scratch;
     let limits = *limits;
     let mut ahead = *cursor;
@@ -489,19 +478,18 @@ pub(crate) fn node<'i: 'e, 'e, R>(
     state.left = left;
     state.element = state.element.wrapping_add(1);
     state.phase = if left == 0 { Phase::KeyEnd } else { Phase::Nodes };
-    Ok(emit(Event::Value(Part::Elements { elements, left }), cursor))
+    Ok(Event::Value(Part::Elements { elements, left }))
 }
 
 /// One step of a stream.
 #[inline(never)]
-pub(crate) fn stream<'i: 'e, 'e, R>(
+pub(crate) fn stream<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
     generation: Generation,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+) -> Result<Event<'e>, Fault> {
     let before = cursor.left();
     let blob = &mut state.blob;
     let seen = |seen: BlobSeen, cursor: &Cursor<'i>| {
@@ -526,21 +514,20 @@ pub(crate) fn stream<'i: 'e, 'e, R>(
             state.phase = Phase::KeyEnd;
         }
     }
-    Ok(emit(Event::Value(Part::Stream(step.part)), cursor))
+    Ok(Event::Value(Part::Stream(step.part)))
 }
 
 /// One item of a module value.
-pub(crate) fn module<'i: 'e, 'e, R>(
+pub(crate) fn module<'i: 'e, 'e>(
     state: &mut State,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+) -> Result<Event<'e>, Fault> {
     let limits = scratch.limits;
     let [buffer, ..] = &mut scratch.buffers;
     let item = module::read_item(cursor, buffer, limits)?;
     if item == ModuleItem::End {
         state.phase = Phase::KeyEnd;
     }
-    Ok(emit(Event::Value(Part::Module(item)), cursor))
+    Ok(Event::Value(Part::Module(item)))
 }

@@ -6,7 +6,7 @@
 //! The checksum covers everything before it. Key, expiry and eviction are not part of it.
 //! Source: Redis 8.6 `cluster.c` `createDumpPayload()`, `verifyDumpPayload()`; Valkey 9.1 `cluster.c`.
 
-use super::decode::Decoder;
+use super::decoder::Decoder;
 use super::encode::Encoder;
 use super::event::Event;
 use super::version::Version;

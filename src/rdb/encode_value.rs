@@ -1,9 +1,9 @@
 //! Values, by what their layout says; the mirror of `decode_value`.
 
 use super::decode_value::{FLOAT, INT, MAX_SHORT_TEXT, PACKED_NODE, PLAIN_NODE, SHORT_TEXT_TAG, TEXT};
+use super::encode_stream::StreamWriter;
 use super::event::{ArrayHead, Element, Elements, LAST_FIELD_EXPIRY_MS, Part, SlotValue};
 use super::module::ModuleItem;
-use super::stream::StreamWriter;
 use super::template::Template;
 use super::value_type::{ExpiryForm, Layout, Shape, Unit};
 use crate::error::{ErrorKind, Found};

@@ -15,9 +15,12 @@
 )]
 
 mod decode;
+mod decode_stream;
 mod decode_value;
+mod decoder;
 mod dump;
 mod encode;
+mod encode_stream;
 mod encode_value;
 mod event;
 mod head;
@@ -26,13 +29,14 @@ mod module;
 mod opcode;
 #[cfg(test)]
 mod rebuild_tests;
+mod record;
 mod slots;
 mod stream;
 mod template;
 mod value_type;
 mod version;
 
-pub use decode::{Decoder, Summary};
+pub use decoder::{Decoder, Summary};
 pub use dump::{DumpEncoder, DumpPayload, ZeroChecksum, seal};
 pub use encode::Encoder;
 pub use event::{ArrayHead, Checksum, Element, Elements, Event, Eviction, Key, Part, SlotValue, Span};

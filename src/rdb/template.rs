@@ -173,12 +173,7 @@ fn read_fields(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
 }
 
 /// A name of a template at the head of the file.
-pub(crate) fn name<'i: 'e, 'e, R>(
-    state: &mut State,
-    cursor: &mut Cursor<'i>,
-    scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+pub(crate) fn name<'i: 'e, 'e>(state: &mut State, cursor: &mut Cursor<'i>, scratch: &'e mut Scratch) -> Result<Event<'e>, Fault> {
     let Scratch { buffers: [buffer, ..], kept, limits, .. } = scratch;
     let mut ahead = *cursor;
     let name = scalar::read(&mut ahead, buffer, *limits)?;
@@ -194,7 +189,7 @@ pub(crate) fn name<'i: 'e, 'e, R>(
     if state.left == 0 {
         state.phase = Phase::Body;
     }
-    Ok(emit(Event::HashTemplate(HashTemplate::Name(name)), cursor))
+    Ok(Event::HashTemplate(HashTemplate::Name(name)))
 }
 
 /// Where in the names of its template a value stands.
@@ -207,20 +202,19 @@ pub(crate) struct TemplateState {
 }
 
 /// The first step of a value with a template.
-pub(crate) fn start<'i: 'e, 'e, R>(
+pub(crate) fn start<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
     is_own: bool,
     is_packed: bool,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+) -> Result<Event<'e>, Fault> {
     if is_own {
-        return own(state, at, is_packed, cursor, scratch, emit);
+        return own(state, at, is_packed, cursor, scratch);
     }
     if is_packed {
-        return packed_values(state, at, false, cursor, scratch, emit);
+        return packed_values(state, at, false, cursor, scratch);
     }
     let mut ahead = *cursor;
     let id = length::read(&mut ahead)?;
@@ -230,7 +224,7 @@ pub(crate) fn start<'i: 'e, 'e, R>(
     state.template = TemplateState { id, at: names.left() };
     state.left = fields;
     state.phase = Phase::TemplateValues;
-    Ok(emit(Event::Value(Part::Template(Template::Reference { id, fields })), cursor))
+    Ok(Event::Value(Part::Template(Template::Reference { id, fields })))
 }
 
 fn names_of(kept: &Kept, id: u64) -> Result<Names<'_>, Fault> {
@@ -238,14 +232,13 @@ fn names_of(kept: &Kept, id: u64) -> Result<Names<'_>, Fault> {
 }
 
 /// The names in front of a value, or how many of them follow.
-fn own<'i: 'e, 'e, R>(
+fn own<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
     is_packed: bool,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+) -> Result<Event<'e>, Fault> {
     let Scratch { buffers: [buffer, ..], kept, limits, notes, .. } = scratch;
     let before = cursor.left();
     let mut ahead = *cursor;
@@ -288,7 +281,7 @@ fn own<'i: 'e, 'e, R>(
         }
         other => return Err(Fault::new(&FORM, other)),
     };
-    Ok(emit(Event::Value(Part::Template(template)), cursor))
+    Ok(Event::Value(Part::Template(template)))
 }
 
 /// The names are whole; `state.left` says how many there are.
@@ -299,13 +292,12 @@ fn values_follow(state: &mut State, kept: &Kept, is_packed: bool) {
 }
 
 /// A name in front of a value.
-pub(crate) fn own_name<'i: 'e, 'e, R>(
+pub(crate) fn own_name<'i: 'e, 'e>(
     state: &mut State,
     is_packed: bool,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+) -> Result<Event<'e>, Fault> {
     let Scratch { buffers: [buffer, ..], kept, limits, .. } = scratch;
     let mut ahead = *cursor;
     let name = scalar::read(&mut ahead, buffer, *limits)?;
@@ -320,18 +312,17 @@ pub(crate) fn own_name<'i: 'e, 'e, R>(
         state.left = state.element;
         values_follow(state, kept, is_packed);
     }
-    Ok(emit(Event::Value(Part::Template(Template::Name(name))), cursor))
+    Ok(Event::Value(Part::Template(Template::Name(name))))
 }
 
 /// The listpack of a value: the number of a template, then values in the order of its fields.
-pub(crate) fn packed_values<'i: 'e, 'e, R>(
+pub(crate) fn packed_values<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
     is_own: bool,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+) -> Result<Event<'e>, Fault> {
     let Scratch { buffers: [buffer, ..], kept, limits, notes, .. } = scratch;
     let before = cursor.left();
     let packed = read_packed(state, at, before, Container::Listpack, cursor, buffer, *limits, notes)?;
@@ -348,17 +339,16 @@ pub(crate) fn packed_values<'i: 'e, 'e, R>(
     };
     let elements = checked(state, Elements::Templated { names, packed }, notes)?;
     state.phase = Phase::KeyEnd;
-    Ok(emit(Event::Value(Part::Elements { elements, left: 0 }), cursor))
+    Ok(Event::Value(Part::Elements { elements, left: 0 }))
 }
 
 /// A value, whose field stands in the template.
-pub(crate) fn value<'i: 'e, 'e, R>(
+pub(crate) fn value<'i: 'e, 'e>(
     state: &mut State,
     is_own: bool,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+) -> Result<Event<'e>, Fault> {
     let Scratch { buffers: [buffer, ..], kept, limits, .. } = scratch;
     let value = scalar::read(cursor, buffer, *limits)?;
     let all = if is_own { Names { rest: &kept.own } } else { names_of(kept, state.template.id)? };
@@ -374,5 +364,5 @@ pub(crate) fn value<'i: 'e, 'e, R>(
         state.phase = Phase::KeyEnd;
     }
     let element = Element::Field { field, value };
-    Ok(emit(Event::Value(Part::Elements { elements: Elements::One(element), left }), cursor))
+    Ok(Event::Value(Part::Elements { elements: Elements::One(element), left }))
 }
