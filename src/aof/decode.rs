@@ -56,7 +56,10 @@ impl Grammar for AofGrammar {
     ) -> Result<R, Fault> {
         match state.phase {
             Phase::Commands => record(state, at, cursor, scratch, emit),
-            Phase::Snapshot => snapshot(state, at, cursor, scratch, emit),
+            Phase::Snapshot => {
+                let event = snapshot(state, at, cursor, scratch)?;
+                Ok(emit(Event::Snapshot(event), cursor))
+            }
             Phase::Start => start(state, at, cursor, scratch, emit),
         }
     }
@@ -87,11 +90,9 @@ fn start<'i: 'e, 'e, R>(
     let bytes = cursor.rest();
     let magics = [&b"REDIS"[..], b"VALKEY"];
     if magics.iter().any(|magic| bytes.starts_with(magic)) {
-        let result = snapshot(state, at, cursor, scratch, emit);
-        if result.is_ok() {
-            state.phase = Phase::Snapshot;
-        }
-        return result;
+        let event = snapshot(state, at, cursor, scratch)?;
+        state.phase = Phase::Snapshot;
+        return Ok(emit(Event::Snapshot(event), cursor));
     }
     if magics.iter().any(|magic| magic.starts_with(bytes)) {
         // One byte more may tell already, and must, however the log is cut.
@@ -105,35 +106,31 @@ fn start<'i: 'e, 'e, R>(
 }
 
 /// A step of the snapshot; its last one opens the commands.
-#[inline(always)]
-fn snapshot<'i: 'e, 'e, R>(
+#[inline(never)]
+fn snapshot<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+) -> Result<rdb::Event<'e>, Fault> {
     let before = cursor.left();
-    let preamble = &mut state.preamble;
-    let result = RdbGrammar::advance(&mut state.snapshot, at, cursor, scratch, |event, behind| {
-        match event {
-            rdb::Event::Start(version) => *preamble = Some(Preamble { version, checksum: None, bytes: 0 }),
-            rdb::Event::End(checksum) => {
-                if let Some(preamble) = preamble {
-                    preamble.checksum = Some(checksum);
-                }
+    let event = RdbGrammar::advance_once(&mut state.snapshot, at, cursor, scratch)?;
+    match event {
+        rdb::Event::Start(version) => state.preamble = Some(Preamble { version, checksum: None, bytes: 0 }),
+        rdb::Event::End(checksum) => {
+            if let Some(preamble) = &mut state.preamble {
+                preamble.checksum = Some(checksum);
             }
-            _ => {}
         }
-        emit(Event::Snapshot(event), behind)
-    });
+        _ => {}
+    }
     if state.snapshot.is_done() {
         state.phase = Phase::Commands;
         if let Some(preamble) = &mut state.preamble {
             preamble.bytes = at.offset.saturating_add(before.wrapping_sub(cursor.left()));
         }
     }
-    result
+    Ok(event)
 }
 
 /// A command, or what stands instead of one. On a fault the cursor stands at

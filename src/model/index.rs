@@ -2,7 +2,7 @@
 
 use super::columns::{Columns, KeyPlace, NewRow, Row};
 use crate::error::{Cause, Fault, FaultKind, Form};
-use crate::rdb::{Event, Eviction, Key, ModuleId, ModuleItem, Part, StreamPart, ValueType};
+use crate::rdb::{Elements, Event, Eviction, Key, ModuleId, ModuleItem, Part, StreamPart, ValueType};
 
 static FULL: Cause = Cause::new(FaultKind::Limit, "memory for another key of the index", Form::Number);
 
@@ -95,9 +95,13 @@ impl Index {
         let Some(open) = &mut self.open else { return Ok(()) };
         match part {
             Part::Bytes { .. } => {}
+            Part::Elements { elements: Elements::One(_), .. } => open.elements = open.elements.saturating_add(1),
             Part::Elements { elements, .. } => {
                 let mut count = 0u64;
-                let result = elements.each(|_| count = count.wrapping_add(1));
+                let result = elements.visit(&mut |_| {
+                    count = count.wrapping_add(1);
+                    Ok(())
+                });
                 open.elements = open.elements.saturating_add(count);
                 result?;
             }

@@ -324,13 +324,16 @@ impl<'a> Elements<'a> {
     pub fn try_each<E: From<Fault>>(self, mut f: impl FnMut(Element<'a>) -> Result<(), E>) -> Result<(), E> {
         match self {
             Self::One(element) => f(element),
+            Self::Packed { packed: Packed { reading, blob, .. }, unit: Unit::Triplet } => {
+                triplets(ListpackEntries::new(blob, reading), reading, &mut f)
+            }
             Self::Packed { packed: Packed { container, reading, blob }, unit } => match container {
-                Container::Listpack => units(ListpackEntries::new(blob, reading), unit, reading, f),
-                Container::Ziplist => units(ZiplistEntries::new(blob, reading), unit, reading, f),
-                Container::Intset => units(IntsetEntries::new(blob, reading), unit, reading, f),
-                Container::Zipmap => units(ZipmapEntries::new(blob, reading), unit, reading, f),
+                Container::Listpack => units(ListpackEntries::new(blob, reading), unit, f),
+                Container::Ziplist => units(ZiplistEntries::new(blob, reading), unit, f),
+                Container::Intset => units(IntsetEntries::new(blob, reading), unit, f),
+                Container::Zipmap => units(ZipmapEntries::new(blob, reading), unit, f),
             },
-            Self::Templated { names, packed } => templated(names, ListpackEntries::new(packed.blob, packed.reading), f),
+            Self::Templated { names, packed } => templated(names, ListpackEntries::new(packed.blob, packed.reading), &mut f),
         }
     }
 
@@ -349,7 +352,16 @@ impl<'a> Elements<'a> {
     /// # Errors
     /// As [`Elements::each`].
     pub fn check(self) -> Result<(), Fault> {
-        self.each(|_| ())
+        self.visit(&mut |_| Ok(()))
+    }
+
+    /// As [`Elements::try_each`], for callers that are not worth a copy of every container's loop.
+    ///
+    /// # Errors
+    /// As [`Elements::each`], and whatever `f` returns.
+    #[inline(never)]
+    pub fn visit(self, f: &mut dyn FnMut(Element<'a>) -> Result<(), Fault>) -> Result<(), Fault> {
+        self.try_each(f)
     }
 
     /// Number of elements: stated by the header, or counted where it does not say.
@@ -367,7 +379,10 @@ impl<'a> Elements<'a> {
                 }),
                 None => {
                     let mut count = 0u64;
-                    self.each(|_| count = count.saturating_add(1))?;
+                    self.visit(&mut |_| {
+                        count = count.saturating_add(1);
+                        Ok(())
+                    })?;
                     Ok(count)
                 }
             },
@@ -389,7 +404,6 @@ fn f_ok<'a>(mut f: impl FnMut(Element<'a>)) -> impl FnMut(Element<'a>) -> Result
 fn units<'a, T: Entries<'a>, E: From<Fault>>(
     mut entries: T,
     unit: Unit,
-    reading: Reading,
     mut f: impl FnMut(Element<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
     match unit {
@@ -403,7 +417,8 @@ fn units<'a, T: Entries<'a>, E: From<Fault>>(
                 f(Element::Member(member))?;
             }
         }
-        Unit::Pair | Unit::PairExpiry(_) => {
+        // The last two are not read here.
+        Unit::Pair | Unit::PairExpiry(_) | Unit::Triplet => {
             while let Some(field) = entries.next()? {
                 let at = entries.at();
                 let value = entries.next()?.ok_or_else(|| Fault::located(&HALF_PAIR, at, 0))?;
@@ -418,17 +433,17 @@ fn units<'a, T: Entries<'a>, E: From<Fault>>(
                 f(Element::Scored { member, score })?;
             }
         }
-        Unit::Triplet => triplets(&mut entries, reading, f)?,
     }
     Ok(())
 }
 
 /// Fields with their expiries, as `listpackEx` holds them.
 /// Source: Redis 8.0 `t_hash.c` `lpValidateIntegrityAndDups()`, `listpackExAddInternal()`.
-fn triplets<'a, T: Entries<'a>, E: From<Fault>>(
-    entries: &mut T,
+#[inline(never)]
+fn triplets<'a, E: From<Fault>>(
+    mut entries: ListpackEntries<'a>,
     reading: Reading,
-    mut f: impl FnMut(Element<'a>) -> Result<(), E>,
+    f: &mut dyn FnMut(Element<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut last = 0;
     while let Some(field) = entries.next()? {
@@ -455,10 +470,11 @@ fn triplets<'a, T: Entries<'a>, E: From<Fault>>(
 }
 
 /// Values behind the number of their template, which names their fields.
+#[inline(never)]
 fn templated<'a, E: From<Fault>>(
     names: Names<'a>,
     mut entries: ListpackEntries<'a>,
-    mut f: impl FnMut(Element<'a>) -> Result<(), E>,
+    f: &mut dyn FnMut(Element<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
     let at = entries.at();
     match entries.next()? {

@@ -142,9 +142,10 @@ impl Page {
         match part {
             Part::Bytes { piece, left } => self.piece(piece, *left),
             Part::Elements { elements, .. } => {
-                // Not worth a copy of every container's loop.
-                let take: &mut dyn FnMut(Element<'_>) = &mut |element| self.element(&element);
-                elements.each(take)?;
+                elements.visit(&mut |element| {
+                    self.element(&element);
+                    Ok(())
+                })?;
             }
             Part::Stream(part) => self.stream(part)?,
             Part::Module(item) => self.module(item),

@@ -54,6 +54,17 @@ pub(crate) trait Grammar {
         emit: impl FnOnce(Self::Event<'e>, &Cursor<'i>) -> R,
     ) -> Result<R, Fault>;
 
+    /// As [`Grammar::advance`], in one copy for all callers that are not hot.
+    #[inline(never)]
+    fn advance_once<'i: 'e, 'e>(
+        state: &mut Self::State,
+        at: &Position,
+        cursor: &mut Cursor<'i>,
+        scratch: &'e mut Scratch,
+    ) -> Result<Self::Event<'e>, Fault> {
+        Self::advance(state, at, cursor, scratch, |event, _| event)
+    }
+
     /// Whether the stream may end here.
     fn may_end(state: &Self::State) -> bool;
 
@@ -426,10 +437,10 @@ impl<G: Grammar> Feed<G> {
         let before = self.state.clone();
         let mut cursor = Cursor::new(&self.carry);
         let carry = self.carry.as_slice();
-        let result = G::advance(&mut self.state, &self.at, &mut cursor, &mut self.scratch, |event, behind| {
+        let result = G::advance_once(&mut self.state, &self.at, &mut cursor, &mut self.scratch).map(|event| {
             // A step that needed fewer bytes than it asked for gives the last ones back, unless
             // the caller has them no more.
-            let spare = behind.rest().len();
+            let spare = cursor.rest().len();
             let raw = carry.get(..carry.len().wrapping_sub(spare)).unwrap_or_default();
             Step { consumed: taken.checked_sub(spare).unwrap_or(taken), raw, event: Some(event) }
         });

@@ -60,7 +60,7 @@ fn build() -> Result<PathBuf> {
     for name in ["lz4_flex", "miniz_oxide", "regex", "regex-automata", "regex-syntax", "ruzstd", "twox-hash"] {
         command.args(["--config", &format!("profile.release.package.{name}.opt-level=\"s\"")]);
     }
-    run(command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Ctarget-feature=+simd128"))?;
+    run(command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Ctarget-feature=+simd128 -Cllvm-args=--inline-threshold=60"))?;
     Ok(root().join("target").join(TARGET).join("release/aikv.wasm"))
 }
 
