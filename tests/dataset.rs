@@ -165,6 +165,7 @@ const FIRST: &[(&str, u64, bool)] = &[
     ("the time at which a consumer was active", 11, true),
     ("the expiry of a field", 12, true),
     ("the ids of a stream's producers", 13, false),
+    ("key metadata", 13, false),
 ];
 
 #[test]

@@ -70,10 +70,11 @@ fn lasts(entry: &Entry) -> bool {
     is_late(entry.expires_at_ms) && fields.iter().all(|field| is_late(field.expires_at_ms))
 }
 
-/// Whether the server has the module, if it is a module's value, and gives it back as it was: a vector set is
-/// written anew in the form of the server's own version.
+/// Whether the server has the module, if it is a module's value or has a module's metadata, and gives it back as it
+/// was: a vector set is written anew in the form of the server's own version.
 fn is_known(target: &Target, server: &str, entry: &Entry) -> bool {
     match &entry.value {
+        _ if !entry.metadata.is_empty() => false,
         Value::Module(module) => module.id.to_string() == "vectorset" && server == target.name,
         _ => true,
     }

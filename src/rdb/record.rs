@@ -12,8 +12,9 @@ use super::value_type::{self, Shape, ValueType};
 use super::version::{Dialect, Version};
 use crate::error::{Cause, ErrorKind, Fault, FaultKind, Form, KeyPreview};
 use crate::wire::cursor::Cursor;
-use crate::wire::feed::{Notes, Position, Scratch};
+use crate::wire::feed::{Limits, Notes, Position, Scratch};
 use crate::wire::{Scalar, length, scalar};
+use alloc::vec::Vec;
 
 pub(crate) static CHECKSUM: Cause = Cause::new(FaultKind::Checksum, "the checksum of the bytes before", Form::Number);
 static UNREADABLE_TYPE: Cause = Cause::new(FaultKind::UnreadableType, "a value type with a settled layout", Form::Byte);
@@ -158,16 +159,31 @@ pub(crate) fn read<'i: 'e, 'e>(
         opcode::EOF => end(state, at, cursor, notes)?,
         FIRST_OPCODE.. => return Err(Fault::new(&UNKNOWN_OPCODE, u64::from(byte))),
         _ => {
-            // The key of a value that cannot be read, if it is at hand, makes a better message.
-            if let Ok(key) = scalar::read(&mut ahead, first, limits) {
-                state.key = Some((slow_preview(key), ""));
-            } else {
-                state.key = None;
-            }
+            state.key = key_behind(&mut ahead, first, limits)?;
             return Err(unknown_type(state.version, byte));
         }
     };
     Ok(event)
+}
+
+/// The key of a value that cannot be read: it makes a better message, if it is one. It is waited for,
+/// so that the message does not depend on chunks; a longer one may be no key at all.
+fn key_behind(
+    cursor: &mut Cursor<'_>,
+    buffer: &mut Vec<u8>,
+    limits: Limits,
+) -> Result<Option<(KeyPreview, &'static str)>, Fault> {
+    /// Longer keys are not worth the wait.
+    const LONGEST: u64 = 1024;
+    if cursor.rest().first().is_some_and(|lead| *lead >= 0xc3) {
+        // Compressed, or no string: what it would take is not known.
+        return Ok(None);
+    }
+    match scalar::read_head(cursor, LONGEST, buffer, limits) {
+        Ok(scalar::Head::Whole(key)) => Ok(Some((slow_preview(key), ""))),
+        Err(fault) if fault.kind() == FaultKind::Short => Err(fault),
+        Ok(scalar::Head::Plain(_)) | Err(_) => Ok(None),
+    }
 }
 
 /// The fault of a byte that is no type that can be read.
