@@ -47,7 +47,7 @@ pub(super) const fn tables(polynomial: u64) -> Tables {
 #[cfg(feature = "std")]
 pub(crate) fn update(crc: u64, bytes: &[u8]) -> u64 {
     /// Below this, setting up the SIMD kernel costs more than it saves.
-    const BLOCK: usize = 4096;
+    const BLOCK: usize = 512;
     if bytes.len() >= BLOCK {
         let mut digest = crc_fast::Digest::new_with_init_state(crc_fast::CrcAlgorithm::Crc64Redis, crc);
         digest.update(bytes);
