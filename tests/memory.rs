@@ -219,6 +219,38 @@ fn a_large_element_takes_its_own_size() {
     }
 }
 
+/// Whatever is in it, packed or not, and however large.
+#[test]
+fn a_value_that_is_passed_over_takes_nothing() {
+    let long = string(&vec![b'x'; 16 << 20]);
+    let compressed = [&[0xc3][..], &length(16 << 20), &length(64 << 20), &vec![b'x'; 16 << 20]].concat();
+    for element in [long, compressed] {
+        let keys = [&b"\x00\x01s"[..], &element, b"\x10\x01p", &element, b"\x04\x01h\x01", &element, &element].concat();
+        let bytes = unsummed(&keys);
+        for chunk in [usize::MAX, 1 << 20, 4096, 100] {
+            let heap = Heap::new();
+            let mut decoder = Decoder::new();
+            let mut keys = 0;
+            for mut input in bytes.chunks(chunk) {
+                loop {
+                    let step = decoder.step(input).unwrap();
+                    input = &input[step.consumed..];
+                    match step.event {
+                        None if input.is_empty() => break,
+                        Some(Event::Key(_)) => decoder.skip_value(),
+                        Some(Event::KeyEnd { .. }) => keys += 1,
+                        _ => {}
+                    }
+                }
+            }
+            decoder.finish().unwrap();
+            assert_eq!(keys, 3);
+            let peak = heap.peak();
+            assert!(peak <= FIXED, "{peak} bytes in chunks of {chunk}");
+        }
+    }
+}
+
 /// Item 31 of the hostile list, and promises of every other kind.
 #[test]
 fn promises_take_no_memory() {

@@ -52,7 +52,8 @@ use alloc::vec::Vec;
 pub enum Flow {
     /// The next event.
     Continue,
-    /// The next event after the value of this key: of its value, only the key end is handed on.
+    /// The next event after the value of this key, of which only the key end is handed on: see
+    /// [`Decoder::skip_value`].
     SkipValue,
     /// Nothing more.
     Stop,
@@ -96,7 +97,6 @@ pub trait Job {
 /// and hands it to [`Job::deviation`] among those that the decoder passed over.
 #[derive(Debug, Default)]
 pub struct Pass {
-    is_skipping: bool,
     is_stopped: bool,
     deviations: Vec<Error>,
 }
@@ -157,19 +157,16 @@ impl Pass {
                 continue;
             };
             let mut found = None;
-            if !self.is_skipping || !matches!(event, Event::Value(_)) {
-                self.is_skipping = false;
-                match job.push(&event, step.raw) {
-                    Ok(Flow::Continue) => {}
-                    Ok(Flow::SkipValue) => self.is_skipping = true,
-                    Ok(Flow::Stop) => self.is_stopped = true,
-                    Err(fault) => {
-                        let error = place(fault, start, decoder.dress(fault));
-                        if decoder.is_lenient() && fault.kind() != FaultKind::Limit {
-                            found = Some(error);
-                        } else {
-                            job.note(error)?;
-                        }
+            match job.push(&event, step.raw) {
+                Ok(Flow::Continue) => {}
+                Ok(Flow::SkipValue) => decoder.skip_value(),
+                Ok(Flow::Stop) => self.is_stopped = true,
+                Err(fault) => {
+                    let error = place(fault, start, decoder.dress(fault));
+                    if decoder.is_lenient() && fault.kind() != FaultKind::Limit {
+                        found = Some(error);
+                    } else {
+                        job.note(error)?;
                     }
                 }
             }

@@ -5,6 +5,7 @@ use super::decode_value;
 use super::event::{Checksum, Event, Eviction, Key, Span};
 use super::opcode;
 use super::record;
+use super::skip::{self, Skip};
 use super::template::{self, TemplateState};
 use super::value_type::{Layout, Shape, ValueType};
 use super::version::Version;
@@ -46,6 +47,8 @@ pub(crate) enum Phase {
     TemplatePacked,
     /// Within values whose names a template has.
     TemplateValues,
+    /// Within a value that is passed over.
+    Skip,
     /// The value is whole.
     KeyEnd,
     /// Within module data outside of keys.
@@ -98,6 +101,8 @@ pub(crate) struct State {
     pub(crate) template: TemplateState,
     /// The smallest expiry that stands in front of a hash's fields.
     pub(crate) first_expiry: i64,
+    /// In a value that is passed over.
+    pub(crate) skip: Skip,
     /// What was read of the head of the key that follows.
     pub(crate) head: Head,
     pub(crate) version: Version,
@@ -125,6 +130,7 @@ impl State {
             stream: StreamState::default(),
             template: TemplateState::default(),
             first_expiry: 0,
+            skip: Skip::NONE,
             head: Head::NONE,
             version: Version::redis(0),
             db: None,
@@ -141,6 +147,24 @@ impl State {
     /// Whether the trailer was read.
     pub(crate) fn is_done(&self) -> bool {
         self.phase == Phase::Done
+    }
+
+    /// The key end, at `end` of the stream.
+    #[inline(always)]
+    pub(crate) fn end_key<'e>(&mut self, end: u64) -> Event<'e> {
+        self.phase = if self.is_payload { Phase::Done } else { Phase::Body };
+        Event::KeyEnd { span: Span { start: self.key_start, end } }
+    }
+
+    /// Passes over what is left of the value in hand, if there is one.
+    pub(crate) fn skip_value(&mut self) {
+        match self.phase {
+            Phase::ValueStart | Phase::Bytes | Phase::Counted | Phase::Slots | Phase::Nodes | Phase::Stream | Phase::Module => {}
+            Phase::TemplateNames | Phase::TemplatePacked | Phase::TemplateValues => {}
+            _ => return,
+        }
+        self.skip.phase = self.phase;
+        self.phase = Phase::Skip;
     }
 
     /// Dresses `fault`, found in an item that starts at `item_offset`.
@@ -199,10 +223,15 @@ impl Grammar for RdbGrammar {
                 None => Err(Fault::new(&UNKNOWN_TYPE, 0)),
             },
             Phase::KeyEnd => {
-                state.phase = if state.is_payload { Phase::Done } else { Phase::Body };
-                Ok(emit(Event::KeyEnd { span: Span { start: state.key_start, end: at.offset } }, cursor))
+                let event = state.end_key(at.offset);
+                Ok(emit(event, cursor))
             }
             Phase::Bytes => decode_value::bytes(state, cursor, emit),
+            Phase::Skip => {
+                let end = skip::value(state, at, cursor, scratch)?;
+                let event = state.end_key(end);
+                Ok(emit(event, cursor))
+            }
             _ => {
                 let event = rare(state, at, cursor, scratch)?;
                 Ok(emit(event, cursor))
@@ -213,17 +242,27 @@ impl Grammar for RdbGrammar {
     fn may_end(state: &State) -> bool {
         state.is_done()
     }
+
+    fn is_skipping(state: &State) -> bool {
+        state.phase == Phase::Skip
+    }
+
+    fn is_held(event: &Event<'_>) -> bool {
+        // Only what was passed over belongs to a key end.
+        !matches!(event, Event::KeyEnd { .. })
+    }
 }
 
 /// The steps that are few or long. There is one copy of them, whatever becomes of the event.
 #[inline(never)]
-fn rare<'i: 'e, 'e>(
+pub(crate) fn rare<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
 ) -> Result<Event<'e>, Fault> {
     match (state.phase, state.layout) {
+        (Phase::ValueStart, Some(layout)) => decode_value::start_rare(state, at, layout, cursor, scratch),
         (Phase::Nodes, Some(Layout { shape: Shape::Nodes { container, has_plain }, unit })) => {
             let before = cursor.left();
             decode_value::node(state, at, before, state.left, container, has_plain, unit, cursor, scratch)

@@ -45,7 +45,7 @@ pub(crate) enum Next {
 }
 
 /// Where in a stream the next step stands.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StreamState {
     pub(crate) next: Next,
     /// Nodes, pending entries or ids still to come.
@@ -53,9 +53,17 @@ pub(crate) struct StreamState {
     pub(crate) groups_left: u64,
     /// Consumers of the group, or producers.
     pub(crate) owners_left: u64,
-    live: u64,
+    /// Live entries of the nodes; `None` if nodes were passed over.
+    live: Option<u64>,
     last_master: Option<StreamId>,
     entries_added: Option<u64>,
+}
+
+impl Default for StreamState {
+    fn default() -> Self {
+        let next = Next::default();
+        Self { next, left: 0, groups_left: 0, owners_left: 0, live: Some(0), last_master: None, entries_added: None }
+    }
 }
 
 /// What a reader passes over.
@@ -160,6 +168,14 @@ impl StreamState {
         Ok(StreamStep { part, state })
     }
 
+    /// Leaves the nodes to somebody else; gives how many follow.
+    pub(crate) fn pass_over_nodes(&mut self, cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
+        let nodes = if self.next == Next::Nodes { length::read(cursor)? } else { self.left };
+        self.live = None;
+        self.next = Next::Meta;
+        Ok(nodes)
+    }
+
     /// Moves on past lists that are used up; says whether anything follows.
     pub(crate) fn settle(&mut self, generation: Generation) -> bool {
         loop {
@@ -212,7 +228,7 @@ impl StreamState {
             }
         };
         self.left = left;
-        self.live = self.live.saturating_add(live);
+        self.live = self.live.map(|before| before.saturating_add(live));
         self.last_master = Some(master);
         self.next = Next::Node;
         Ok(StreamPart::Node(node))
@@ -227,8 +243,8 @@ impl StreamState {
         let mut ahead = *cursor;
         let length = length::read(&mut ahead)?;
         // Release candidates of Redis 5.0 left deleted entries in the length.
-        let may_be_off = generation == Generation::V1 && length != 0 && self.live != 0;
-        if length != self.live && !may_be_off {
+        let may_be_off = |live| generation == Generation::V1 && length != 0 && live != 0;
+        if self.live.is_some_and(|live| live != length && !may_be_off(live)) {
             tolerance.tolerate(Fault::new(&LENGTH, length), cursor)?;
         }
         *cursor = ahead;
@@ -246,7 +262,7 @@ impl StreamState {
         let max_deleted_id = read_id(cursor)?;
         let mut ahead = *cursor;
         let entries_added = length::read(&mut ahead)?;
-        if entries_added < self.live || i64::try_from(entries_added).is_err() {
+        if self.live.is_some_and(|live| entries_added < live) || i64::try_from(entries_added).is_err() {
             tolerance.tolerate(Fault::new(&ADDED, entries_added), cursor)?;
         }
         *cursor = ahead;

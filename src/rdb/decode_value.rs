@@ -83,7 +83,7 @@ pub(crate) fn start<'i: 'e, 'e, R>(
 
 /// The first step of a value that is rare, or whose steps are long.
 #[inline(never)]
-fn start_rare<'i: 'e, 'e>(
+pub(crate) fn start_rare<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
     layout: Layout,
@@ -254,7 +254,7 @@ pub(crate) const PACKED_NODE: u64 = 2;
 
 /// A count of elements or nodes, which no server writes as zero.
 #[inline(always)]
-fn read_count(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
+pub(crate) fn read_count(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
     let mut ahead = *cursor;
     let count = length::read(&mut ahead)?;
     if count == 0 {

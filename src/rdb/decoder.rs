@@ -132,6 +132,14 @@ impl Decoder {
         if self.feed.state().is_done() { Ok(self.tail.take(input)) } else { self.feed.step(input) }
     }
 
+    /// Passes over what is left of the value whose key, or one of whose parts, came last: its key's
+    /// end comes next. Only the lengths in it are read, and nothing else is checked. Steps without an
+    /// event go by where a chunk ends within it; its bytes are no step's [`Step::raw`] as a whole.
+    /// Without a value in hand nothing happens.
+    pub fn skip_value(&mut self) {
+        self.feed.state_mut().skip_value();
+    }
+
     /// Adds offset, database, key and element to a fault of [`Decoder::step`] or
     /// of the elements of its last event.
     #[must_use]

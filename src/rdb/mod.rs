@@ -30,6 +30,7 @@ mod opcode;
 #[cfg(test)]
 mod rebuild_tests;
 mod record;
+mod skip;
 mod slots;
 mod stream;
 mod template;

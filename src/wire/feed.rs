@@ -68,6 +68,16 @@ pub(crate) trait Grammar {
     /// Whether the stream may end here.
     fn may_end(state: &Self::State) -> bool;
 
+    /// Whether a step that ran short is done with what it read: the state stands where the cursor does.
+    fn is_skipping(_state: &Self::State) -> bool {
+        false
+    }
+
+    /// Whether a step with this event held its bytes, as the limit on them has it.
+    fn is_held(_event: &Self::Event<'_>) -> bool {
+        true
+    }
+
     /// Whether a checksum covers what comes next.
     fn is_summed(_state: &Self::State) -> bool {
         true
@@ -210,21 +220,35 @@ impl Position {
     #[inline(always)]
     fn commit(&mut self, raw: &[u8], limit: u64) -> Result<(), Fault> {
         let len = raw.len() as u64;
+        if len > self.ahead && len > limit {
+            return Err(too_large(len));
+        }
+        self.pass(raw);
+        Ok(())
+    }
+
+    /// Moves on behind bytes, however many.
+    #[inline(always)]
+    fn pass(&mut self, raw: &[u8]) {
+        let len = raw.len() as u64;
         match self.ahead.checked_sub(len) {
             Some(ahead) => self.ahead = ahead,
-            None => self.catch_up(raw, limit)?,
+            None => self.catch_up(raw),
         }
         self.offset = self.offset.wrapping_add(len);
-        Ok(())
     }
 
     #[cold]
     #[inline(never)]
-    fn catch_up(&mut self, raw: &[u8], limit: u64) -> Result<(), Fault> {
+    fn catch_up(&mut self, raw: &[u8]) {
         let seen = usize::try_from(self.ahead).unwrap_or(usize::MAX);
         self.crc = crc64::update(self.crc, raw.get(seen..).unwrap_or_default());
         self.ahead = 0;
-        if raw.len() as u64 > limit { Err(too_large(raw.len() as u64)) } else { Ok(()) }
+    }
+
+    /// This position, so many bytes on, as far as its offset goes.
+    pub(crate) fn moved(&self, bytes: u64) -> Self {
+        Self { offset: self.offset.wrapping_add(bytes), ..self.clone() }
     }
 
     /// The checksum of the stream up to this position plus the first `len`
@@ -323,6 +347,10 @@ impl<G: Grammar> Feed<G> {
         &self.state
     }
 
+    pub(crate) fn state_mut(&mut self) -> &mut G::State {
+        &mut self.state
+    }
+
     pub(crate) fn scratch(&self) -> &Scratch {
         &self.scratch
     }
@@ -376,22 +404,33 @@ impl<G: Grammar> Feed<G> {
             match &result {
                 Ok(step) => {
                     if let Err(fault) = self.at.commit(step.raw, limit) {
-                        result = Err(self.standing.fail(fault, 0));
+                        match &step.event {
+                            Some(event) if !G::is_held(event) => self.at.pass(step.raw),
+                            _ => result = Err(self.standing.fail(fault, 0)),
+                        }
                     }
                 }
                 Err(fault) => {
                     let fault = *fault;
-                    let item = (input.len() as u64).wrapping_sub(cursor.left());
+                    let mut item = (input.len() as u64).wrapping_sub(cursor.left());
                     result = if fault.kind() != FaultKind::Short {
                         Err(self.standing.fail(fault, item))
                     } else {
+                        let is_skipping = G::is_skipping(&self.state);
                         #[cfg(debug_assertions)]
-                        debug_assert!(before == self.state, "a short step changed the state");
-                        self.need = Need { bytes: (input.len() as u64).saturating_add(fault.word()), raised: 0 };
-                        match carry(&mut self.carry, input, self.need, limit) {
+                        debug_assert!(is_skipping || before == self.state, "a short step changed the state");
+                        let mut again = input;
+                        if is_skipping {
+                            let passed;
+                            (passed, again) = input.split_at(input.len().wrapping_sub(cursor.rest().len()));
+                            self.at.pass(passed);
+                            item = 0;
+                        }
+                        self.need = Need { bytes: (again.len() as u64).saturating_add(fault.word()), raised: 0 };
+                        match carry(&mut self.carry, again, self.need, limit) {
                             Ok(()) => {
                                 self.standing.item = item;
-                                if !input.is_empty() {
+                                if !again.is_empty() {
                                     self.standing.mode = Mode::Carrying;
                                 }
                                 Ok(Step { consumed: input.len(), raw: &[], event: None })
@@ -415,6 +454,10 @@ impl<G: Grammar> Feed<G> {
                 self.carry.drain(..self.used.min(self.carry.len()));
                 self.standing.mode = Mode::Carrying;
                 self.need = Need { bytes: self.carry.len() as u64, raised: 0 };
+                if self.carry.is_empty() {
+                    self.standing.mode = Mode::Clean;
+                    return self.step(input);
+                }
             }
             Mode::Clean | Mode::Spent => {
                 self.carry.clear();
@@ -459,9 +502,17 @@ impl<G: Grammar> Feed<G> {
                 if fault.kind() != FaultKind::Short {
                     return Err(self.standing.fail(fault, item));
                 }
+                let is_skipping = G::is_skipping(&self.state);
                 #[cfg(debug_assertions)]
-                debug_assert!(before == self.state, "a short step changed the state");
+                debug_assert!(is_skipping || before == self.state, "a short step changed the state");
                 self.standing.item = item;
+                let passed = carry.len().wrapping_sub(cursor.rest().len());
+                if is_skipping && passed > 0 {
+                    self.at.pass(carry.get(..passed).unwrap_or_default());
+                    self.standing.item = 0;
+                    self.standing.mode = Mode::Ahead;
+                    self.used = passed;
+                }
                 self.need.bytes = (self.carry.len() as u64).saturating_add(fault.word());
                 self.need.raised = self.need.raised.saturating_add(1);
                 Ok(Step { consumed: taken, raw: &[], event: None })

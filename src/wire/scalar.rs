@@ -122,6 +122,31 @@ fn read_lzf_head(ahead: &mut Cursor<'_>, limits: Limits) -> Result<(u64, usize),
     }
 }
 
+/// Reads the head of a string: how many bytes follow it.
+#[inline(always)]
+pub(crate) fn read_size(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
+    let mut ahead = *cursor;
+    let lead = ahead.byte()?;
+    let size = match lead >> 6 {
+        0 => u64::from(lead),
+        1 => u64::from(lead & 0x3f) << 8 | u64::from(ahead.byte()?),
+        2 => length::read_long(lead, &mut ahead)?,
+        _ => match lead {
+            0xc0 => 1,
+            0xc1 => 2,
+            0xc2 => 4,
+            0xc3 => {
+                let packed_len = length::read(&mut ahead)?;
+                length::read(&mut ahead)?;
+                packed_len
+            }
+            _ => return Err(Fault::new(&UNKNOWN, u64::from(lead))),
+        },
+    };
+    *cursor = ahead;
+    Ok(size)
+}
+
 /// How a string value begins: at once, or as plain bytes to come.
 pub(crate) enum Head<'e> {
     /// The whole string.
