@@ -382,7 +382,7 @@ impl<G: Grammar> Feed<G> {
     pub(crate) fn step<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a, G::Event<'a>>, Fault> {
         // One result, built once where the event is: moving it stalls for longer than a step takes.
         let mut result;
-        if self.standing.mode != Mode::Clean {
+        if self.standing.mode != Mode::Clean && !self.is_clean_again() {
             result = self.step_carried(input);
         } else {
             let limit = self.scratch.limits.max_item_bytes;
@@ -444,27 +444,31 @@ impl<G: Grammar> Feed<G> {
         result
     }
 
+    /// Gives up a step that was handed out; whether nothing is carried then.
+    #[cold]
+    #[inline(never)]
+    fn is_clean_again(&mut self) -> bool {
+        match self.standing.mode {
+            Mode::Carrying | Mode::Failed => return false,
+            Mode::Clean | Mode::Spent => self.carry.clear(),
+            Mode::Ahead => drop(self.carry.drain(..self.used.min(self.carry.len()))),
+        }
+        let is_clean = self.carry.is_empty();
+        if is_clean {
+            self.carry.shrink_to(KEEP);
+            self.standing.mode = Mode::Clean;
+        } else {
+            self.standing.mode = Mode::Carrying;
+            self.need = Need { bytes: self.carry.len() as u64, raised: 0 };
+        }
+        is_clean
+    }
+
     #[cold]
     #[inline(never)]
     fn step_carried<'a>(&'a mut self, input: &'a [u8]) -> Result<Step<'a, G::Event<'a>>, Fault> {
-        match self.standing.mode {
-            Mode::Failed => return Err(self.standing.said()),
-            Mode::Carrying => {}
-            Mode::Ahead => {
-                self.carry.drain(..self.used.min(self.carry.len()));
-                self.standing.mode = Mode::Carrying;
-                self.need = Need { bytes: self.carry.len() as u64, raised: 0 };
-                if self.carry.is_empty() {
-                    self.standing.mode = Mode::Clean;
-                    return self.step(input);
-                }
-            }
-            Mode::Clean | Mode::Spent => {
-                self.carry.clear();
-                self.carry.shrink_to(KEEP);
-                self.standing.mode = Mode::Clean;
-                return self.step(input);
-            }
+        if self.standing.mode == Mode::Failed {
+            return Err(self.standing.said());
         }
         let limit = self.scratch.limits.max_item_bytes;
         let missing = self.need.bytes.min(limit.saturating_add(1)).saturating_sub(self.carry.len() as u64);
