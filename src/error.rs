@@ -37,6 +37,9 @@ struct Inner {
 }
 
 impl Error {
+    /// Memory that an error in a list takes.
+    pub(crate) const BYTES: usize = size_of::<Self>() + size_of::<Inner>();
+
     /// Builds an error at `offset`, counted in bytes from the start of the stream.
     #[must_use]
     pub fn new(kind: ErrorKind, offset: u64, place: Place) -> Self {

@@ -326,3 +326,29 @@ fn data_larger_than_its_limit_is_refused_before_it_is_held() {
     assert!(peak < 600_000 + 2 * limit as usize, "{peak}");
     Dataset::decode(&bomb).unwrap();
 }
+
+#[test]
+fn small_things_in_great_number_keep_to_the_limit() {
+    let limits = DecodeLimits { item: Limits::default(), max_total_bytes: 1 << 20 };
+    let file = |records: &dyn Fn(u32) -> Vec<u8>| {
+        let records: Vec<u8> = (0..50_000).flat_map(records).collect();
+        [b"REDIS0011".to_vec(), records, b"\xff\0\0\0\0\0\0\0\0".to_vec()].concat()
+    };
+    let empty_functions = file(&|_| b"\xf5\x00".to_vec());
+    let databases = file(&|db| [b"\xfe\x80", &db.to_be_bytes()[..], b"\x00\x01k\x01v"].concat());
+    let empty_keys = file(&|_| b"\x02\x01k\x00".to_vec());
+    for (what, file, is_lenient) in
+        [("functions", empty_functions, false), ("databases", databases, false), ("deviations", empty_keys, true)]
+    {
+        let mut error = None;
+        let peak = counting::peak(|| {
+            error = match is_lenient {
+                true => Dataset::decode_leniently(&file, limits).err(),
+                false => Dataset::decode_within(&file, limits).err(),
+            };
+        });
+        assert_eq!(error.map(|error| error.code()), Some("limit-exceeded"), "{what}");
+        // A list that grows has its old room too.
+        assert!(peak < 2 << 20, "{what}: {peak}");
+    }
+}

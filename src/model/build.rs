@@ -130,6 +130,7 @@ impl Collector {
             Event::KeyMeta(meta) => self.key_meta(meta).map(|()| None),
             Event::Aux { key, value } => self.aux(*key, *value),
             Event::Function { code } => {
+                self.store.take(size_of::<Function>())?;
                 let code = self.store.text(*code)?;
                 Ok(Some(Collected::Function(Function { code, description: None })))
             }
@@ -141,6 +142,7 @@ impl Collector {
                 name.push_to(&mut text);
                 text.push(b'\n');
                 code.push_to(&mut text);
+                self.store.take(size_of::<Function>())?;
                 let code = self.store.text(Scalar::Bytes(&text))?;
                 let description = description.map(|description| self.store.text(description)).transpose()?;
                 Ok(Some(Collected::Function(Function { code, description })))

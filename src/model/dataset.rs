@@ -113,7 +113,7 @@ impl From<Value> for Entry {
 pub struct DecodeLimits {
     /// Of one item of the snapshot.
     pub item: Limits,
-    /// Of all the data together, as it lies in memory.
+    /// Of all the data together, as it lies in memory; deviations of a lenient reader count too.
     pub max_total_bytes: u64,
 }
 
@@ -263,6 +263,8 @@ pub struct DatasetBuilder {
 impl DatasetBuilder {
     /// Bytes that an entry takes in a tree whose nodes are half full at least.
     const ENTRY_BYTES: usize = 2 * size_of::<(Bytes, Entry)>();
+    /// Bytes that a database takes beside: the first node of its tree has room for 11 entries.
+    const DATABASE_BYTES: usize = 11 * size_of::<(Bytes, Entry)>() + 2 * size_of::<(u64, Database)>();
 
     /// A builder of data of at most `max_total_bytes`: the memory that it occupies, not its size in the snapshot.
     #[must_use]
@@ -302,7 +304,8 @@ impl DatasetBuilder {
             Some(Collected::Function(function)) => self.dataset.functions.push(function),
             Some(Collected::ModuleData(data)) => self.dataset.module_data.push(data),
             Some(Collected::Entry { db, key, entry }) => {
-                self.collector.take(Self::ENTRY_BYTES)?;
+                let is_new = !self.dataset.databases.contains_key(&db);
+                self.collector.take(if is_new { Self::DATABASE_BYTES } else { Self::ENTRY_BYTES })?;
                 self.dataset.databases.entry(db).or_default().insert(key, entry);
             }
         }
@@ -340,8 +343,12 @@ fn decode(
             return Err(placed(fault, start, &decoder));
         }
         if builder.is_lenient {
-            decoder.deviations().into_iter().try_for_each(&mut note)?;
-            builder.faults().into_iter().try_for_each(|fault| note(placed(fault, start, &decoder)))?;
+            let mut deviations = decoder.deviations();
+            deviations.extend(builder.faults().into_iter().map(|fault| placed(fault, start, &decoder)));
+            for deviation in deviations {
+                builder.collector.take(Error::BYTES).map_err(|fault| placed(fault, start, &decoder))?;
+                note(deviation)?;
+            }
         }
         rest = rest.get(consumed..).unwrap_or_default();
     }
