@@ -5,7 +5,7 @@ mod common;
 mod counting;
 mod datasets;
 
-use aikv::model::{Collected, Collector, Dataset, DecodeLimits, DumpEmitter, Emitter, EncodeOptions, Entry, Value};
+use aikv::model::{Collected, Collector, Dataset, DecodeLimits, DumpEmitter, Emitter, EncodeOptions, Entry, HashField, Value};
 use aikv::rdb::{Decoder, Encoder, Event, Part, StreamPart, Version, ZeroChecksum};
 use aikv::wire::Limits;
 use datasets::{content, encode_what_fits, fixtures};
@@ -273,7 +273,7 @@ fn a_name_that_stands_twice_in_a_value_is_refused_or_the_last_one_counts() {
     let cases: &[(&[u8], &str, Value)] = &[
         (b"\x02\x01k\x03\x01a\x01b\x01a", "a member once in its set", Value::Set(vec!["b".into(), "a".into()])),
         (b"\x04\x01k\x02\x01f\x01v\x01f\x01w", "a field once in its hash", {
-            Value::Hash(vec![aikv::model::HashField { field: "f".into(), value: "w".into(), expires_at_ms: None }])
+            Value::Hash(vec![HashField { field: "f".into(), value: "w".into(), expires_at_ms: None }])
         }),
         (b"\x03\x01k\x02\x01m\x011\x01m\x012", "a member once in its set", {
             Value::Zset(vec![aikv::model::ScoredMember { member: "m".into(), score: 2.0 }])
@@ -351,4 +351,35 @@ fn small_things_in_great_number_keep_to_the_limit() {
         // A list that grows has its old room too.
         assert!(peak < 2 << 20, "{what}: {peak}");
     }
+}
+
+#[test]
+fn what_cannot_be_read_of_a_value_costs_neither_the_rest_of_it_nor_the_file() {
+    let field = HashField { field: "f".into(), value: "v".into(), expires_at_ms: None };
+    let with_end = b"\x10\x01k\x0f\x0f\0\0\0\x03\0\x81f\x02\x81v\x02\xf5\x01\xff";
+    let nothing = b"\x10\x01k\x09\x09\0\0\0\x01\0\xf5\x01\xff";
+    let cases: [(&[u8], Option<Value>); 2] = [(with_end, Some(Value::Hash(vec![field]))), (nothing, None)];
+    for (record, value) in cases {
+        let file = [b"REDIS0010\xfe\x00", record, b"\x00\x01z\x01v\xff\0\0\0\0\0\0\0\0"].concat();
+        let error = Dataset::decode(&file).unwrap_err();
+        assert_eq!(error.code(), "bad-encoding");
+        let (dataset, deviations) = Dataset::decode_leniently(&file, DecodeLimits::default()).unwrap();
+        assert_eq!(deviations, [error]);
+        let database = &dataset.databases[&0];
+        assert_eq!(database.get(&b"k"[..]).map(|entry| &entry.value), value.as_ref());
+        assert!(database.contains_key(&b"z"[..]));
+    }
+}
+
+#[test]
+fn an_entry_of_a_stream_that_cannot_be_read_is_told_of_once() {
+    let master = b"\x10\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01";
+    // One live entry, of flags that there are not.
+    let node = b"\x17\x17\0\0\0\x08\0\x01\x01\x00\x01\x00\x01\x00\x01\x09\x01\x00\x01\x00\x01\x03\x01\xff";
+    let file = [&b"REDIS0009\x0f\x01s\x01"[..], master, node, b"\x01\x01\x01\x00\xff\0\0\0\0\0\0\0\0"].concat();
+    let (dataset, deviations) = Dataset::decode_leniently(&file, DecodeLimits::default()).unwrap();
+    let told: Vec<_> = deviations.iter().map(|error| (error.code(), error.offset())).collect();
+    // The stated length has no entry that could be counted.
+    assert_eq!(told, [("bad-encoding", 45), ("bad-value", 54)]);
+    assert!(dataset.databases[&0].contains_key(&b"s"[..]));
 }

@@ -71,6 +71,19 @@ enum OpenValue {
     Stream(Box<StreamBuilder>),
 }
 
+impl Open {
+    /// Whether servers have such a key: empty strings and streams, but nothing else without elements.
+    fn has_elements(&self) -> bool {
+        match &self.entry.value {
+            Value::List(list) | Value::Set(list) => !list.is_empty(),
+            Value::Zset(list) => !list.is_empty(),
+            Value::Hash(list) => !list.is_empty(),
+            Value::Array(array) => !array.slots.is_empty(),
+            Value::String(_) | Value::Stream(_) | Value::Module(_) => true,
+        }
+    }
+}
+
 impl Collector {
     /// A collector of data of at most `max_total_bytes`: the memory that it occupies, not its size in the snapshot.
     #[must_use]
@@ -85,8 +98,9 @@ impl Collector {
         }
     }
 
-    /// Goes on where a name stands twice in a value, and the last one counts, and where a pending entry of a
-    /// stream lacks its consumer. [`Collector::faults`] tells of each.
+    /// Goes on where a name stands twice in a value, and the last one counts; where a pending entry of a
+    /// stream lacks its consumer; and where the rest of a packed blob or of a node cannot be read, which is left
+    /// out. [`Collector::faults`] tells of each. A key of which no element is left is left out too.
     #[must_use]
     pub fn leniently(mut self) -> Self {
         self.is_lenient = true;
@@ -122,7 +136,7 @@ impl Collector {
         match event {
             Event::Value(part) => self.part(part).map(|()| None),
             Event::Key(key) => self.key(key).map(|()| None),
-            Event::KeyEnd { .. } => Ok(self.open.take().map(Self::close)),
+            Event::KeyEnd { .. } => Ok(self.open.take().filter(|open| open.has_elements()).map(Self::close)),
             Event::EmptyKey(_) => {
                 self.metadata = Vec::new();
                 Ok(None)
@@ -240,7 +254,7 @@ impl Collector {
             }
             (Part::Stream(part), _, OpenValue::Stream(stream)) => stream.push(part, store, &mut tolerate),
             (Part::Elements { elements, left }, value, _) => {
-                collect(*elements, value, store)?;
+                collect(*elements, value, store).or_else(&mut tolerate)?;
                 match (elements, value) {
                     _ if *left > 0 => Ok(()),
                     // Its members ascend: that was checked.
@@ -269,8 +283,8 @@ impl Collector {
     }
 }
 
-pub(super) fn tolerate(is_lenient: bool, faults: &mut Vec<Fault>, fault: Fault) -> Result<(), Fault> {
-    if is_lenient {
+fn tolerate(is_lenient: bool, faults: &mut Vec<Fault>, fault: Fault) -> Result<(), Fault> {
+    if is_lenient && fault.kind() != FaultKind::Limit {
         faults.push(fault);
         return Ok(());
     }

@@ -54,7 +54,7 @@ impl StreamBuilder {
 
     pub(super) fn push(&mut self, part: &StreamPart<'_>, store: &mut Store, tolerate: &mut Tolerate<'_>) -> Result<(), Fault> {
         match part {
-            StreamPart::Node(node) => self.node(node, store),
+            StreamPart::Node(node) => self.node(node, store, tolerate),
             StreamPart::Meta(meta) => self.meta(meta.last_id, store, tolerate),
             StreamPart::Counters(counters) => {
                 self.stream.max_deleted_id = counters.max_deleted_id;
@@ -127,9 +127,13 @@ impl StreamBuilder {
         }
     }
 
-    fn node(&mut self, node: &StreamNode<'_>, store: &mut Store) -> Result<(), Fault> {
+    fn node(&mut self, node: &StreamNode<'_>, store: &mut Store, tolerate: &mut Tolerate<'_>) -> Result<(), Fault> {
         for entry in node.entries() {
-            let entry = entry?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                // None follow.
+                Err(fault) => return tolerate(fault),
+            };
             if entry.is_deleted {
                 continue;
             }

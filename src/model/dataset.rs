@@ -146,8 +146,8 @@ impl Dataset {
         decode(bytes, decoder, builder, Err)
     }
 
-    /// As [`Dataset::decode_within`], but goes on where the framing is whole: as [`Decoder::leniently`], and of what
-    /// stands twice the last one counts. Gives what was passed over too.
+    /// As [`Dataset::decode_within`], but goes on where the framing is whole: as [`Decoder::leniently`] and
+    /// [`Collector::leniently`]; of a key that stands twice the last one counts. Gives what was passed over too.
     ///
     /// # Errors
     /// As [`Dataset::decode`], where reading cannot go on.
@@ -344,7 +344,13 @@ fn decode(
         }
         if builder.is_lenient {
             let mut deviations = decoder.deviations();
-            deviations.extend(builder.faults().into_iter().map(|fault| placed(fault, start, &decoder)));
+            for fault in builder.faults() {
+                let deviation = placed(fault, start, &decoder);
+                // The decoder looks into the nodes of streams too.
+                if !deviations.contains(&deviation) {
+                    deviations.push(deviation);
+                }
+            }
             for deviation in deviations {
                 builder.collector.take(Error::BYTES).map_err(|fault| placed(fault, start, &decoder))?;
                 note(deviation)?;
