@@ -383,3 +383,10 @@ fn an_entry_of_a_stream_that_cannot_be_read_is_told_of_once() {
     assert_eq!(told, [("bad-encoding", 45), ("bad-value", 54)]);
     assert!(dataset.databases[&0].contains_key(&b"s"[..]));
 }
+
+#[test]
+fn an_index_that_stands_twice_is_named_by_its_place() {
+    let file = b"REDIS0014\x1c\x01a\x03\x00\x05\x00\x01a\x07\x00\x01b\x05\x00\x01c\xff\0\0\0\0\0\0\0\0";
+    let error = Dataset::decode(file).unwrap_err();
+    assert_eq!((error.code(), error.place().element), ("duplicate", Some(2)));
+}

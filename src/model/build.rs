@@ -369,9 +369,9 @@ fn settle(value: &mut Value, store: &mut Store, tolerate: &mut impl FnMut(Fault)
             // Indices ascend, as a rule.
             let is_ascending = |pair: &[(u64, ArrayValue)]| matches!(pair, [(a, _), (b, _)] if a < b);
             if !array.slots.windows(2).all(is_ascending) {
+                let twice = first_repeat(&array.slots, store)?;
                 array.slots.sort_by_key(|(index, _)| *index);
-                let is_twice = |pair: &[(u64, ArrayValue)]| matches!(pair, [(a, _), (b, _)] if a == b);
-                if let Some(at) = array.slots.windows(2).position(is_twice) {
+                if let Some(at) = twice {
                     tolerate(Fault::new(&INDEX_TWICE, at as u64))?;
                     // The last of a kind stays.
                     array.slots.reverse();
@@ -384,6 +384,21 @@ fn settle(value: &mut Value, store: &mut Store, tolerate: &mut impl FnMut(Fault)
         }
         Value::String(_) | Value::Stream(_) | Value::Module(_) => Ok(()),
     }
+}
+
+/// Where an index stands that stood before.
+fn first_repeat(slots: &[(u64, ArrayValue)], store: &mut Store) -> Result<Option<usize>, Fault> {
+    let room = slots.len().saturating_mul(size_of::<(u64, usize)>());
+    store.take(room)?;
+    let mut places: Vec<(u64, usize)> = slots.iter().enumerate().map(|(at, (index, _))| (*index, at)).collect();
+    places.sort_unstable();
+    let same = places.windows(2).filter_map(|pair| match pair {
+        [(before, _), (index, at)] if before == index => Some(*at),
+        _ => None,
+    });
+    let first = same.min();
+    store.give_back(room);
+    Ok(first)
 }
 
 /// Refuses a list in which a name stands twice, or keeps the last of each. Gives back the room it does not need.
