@@ -277,3 +277,24 @@ fn changed_payloads_are_read_or_refused() {
         }
     }
 }
+
+#[test]
+fn what_a_payload_leaves_out_is_not_asked_of_its_version() {
+    use aikv::rdb::{Eviction, Key, Part, Span, ValueType};
+    use aikv::wire::Scalar;
+    // As Redis 5.0 has it, in a payload of a version that knows neither idle times nor milliseconds.
+    let key = Key {
+        key: Scalar::Bytes(b"k"),
+        value_type: ValueType::STRING,
+        db: 0,
+        expires_at_ms: Some(1_500),
+        eviction: Eviction::Idle(5),
+    };
+    let mut encoder = DumpEncoder::new(Version::redis(2));
+    let mut written = Vec::new();
+    encoder.write(&Event::Key(key), &mut written).unwrap();
+    encoder.write(&Event::Value(Part::Bytes { piece: Scalar::Bytes(b"x"), left: 0 }), &mut written).unwrap();
+    encoder.write(&Event::KeyEnd { span: Span::default() }, &mut written).unwrap();
+    encoder.finish(&mut written).unwrap();
+    assert_eq!(written, payload(2, &hex("00 0178")));
+}

@@ -268,8 +268,14 @@ impl Encoder {
                 if !key.value_type.is_in(self.version) {
                     return refuse(key.value_type.name());
                 }
-                if self.is_payload && matches!(key.value_type.layout().shape, Shape::Template { is_own: false, .. }) {
-                    return Err(ErrorKind::Unrepresentable { what: key.value_type.name(), target: "a DUMP payload" });
+                if self.is_payload {
+                    // The rest of a key's head is not part of one.
+                    return match key.value_type.layout().shape {
+                        Shape::Template { is_own: false, .. } => {
+                            Err(ErrorKind::Unrepresentable { what: key.value_type.name(), target: "a DUMP payload" })
+                        }
+                        _ => Ok(()),
+                    };
                 }
                 match key.expires_at_ms {
                     Some(at) if number < 3 && seconds(at).is_none() => return refuse("an expiry in milliseconds"),
