@@ -129,3 +129,33 @@ fn a_type_newer_than_the_version_is_refused_by_name() {
     assert_eq!(error.code(), "unrepresentable");
     assert!(error.to_string().contains("stream-listpacks") && error.to_string().contains("events"), "{error}");
 }
+
+/// What is refused may come again in a form that can be written.
+#[test]
+fn a_refused_element_leaves_the_value_where_it_was() {
+    use aikv::rdb::{Checksum, Element, Elements, Eviction, Key, Span, ValueType};
+    use aikv::wire::Scalar;
+    let version = Version::valkey(80);
+    let value_type = ValueType::from_name("hash-2").expect("a type");
+    let key = Key { key: Scalar::Bytes(b"h"), value_type, db: 0, expires_at_ms: None, eviction: Eviction::None };
+    let value = Scalar::Bytes(b"v");
+    let write = |is_refused_first: bool| {
+        let mut encoder = Encoder::new(version);
+        let mut file = Vec::new();
+        encoder.write(&Event::Start(version), &mut file).unwrap();
+        encoder.write(&Event::Key(key), &mut file).unwrap();
+        for (field, left) in [(&b"f"[..], 1), (b"g", 0)] {
+            let field = Scalar::Bytes(field);
+            let part = |element| Event::Value(Part::Elements { elements: Elements::One(element), left });
+            if is_refused_first {
+                let expired = part(Element::ExpiringField { field, value, expires_at_ms: -5 });
+                assert_eq!(encoder.write(&expired, &mut file).unwrap_err().code(), "unrepresentable");
+            }
+            encoder.write(&part(Element::Field { field, value }), &mut file).unwrap();
+        }
+        encoder.write(&Event::KeyEnd { span: Span::default() }, &mut file).unwrap();
+        encoder.write(&Event::End(Checksum::Verified), &mut file).unwrap();
+        file
+    };
+    assert_eq!(write(true), write(false));
+}

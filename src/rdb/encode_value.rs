@@ -33,8 +33,17 @@ impl ValueState {
         Self { layout: Some(layout), ..Self::default() }
     }
 
-    /// Appends a part of the value.
+    /// Appends a part of the value. Where it is refused, another may come in its place.
     pub(crate) fn write(&mut self, part: &Part<'_>, strings: &mut Strings, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+        let before = (self.has_begun, self.left);
+        let written = self.part(part, strings, out);
+        if written.is_err() {
+            (self.has_begun, self.left) = before;
+        }
+        written
+    }
+
+    fn part(&mut self, part: &Part<'_>, strings: &mut Strings, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         let Some(Layout { shape, unit }) = self.layout else {
             return Err(misplaced());
         };
