@@ -318,8 +318,8 @@ impl ValueState {
     }
 }
 
-/// Texts have the tag that servers give them: numbers are stored as such, so a text that
-/// looks like one is no short text.
+/// Texts have the tag that servers give them. One that may be a number is left for the server that loads
+/// it to look at: short texts it keeps as they are.
 fn write_slot(index: u64, value: SlotValue<'_>, strings: &mut Strings, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
     if index == u64::MAX {
         return Err(ErrorKind::Unrepresentable { what: "index 2^64 - 1", target: "an array" });

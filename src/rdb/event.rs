@@ -14,6 +14,7 @@ use crate::pack::ziplist::ZiplistEntries;
 use crate::pack::zipmap::ZipmapEntries;
 use crate::pack::{Container, Entries, Packed, Reading};
 use crate::wire::{Scalar, number};
+use alloc::vec::Vec;
 
 /// One step of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -214,7 +215,7 @@ pub struct ArrayHead {
 pub enum SlotValue<'a> {
     /// Text, or an integer.
     Text(Scalar<'a>),
-    /// A double; servers show it in its shortest decimal form.
+    /// A double; servers show it in its shortest decimal form, `1.0` where it is whole.
     Float(f64),
 }
 
@@ -223,7 +224,11 @@ impl SlotValue<'_> {
     pub fn with_text<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
         match self {
             Self::Text(text) => text.with_text(f),
-            Self::Float(float) => f(number::score_text(*float, &mut number::Buffer::new())),
+            Self::Float(float) => {
+                let mut text = Vec::new();
+                number::push_array_double(*float, &mut text);
+                f(&text)
+            }
         }
     }
 }

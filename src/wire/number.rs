@@ -123,6 +123,68 @@ pub(crate) fn score_text(score: f64, buffer: &mut Buffer) -> &[u8] {
     }
 }
 
+/// Appends a double as arrays show it: always with a point or an exponent, so that it stays apart from integers.
+///
+/// Source: Redis trunk (RDB 14) `sparsearray.c` `arFormatFloat()`; Redis 8.6 `util.c` `d2string()`, `fpconv_dtoa.c` `emit_digits()`.
+pub(crate) fn push_array_double(double: f64, out: &mut Vec<u8>) {
+    /// Larger integers are shown by their significant digits.
+    const EXACT: u64 = 1 << 62;
+    if double.is_nan() {
+        return out.extend_from_slice(b"nan");
+    }
+    if double.is_sign_negative() {
+        out.push(b'-');
+    }
+    let double = double.abs();
+    if double.is_infinite() {
+        return out.extend_from_slice(b"inf");
+    }
+    if let Some(int) = whole(double).filter(|int| int.unsigned_abs() <= EXACT) {
+        out.extend_from_slice(itoa::Buffer::new().format(int).as_bytes());
+        return out.extend_from_slice(b".0");
+    }
+    // The shortest digits that give the same double, and the power of ten of the last of them.
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(double);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (before, behind) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let behind = behind.trim_end_matches('0');
+    let mut digits: Vec<u8> = before.bytes().chain(behind.bytes()).skip_while(|digit| *digit == b'0').collect();
+    let mut power = exponent.parse::<i64>().unwrap_or(0).saturating_sub_unsigned(behind.len() as u64);
+    while digits.pop_if(|digit| *digit == b'0').is_some() {
+        power = power.saturating_add(1);
+    }
+    push_digits(&digits, power, out);
+}
+
+/// Appends `digits` times ten to `power`.
+fn push_digits(digits: &[u8], power: i64, out: &mut Vec<u8>) {
+    let count = digits.len() as u64;
+    let exponent = power.saturating_add_unsigned(count).saturating_sub(1);
+    let zeros = |count: u64| core::iter::repeat_n(b'0', usize::try_from(count).unwrap_or(0));
+    if power >= 0 && exponent.unsigned_abs() < count.saturating_add(7) {
+        out.extend_from_slice(digits);
+        out.extend(zeros(power.unsigned_abs()));
+        out.extend_from_slice(b".0");
+    } else if power < 0 && (power > -7 || exponent.unsigned_abs() < 4) {
+        let below = power.unsigned_abs();
+        let (whole, fraction) = digits.split_at(usize::try_from(count.saturating_sub(below)).unwrap_or(0));
+        out.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
+        out.push(b'.');
+        out.extend(zeros(below.saturating_sub(count)));
+        out.extend_from_slice(fraction);
+    } else {
+        let (first, rest) = digits.split_at(digits.len().min(1));
+        out.extend_from_slice(first);
+        if !rest.is_empty() {
+            out.push(b'.');
+            out.extend_from_slice(rest);
+        }
+        out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+        out.extend_from_slice(itoa::Buffer::new().format(exponent.unsigned_abs()).as_bytes());
+    }
+}
+
 /// Appends a score as a length byte and text; two lengths stand for the infinities.
 pub(crate) fn write_score(score: f64, out: &mut Vec<u8>) {
     if score.is_infinite() {
@@ -138,6 +200,38 @@ pub(crate) fn write_score(score: f64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As `ZSCORE` of Redis 8.6.3 shows them, with the point that arrays put behind those that look like integers.
+    #[test]
+    fn doubles_of_arrays_are_shown_as_servers_do() {
+        for (double, text) in [
+            (1.5, "1.5"),
+            (1.0, "1.0"),
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (-2.25, "-2.25"),
+            (5e15, "5000000000000000.0"),
+            (1_234_567_890_123_456_768.0, "1234567890123456768.0"),
+            (12_345_678_901_234_567_000.0, "12345678901234567000.0"),
+            (1e21, "1e+21"),
+            (1.797_693_134_862_315_7e308, "1.7976931348623157e+308"),
+            (100_000.125, "100000.125"),
+            (12_345.123_456_7, "1.23451234567e+4"),
+            (0.000_01, "0.00001"),
+            (0.000_001, "0.000001"),
+            (0.000_001_5, "1.5e-6"),
+            (1e-7, "1e-7"),
+            (2.5e-8, "2.5e-8"),
+            (-0.000_125, "-0.000125"),
+            (0.000_123_456_7, "1.234567e-4"),
+            (-1e-10, "-1e-10"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            let mut shown = Vec::new();
+            push_array_double(double, &mut shown);
+            assert_eq!(core::str::from_utf8(&shown), Ok(text));
+        }
+    }
 
     #[test]
     fn only_canonical_text_is_an_integer() {
