@@ -89,13 +89,13 @@ impl CheckStream {
             StreamPart::Consumer(consumer) if !is_new(&mut self.inner, 0, consumer.name) => {
                 found(Severity::Error, &ErrorKind::Duplicate { expected: "a consumer once in its group" });
             }
-            // Servers pass over an id that stands twice.
             StreamPart::Producer(producer) => {
                 self.inner.clear();
                 if !is_new(&mut self.outer, PRODUCERS, producer.name) {
-                    found(Severity::Warning, &ErrorKind::Duplicate { expected: "a producer once in its stream" });
+                    found(Severity::Error, &ErrorKind::Duplicate { expected: "a producer once in its stream" });
                 }
             }
+            // Redis 8.6 refuses a producer that stands twice, and passes over an id that does.
             StreamPart::Produced { iid, .. } if !is_new(&mut self.inner, 0, *iid) => {
                 found(Severity::Warning, &ErrorKind::Duplicate { expected: "an id once with its producer" });
             }
