@@ -144,7 +144,7 @@ impl Encoder {
     /// A key's `db` is not looked at: [`Event::SelectDb`] says it. What an
     /// [`Event::End`] knows of the checksum decides whether one is computed
     /// (`Off` writes zeros). Metadata of a key is held back until its key comes: servers read it
-    /// only behind expiry and eviction.
+    /// only behind expiry and eviction. Where the key is refused, the metadata waits for the next one.
     ///
     /// # Errors
     /// `OutOfOrder` where the event cannot follow the one before it;
