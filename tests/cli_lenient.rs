@@ -117,6 +117,17 @@ fn a_file_without_deviations_gives_the_same_leniently() {
 }
 
 #[test]
+fn metadata_of_a_key_without_elements_is_not_shown_with_the_next() {
+    // A class "ABCD", version 0, without items; an empty set; a string.
+    let file = file(b"REDIS0013", b"\xf3\x01\x00\x83\x10\x00\x00\x02\x01e\x00\x00\x01k\x01v");
+    for form in [&[][..], &["--json"]] {
+        let (code, shown, err) = run(&[&["show", "-", "k", "--lenient"], form].concat(), &file);
+        assert_eq!((code, err.lines().count()), (0, 1), "{err}");
+        assert!(shown.contains("\"k\"") && !shown.contains("meta"), "{shown}");
+    }
+}
+
+#[test]
 fn many_deviations_are_counted_and_not_all_told() {
     let mut body = Vec::new();
     for _ in 0..150 {

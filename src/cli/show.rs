@@ -63,7 +63,7 @@ enum Form {
 }
 
 impl Form {
-    /// Says that the key that comes is not the one.
+    /// Says that the key that comes is not the one, or has nothing to show.
     fn skip_key(&mut self) {
         match self {
             Self::Json(export) => export.skip_key(),
@@ -129,6 +129,7 @@ impl Job for Show {
                     return Ok(other);
                 }
             },
+            Event::EmptyKey(_) => self.form.skip_key(),
             _ => {}
         }
         // Metadata stands in front of the key that it is about.
