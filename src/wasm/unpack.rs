@@ -60,13 +60,6 @@ impl Unpacker {
         self.unpacker.finish().map_err(|failure| error::packed(self.unpacker.codec(), &failure))
     }
 
-    /// `gzip`, `lz4` or `zstd`, `undefined` as long as nothing is known to be compressed.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn compression(&self) -> JsValue {
-        self.unpacker.codec().map_or(JsValue::UNDEFINED, |codec| codec.name().into())
-    }
-
     /// Whether the file is known not to be compressed: then pieces are its chunks.
     #[wasm_bindgen(getter, js_name = isPlain)]
     #[must_use]
