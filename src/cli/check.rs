@@ -32,9 +32,6 @@ pub(super) fn run(args: &ReadArgs) -> Result {
         text: Vec::new(),
         output,
     };
-    if args.json {
-        task.text.extend_from_slice(b"{\"findings\":[");
-    }
     let ending = input.read(&mut task, &mut progress)?;
     if let Some(damage) = ending.damage().filter(|damage| is_unreadable(&damage.error)) {
         return Err(Failure::Format { file: file.clone(), damage });
@@ -58,6 +55,9 @@ pub(super) fn run(args: &ReadArgs) -> Result {
 fn is_unreadable(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::BadMagic { .. } | ErrorKind::UnsupportedVersion { .. })
 }
+
+/// What stands in front of the findings in JSON.
+const OPENING: &[u8] = b"{\"findings\":[";
 
 struct Findings {
     check: Check,
@@ -137,9 +137,8 @@ impl Findings {
     /// Writes a finding; one of the compressed file rather than of what is in it has a codec.
     fn add(&mut self, finding: &Finding, codec: Option<Codec>) {
         if self.is_json {
-            if self.errors + self.warnings > 0 {
-                self.text.push(b',');
-            }
+            // Not earlier: of a file that is not read, nothing is written.
+            self.text.extend_from_slice(if self.errors + self.warnings > 0 { b"," } else { OPENING });
             push_json(finding, codec, &mut self.text);
         } else {
             let repair = if finding.is_repairable { "" } else { "; nothing behind it can be read" };
@@ -155,6 +154,9 @@ impl Findings {
     fn end(&mut self, file: &str, commands: Option<u64>) {
         let keys = self.check.keys();
         if self.is_json {
+            if self.errors + self.warnings == 0 {
+                self.text.extend_from_slice(OPENING);
+            }
             self.text.extend_from_slice(b"],");
             let mut numbers = Vec::new();
             let mut json = Json::new(&mut numbers);
