@@ -229,6 +229,8 @@ test("module values are shown as the JSON they hold, and as their parts", { skip
     assert.equal(await page.isVisible(".detail-body > .viewer"), false);
     assert.deepEqual(await violations(page), []);
     await page.click('[role="radio"]:text("Value")');
+    // Its lines are drawn in the frame after it appears.
+    await page.waitForSelector(".detail-body > .viewer .line");
     assert.match(await shown(), /"__proto__"/);
     await openKey(page, "bloom:scaled");
     const { debug } = keys.find((key) => key.key === "bloom:scaled");
