@@ -26,7 +26,7 @@ export function mountStart(root, actions) {
         el("b", null, "Your file stays on this ", el("span", { class: "only-wide" }, "computer"), el("span", { class: "only-narrow" }, "device"), ". "),
         "It is read in this tab and never uploaded. Go offline first if you like."))),
     el("dl", { class: "facts" },
-      fact("Every RDB, and AOF", "Snapshots of Redis up to 8.10 and Valkey up to 9.1, and append-only logs."),
+      fact("Every RDB, and AOF", "Snapshots of Redis up to 8.10 and Valkey up to 9.1, append-only logs, and both in gzip, zstd or LZ4."),
       fact("Any size", "Only the list of keys is kept in memory. Values are read as you look."),
       fact("Damaged files too", "The fault with its byte and key, and every key before it."),
       fact("From a terminal", el("span", { class: "mono" }, "aikv view dump.rdb"), " opens this page on your own machine.", "only-wide")));
