@@ -573,6 +573,8 @@ test("the keyboard alone finds, opens, widens and closes", { skip }, async () =>
     assert.equal(await focused(), "search");
     await page.keyboard.type("field");
     await untilCount(page, `${keys.filter((key) => key.key.includes("field")).length} of `);
+    // The rows come behind their count.
+    await settled(page);
     await page.keyboard.press("ArrowDown");
     assert.equal(await focused(), "grid");
     await page.keyboard.press("j");
