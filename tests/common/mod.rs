@@ -127,7 +127,8 @@ impl Server {
         Ok(Client(BufReader::new(stream)))
     }
 
-    fn log(&self) -> String {
+    /// What the server has logged.
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
@@ -157,8 +158,18 @@ pub(crate) struct Client(BufReader<std::os::unix::net::UnixStream>);
 
 #[cfg(unix)]
 impl Client {
+    /// Lets [`Client::try_ask`] fail when a reply takes longer.
+    pub(crate) fn wait_at_most(&self, patience: Duration) {
+        self.0.get_ref().set_read_timeout(Some(patience)).unwrap();
+    }
+
     /// Sends a command and reads its reply.
     pub(crate) fn ask<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Reply {
+        self.try_ask(args).unwrap()
+    }
+
+    /// As [`Client::ask`], for a server that may end on it.
+    pub(crate) fn try_ask<A: AsRef<[u8]>>(&mut self, args: &[A]) -> std::io::Result<Reply> {
         let mut request = format!("*{}\r\n", args.len()).into_bytes();
         for argument in args {
             let argument = argument.as_ref();
@@ -166,30 +177,33 @@ impl Client {
             request.extend_from_slice(argument);
             request.extend_from_slice(b"\r\n");
         }
-        self.0.get_mut().write_all(&request).unwrap();
+        self.0.get_mut().write_all(&request)?;
         self.read()
     }
 
-    fn read(&mut self) -> Reply {
+    fn read(&mut self) -> std::io::Result<Reply> {
         let mut line = Vec::new();
-        self.0.read_until(b'\n', &mut line).unwrap();
+        self.0.read_until(b'\n', &mut line)?;
+        if line.last() != Some(&b'\n') {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         let line = String::from_utf8(line).unwrap();
         let (kind, rest) = line.trim_end().split_at(1);
-        match kind {
+        Ok(match kind {
             "+" => Reply::Status(rest.into()),
             "-" => Reply::Error(rest.into()),
             ":" => Reply::Int(rest.parse().unwrap()),
             "$" if rest == "-1" => Reply::Nil,
             "$" => {
                 let mut bytes = vec![0; rest.parse::<usize>().unwrap() + 2];
-                self.0.read_exact(&mut bytes).unwrap();
+                self.0.read_exact(&mut bytes)?;
                 bytes.truncate(bytes.len() - 2);
                 Reply::Bytes(bytes)
             }
             "*" if rest == "-1" => Reply::Nil,
-            "*" => Reply::Array((0..rest.parse::<usize>().unwrap()).map(|_| self.read()).collect()),
+            "*" => Reply::Array((0..rest.parse::<usize>().unwrap()).map(|_| self.read()).collect::<Result<_, _>>()?),
             other => panic!("a reply of kind {other}"),
-        }
+        })
     }
 }
 
