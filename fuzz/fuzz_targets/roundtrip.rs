@@ -1,18 +1,22 @@
 //! Any bytes as a snapshot: one that is read is copied byte by byte, and written
 //! from its events it says the same, under its own version and under another.
+//! The same for what it holds as data.
 //!
 //! Checksums are out of a fuzzer's reach: a wrong one is put right first.
 #![no_main]
 
 use aikv::error::ErrorKind;
+use aikv::model::{Dataset, DecodeLimits, EncodeOptions};
 use aikv::rdb::{Decoder, Encoder, Event, Version};
 use aikv::wire::{Fault, Limits, Step};
 use aikv_fuzz::{Meaning, read, seed};
 use libfuzzer_sys::fuzz_target;
 
+/// What is written again may be larger than what was compressed well.
+const LIMITS: Limits = Limits { max_item_bytes: 4 << 20 };
+
 fn decoder() -> Decoder {
-    // What is written again may be larger than what was compressed well.
-    Decoder::with_limits(Limits { max_item_bytes: 4 << 20 })
+    Decoder::with_limits(LIMITS)
 }
 
 /// What an encoder makes of the events it is given.
@@ -80,6 +84,30 @@ fn see(bytes: &[u8], decoder: Decoder, other: Version) -> Result<Seen, aikv::Err
     Ok(Seen { meaning, copied, own: own.finish(), forced: forced.finish(), other: other.finish(), end })
 }
 
+/// Data that is decoded again from what it was encoded to is the same data.
+fn data(bytes: &[u8], versions: [Version; 2]) {
+    let limits = |max_total_bytes| DecodeLimits { item: LIMITS, max_total_bytes };
+    let Ok(mut dataset) = Dataset::decode_within(bytes, limits(16 << 20)) else { return };
+    dataset.canonicalize();
+    for version in versions {
+        let options = EncodeOptions::new(version);
+        let encoded = match dataset.encode(&options) {
+            Ok(encoded) => encoded,
+            Err(error) => {
+                assert!(matches!(error.kind(), ErrorKind::Unrepresentable { .. }), "{error}");
+                continue;
+            }
+        };
+        let again = Dataset::decode_within(&encoded, limits(64 << 20));
+        let mut again = again.unwrap_or_else(|error| panic!("{error}: {encoded:02x?}"));
+        assert_eq!(again.source, Some(version));
+        again.source = dataset.source;
+        again.canonicalize();
+        assert_eq!(again, dataset, "as {version}");
+        assert_eq!(again.encode(&options).as_ref(), Ok(&encoded), "encoding it once more changes nothing");
+    }
+}
+
 fuzz_target!(|bytes: &[u8]| {
     let mut bytes = bytes.to_vec();
     let versions: Vec<_> = Version::all().collect();
@@ -103,5 +131,8 @@ fuzz_target!(|bytes: &[u8]| {
         if what == "own" {
             assert_eq!(again.own.as_ref(), Some(written), "writing it once more changes nothing");
         }
+    }
+    if let Some(version) = Version::from_header(&bytes) {
+        data(&bytes[..seen.end], [version, other]);
     }
 });
