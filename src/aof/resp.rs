@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn arguments_of_every_length_form() {
-        for len in [0, 1, 9, 10, 99, 100, 1000, 65_536] {
+        let longest = if cfg!(miri) { 100 } else { 65_536 };
+        for len in [0, 1, 9, 10, 99, 100, 1000, 65_536].into_iter().filter(|len| *len <= longest) {
             let content = alloc::vec![b'x'; len];
             let mut bytes = alloc::format!("${len}\r\n").into_bytes();
             bytes.extend_from_slice(&content);

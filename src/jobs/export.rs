@@ -608,6 +608,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "strings of 64 KiB")]
     fn long_strings_are_text_or_base64_as_a_whole() {
         let long = |fill: u8, last: &[u8]| {
             let mut body = b"\x00\x01k\x80\0\x01\0\x02".to_vec();

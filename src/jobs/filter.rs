@@ -196,6 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "compiles regular expressions")]
     fn regular_expressions_see_bytes() {
         let matches = |pattern: &str, key: &[u8]| Pattern::regex(pattern).unwrap().matches(key);
         assert!(matches("^user:[0-9]+$", b"user:12"));
@@ -207,6 +208,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "compiles regular expressions")]
     fn bad_patterns_say_where() {
         let error = Pattern::regex("ab[c").unwrap_err();
         assert_eq!((error.offset, error.message.as_str()), (2, "unclosed character class"));
@@ -216,6 +218,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "compiles regular expressions")]
     fn every_rule_must_hold() {
         let filter = Filter {
             keys: [Pattern::glob(b"a*")].into(),

@@ -135,6 +135,7 @@ mod tests {
 
     /// A pattern of many stars takes seconds where each star tries every rest again.
     #[test]
+    #[cfg_attr(miri, ignore = "a long search")]
     fn many_stars_stay_quick() {
         let pattern = b"a*".repeat(1000);
         let text = alloc::vec![b'a'; 20_000];

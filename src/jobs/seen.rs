@@ -92,6 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of names")]
     fn names_are_told_apart_within_their_space() {
         let mut seen = Seen::new([1, 2], 1 << 20);
         for space in 0..3 {
@@ -105,6 +106,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of names")]
     fn memory_has_an_end() {
         let mut seen = Seen::new([1, 2], 4000);
         let new = (0..1000u32).filter(|name| seen.is_new(0, &name.to_le_bytes())).count();

@@ -84,6 +84,7 @@ fn many(count: usize) -> Vec<Fact> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of rows")]
 fn rows_say_what_was_read_across_segments() {
     let facts = many(20_000);
     let index = index(&facts);
@@ -116,6 +117,7 @@ fn numbers_beyond_32_bits_are_exact() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of rows")]
 fn long_and_empty_keys_stand_beside_each_other() {
     let lens = [0, 1, 262_143, 262_144, 0, 262_145, 0, 1_000_000, 3, 0, 200_000, 200_000];
     let facts: Vec<Fact> = lens.iter().enumerate().map(|(i, len)| Fact::new(&std::vec![i as u8; *len])).collect();
@@ -126,6 +128,7 @@ fn long_and_empty_keys_stand_beside_each_other() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of rows")]
 fn a_row_takes_at_most_48_bytes_beside_its_key() {
     let mut index = Index::new();
     let rows = 1 << 17;
@@ -151,6 +154,7 @@ fn a_row_is_there_once_its_key_has_ended() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of rows")]
 fn a_selection_follows_the_rows_that_come() {
     let facts = many(10_000);
     let mut index = index(&facts[..4000]);
@@ -195,6 +199,7 @@ fn assert_sorts<K: Ord>(facts: &[Fact], index: &Index, column: Column, by: impl 
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of rows")]
 fn every_column_sorts_and_ties_stay_in_file_order() {
     let facts = many(9000);
     let index = index(&facts);
@@ -210,6 +215,7 @@ fn every_column_sorts_and_ties_stay_in_file_order() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of rows")]
 fn keys_that_differ_late_or_only_in_length_sort_by_bytes() {
     let mut next = noise(3);
     let mut facts = Vec::new();
@@ -224,6 +230,7 @@ fn keys_that_differ_late_or_only_in_length_sort_by_bytes() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of rows")]
 fn a_sorted_filter_keeps_only_its_rows() {
     let facts = many(5000);
     let index = index(&facts);

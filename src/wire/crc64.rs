@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn all_engines_agree_at_every_length_and_split() {
         let bytes: Vec<u8> = (0..20_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        for len in (0..64).chain([4095, 4096, 4097, 16_384, 20_000]) {
+        let longest = if cfg!(miri) { 64 } else { 20_000 };
+        for len in (0..64).chain([4095, 4096, 4097, 16_384, 20_000]).filter(|len| *len <= longest) {
             let whole = update(0, &bytes[..len]);
             assert_eq!(whole, update_by_tables(&TABLES, 0, &bytes[..len]), "length {len}");
             for split in [0, 1, len / 2, len.saturating_sub(1)] {
