@@ -1,5 +1,6 @@
 //! Builds, shows and tests aikv; does the set-up each of it needs.
 
+mod nightly;
 mod package;
 mod run;
 mod suite;

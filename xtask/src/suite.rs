@@ -1,22 +1,20 @@
 //! Every check and test of the project, in one command.
 
+use crate::nightly;
 use crate::package;
 use crate::run::{cargo, output, program, root, run};
 use crate::tally::Tally;
 use crate::tools::{self, is_ci};
 use crate::view;
-use anyhow::{Context, Result};
-use std::fs;
+use anyhow::Result;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 const BARE_METAL: &str = "thumbv7em-none-eabi";
 const WASM: &str = "wasm32-unknown-unknown";
-/// Seconds that each fuzz target runs, unless `AIKV_FUZZ_SECONDS` says otherwise.
-const FUZZ_SECONDS: u64 = 60;
 
 /// How a check ended, if it did not fail.
-enum Done {
+pub enum Done {
     Passed,
     Skipped(String),
 }
@@ -65,7 +63,8 @@ pub fn test() -> Result<ExitCode> {
     suite.check("npm package and site, within the size budget", |_| package::site().map(|()| Done::Passed));
     suite.check("tests of the npm package", |tests| node(tests, "package.test.mjs"));
     suite.check("tests of the viewer", viewer);
-    suite.check("fuzzing", |_| fuzz());
+    suite.check("tests under Miri, in both byte orders and in 32 bits", nightly::miri);
+    suite.check("fuzzing", |_| nightly::fuzz());
     Ok(suite.summary())
 }
 
@@ -196,44 +195,5 @@ fn viewer(tests: &mut Tally) -> Result<Done> {
     command.current_dir(&folder).args(["--test", "--test-reporter=spec", "viewer.test.mjs"]);
     command.env("CHROME", chromium).env("AIKV_BIN", server).env("AIKV_SITE", root().join("dist/site"));
     tests.run(&mut command)?;
-    Ok(Done::Passed)
-}
-
-/// Runs every fuzz target for a while.
-fn fuzz() -> Result<Done> {
-    let toolchains = output(program("rustup").args(["toolchain", "list"]))?;
-    let Some(nightly) =
-        toolchains.lines().find_map(|line| line.split_whitespace().next().filter(|name| name.starts_with("nightly")))
-    else {
-        return Ok(Done::Skipped("there is no nightly toolchain".into()));
-    };
-    if tools::find("cargo-fuzz").is_none() {
-        if !is_ci() {
-            return Ok(Done::Skipped("there is no cargo-fuzz; `cargo install cargo-fuzz --locked` installs it".into()));
-        }
-        run(&mut cargo(["install", "cargo-fuzz", "--locked"]))?;
-    }
-    let seconds = match std::env::var("AIKV_FUZZ_SECONDS") {
-        Ok(seconds) => seconds.parse().context("AIKV_FUZZ_SECONDS: expected a number")?,
-        Err(_) => FUZZ_SECONDS,
-    };
-    let targets = root().join("fuzz/fuzz_targets");
-    let mut names = Vec::new();
-    for entry in fs::read_dir(&targets).with_context(|| format!("cannot read {}", targets.display()))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
-        }
-    }
-    names.sort();
-    for name in &names {
-        let mut command = program("cargo");
-        command.args([&format!("+{nightly}"), "fuzz", "run", name, "--", &format!("-max_total_time={seconds}"), "-timeout=5"]);
-        // The toolchain that runs this must not decide for the other one.
-        for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC"] {
-            command.env_remove(variable);
-        }
-        run(&mut command)?;
-    }
     Ok(Done::Passed)
 }
