@@ -235,6 +235,18 @@ fn a_wrong_checksum() {
 }
 
 /// Item 26: the slot is a hint.
+/// As Redis 8.6.3 loads it: the expiry is that of the next key, whatever database that is in.
+#[test]
+fn an_expiry_without_its_key() {
+    let expiry = [&[0xfc][..], &4_102_444_800_000i64.to_le_bytes()].concat();
+    let body = [&expiry[..], b"\xfe\x01\x00\x01k\x01v\x00\x01l\x01w"].concat();
+    let content = tolerated("expiry, SELECTDB", &file(11, &body), &[("bad-value", 18)]);
+    let keys: Vec<_> = content.keys.iter().map(|key| (key.db, &key.key[..], key.expires_at_ms)).collect();
+    assert_eq!(keys, [(1, &b"k"[..], Some(4_102_444_800_000)), (1, b"l", None)]);
+    let content = tolerated("expiry, EOF", &file(11, &expiry), &[("bad-value", 18)]);
+    assert_eq!((content.keys.len(), content.summary.checksum), (0, Checksum::Verified));
+}
+
 #[test]
 fn a_slot_out_of_range() {
     let content = tolerated("slot", &file(12, b"\xf4\x80\xff\xff\xff\xff\x01\x00\x00\x01k\x01v"), &[("bad-length", 10)]);

@@ -301,7 +301,7 @@ fn body<'i: 'e, 'e, R>(
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     let Head { mut expires_at_ms, mut eviction, .. } = state.head;
-    let before = cursor.left();
+    let start = *cursor;
     let mut opcodes = 0u64;
     let mut ahead = *cursor;
     let byte = loop {
@@ -327,13 +327,13 @@ fn body<'i: 'e, 'e, R>(
     };
     let Some(value_type) = ValueType::from_byte(state.version, byte) else {
         let head = Head { start: state.head.start.or(Some(at.offset)), expires_at_ms, eviction };
-        let event = record::read(state, at, head, byte, cursor, scratch)?;
+        let event = record::read(state, at, head, start, byte, cursor, scratch)?;
         return Ok(emit(event, cursor));
     };
     *cursor = ahead;
     let limits = scratch.limits;
     if scratch.notes.is_lenient && has_no_elements(value_type, cursor, scratch)? {
-        let key = empty_key(state, at, before, value_type, cursor, scratch)?;
+        let key = empty_key(state, at, start.left(), value_type, cursor, scratch)?;
         let db = state.db.unwrap_or(0);
         return Ok(emit(Event::EmptyKey(Key { key, value_type, db, expires_at_ms, eviction }), cursor));
     }

@@ -54,19 +54,20 @@ pub(crate) fn header<'i: 'e, 'e>(
     Ok(Event::Start(version))
 }
 
-/// A record that is no key. The cursor stands at its opcode.
+/// A record that is no key. The cursor stands at its opcode, `start` at the first byte of the step.
+#[allow(clippy::too_many_arguments)] // a step's whole context, in one place
 #[inline(never)]
 pub(crate) fn read<'i: 'e, 'e>(
     state: &mut State,
     at: &Position,
     head: Head,
+    start: Cursor<'i>,
     byte: u8,
     cursor: &mut Cursor<'i>,
     scratch: &'e mut Scratch,
 ) -> Result<Event<'e>, Fault> {
     let limits = scratch.limits;
     let Scratch { buffers: [first, second, third, fourth], kept, notes, .. } = scratch;
-    let before = cursor.left();
     let mut ahead = *cursor;
     ahead.byte()?;
     let (dialect, number) = (state.version.dialect(), state.version.number());
@@ -88,10 +89,14 @@ pub(crate) fn read<'i: 'e, 'e>(
             }
             return Ok(Event::Enterprise { opcode: u64::from(byte), value });
         }
-        FIRST_OPCODE.. if head.expires_at_ms.is_some() || head.eviction != Eviction::None || state.head.start.is_some() => {
-            return Err(Fault::new(&NO_KEY, u64::from(byte)));
-        }
         _ => {}
+    }
+    // Servers let what they have read wait for the next key, behind whatever record stands here.
+    let waits = head.expires_at_ms.is_some() || head.eviction != Eviction::None || state.head.start.is_some();
+    let waits = waits && byte >= FIRST_OPCODE;
+    if waits {
+        let offset = at.offset.wrapping_add(start.left().wrapping_sub(cursor.left()));
+        notes.tolerate(Fault::new(&NO_KEY, u64::from(byte)), |fault| state.dress(fault, offset))?;
     }
     let event = match byte {
         opcode::SELECT_DB => {
@@ -139,7 +144,7 @@ pub(crate) fn read<'i: 'e, 'e>(
             *cursor = ahead;
             slots::read_info(cursor, |fault| {
                 // A slot is a hint, so a wrong one costs nothing.
-                let offset = at.offset.wrapping_add(before.wrapping_sub(ahead.left()));
+                let offset = at.offset.wrapping_add(start.left().wrapping_sub(ahead.left()));
                 notes.tolerate(fault, |fault| state.dress(fault, offset))
             })?
         }
@@ -156,13 +161,16 @@ pub(crate) fn read<'i: 'e, 'e>(
             *cursor = ahead;
             template::open(state, cursor, kept, limits)?
         }
-        opcode::EOF => end(state, at, cursor, notes)?,
+        opcode::EOF => end(state, at, start, cursor, notes)?,
         FIRST_OPCODE.. => return Err(Fault::new(&UNKNOWN_OPCODE, u64::from(byte))),
         _ => {
             state.key = key_behind(&mut ahead, first, limits)?;
             return Err(unknown_type(state.version, byte));
         }
     };
+    if waits {
+        state.head = head;
+    }
     Ok(event)
 }
 
@@ -252,15 +260,20 @@ pub(crate) fn payload<'i: 'e, 'e>(state: &mut State, at: &Position, cursor: &mut
     Ok(Event::Key(key))
 }
 
-/// The EOF opcode and, from RDB 5, the checksum.
-fn end<'e>(state: &mut State, at: &Position, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<Event<'e>, Fault> {
-    let before = cursor.left();
-    let coming = cursor.rest();
+/// The EOF opcode and, from RDB 5, the checksum. `start` stands at the first byte of the step.
+fn end<'e>(
+    state: &mut State,
+    at: &Position,
+    start: Cursor<'_>,
+    cursor: &mut Cursor<'_>,
+    notes: &mut Notes,
+) -> Result<Event<'e>, Fault> {
     let mut ahead = *cursor;
     ahead.byte()?;
     *cursor = ahead;
     let stored = if state.version.has_checksum() { Some(u64::from_le_bytes(*ahead.array()?)) } else { None };
-    let computed = at.checksum(coming, 1);
+    let summed = start.rest().len().wrapping_sub(cursor.rest().len());
+    let computed = at.checksum(start.rest(), summed);
     let checksum = match stored {
         None => Checksum::Absent,
         Some(_) if !state.is_whole => Checksum::Unchecked,
@@ -268,7 +281,7 @@ fn end<'e>(state: &mut State, at: &Position, cursor: &mut Cursor<'_>, notes: &mu
         Some(stored) if stored == computed => Checksum::Verified,
         Some(stored) => {
             state.computed = computed;
-            let offset = at.offset.wrapping_add(before.wrapping_sub(cursor.left()));
+            let offset = at.offset.wrapping_add(start.left().wrapping_sub(cursor.left()));
             notes.tolerate(Fault::new(&CHECKSUM, stored), |fault| state.dress(fault, offset))?;
             Checksum::Wrong
         }

@@ -111,7 +111,7 @@ pub(crate) fn score_int(score: f64) -> Option<i64> {
     whole(score).filter(|int| int.unsigned_abs() < EXACT)
 }
 
-/// A score as text: integers below 2^53 in plain decimal, `inf`, `-inf`, everything else in the
+/// A score as text: integers below 2^53 in plain decimal, `-0`, `inf`, `-inf`, everything else in the
 /// shortest form that gives the same double.
 pub(crate) fn score_text(score: f64, buffer: &mut Buffer) -> &[u8] {
     if score.is_infinite() {
@@ -119,6 +119,7 @@ pub(crate) fn score_text(score: f64, buffer: &mut Buffer) -> &[u8] {
     }
     match score_int(score) {
         Some(int) => buffer.integer.format(int).as_bytes(),
+        None if score == 0.0 => b"-0",
         None => buffer.double.format(score).as_bytes(),
     }
 }
