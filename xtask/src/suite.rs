@@ -41,7 +41,10 @@ pub fn test() -> Result<ExitCode> {
     suite.check("clippy of the wasm build", |_| {
         passed(lint(["--no-default-features", "--features", "wasm", "--lib", "--target", WASM]))
     });
-    suite.check("bare metal", |_| passed(cargo(["check", "--no-default-features", "--lib", "--target", BARE_METAL])));
+    suite.check("bare metal", |_| {
+        run(&mut cargo(["check", "--no-default-features", "--lib", "--target", BARE_METAL]))?;
+        passed(cargo(["check", "--no-default-features", "--features", "unpack", "--lib", "--target", BARE_METAL]))
+    });
     suite.check("documentation", |_| {
         let mut command = cargo(["doc", "--no-deps", "--lib", "--features", "cli,wasm"]);
         command.env("RUSTDOCFLAGS", "-Dwarnings");
