@@ -19,6 +19,7 @@ mod analyse;
 mod check;
 mod check_stream;
 mod export;
+mod export_stream;
 mod filter;
 mod glob;
 mod json;
