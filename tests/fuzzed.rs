@@ -1,7 +1,7 @@
 //! What fuzzing found, each by its smallest input.
 
 use aikv::Error;
-use aikv::rdb::Decoder;
+use aikv::rdb::{Decoder, Encoder, Version};
 
 /// Bytes from hexadecimal digits; blanks and bars are for the reader.
 fn hex(text: &str) -> Vec<u8> {
@@ -74,4 +74,24 @@ fn deviations_are_told_once() {
     for chunk in [1, 2, 3, 7] {
         assert_eq!(told(chunk).as_ref(), Ok(&whole), "in chunks of {chunk}");
     }
+}
+
+/// Metadata is held back until its key comes, but not past a number of Redis Enterprise: what is written
+/// says the same in the same order.
+#[test]
+fn metadata_stays_before_a_number_of_redis_enterprise() {
+    let bytes = file("REDIS0013", "F3 01 00000000 00 | 6B 05 | 00 016B 0176");
+    let mut encoder = Encoder::with_checksum(Version::redis(13)).without_compression();
+    let mut written = Vec::new();
+    let mut decoder = Decoder::new();
+    let mut input = &bytes[..];
+    while !input.is_empty() {
+        let step = decoder.step(input).unwrap();
+        input = &input[step.consumed..];
+        if let Some(event) = &step.event {
+            encoder.write(event, &mut written).unwrap();
+        }
+    }
+    encoder.finish().unwrap();
+    assert_eq!(written, bytes);
 }

@@ -332,6 +332,8 @@ impl Encoder {
                 meta.write_with(strings, &mut self.meta);
             }
             (Phase::Body | Phase::KeyHead, Event::Enterprise { opcode, value }) => {
+                // No server that knows such a number knows metadata: the order is kept.
+                out.append(&mut self.meta);
                 let [opcode, ..] = opcode.to_le_bytes();
                 out.push(opcode);
                 length::write(*value, out);
