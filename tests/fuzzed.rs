@@ -1,7 +1,9 @@
 //! What fuzzing found, each by its smallest input.
 
 use aikv::Error;
-use aikv::rdb::{Decoder, Encoder, Version};
+use aikv::error::ErrorKind;
+use aikv::jobs::{Check, Job};
+use aikv::rdb::{Decoder, DumpPayload, Encoder, Event, Version, ZeroChecksum};
 
 /// Bytes from hexadecimal digits; blanks and bars are for the reader.
 fn hex(text: &str) -> Vec<u8> {
@@ -94,4 +96,43 @@ fn metadata_stays_before_a_number_of_redis_enterprise() {
     }
     encoder.finish().unwrap();
     assert_eq!(written, bytes);
+}
+
+/// A file that ends between two parts of a value that is passed over lacks the same, whatever its chunks.
+#[test]
+fn a_cut_value_that_is_passed_over_lacks_the_same_in_chunks() {
+    // A stream with a group that has a pending entry, up to that entry.
+    let bytes = [&b"REDIS0010"[..], &hex("13 016B 00 00 0000 0000 0000 00 01 | 0167 0000 00 01")].concat();
+    let ends = |chunk: usize| {
+        let mut decoder = Decoder::new();
+        for mut input in bytes.chunks(chunk) {
+            while !input.is_empty() {
+                let step = decoder.step(input).unwrap();
+                input = &input[step.consumed..];
+                if let Some(Event::Key(_)) = step.event {
+                    decoder.skip_value();
+                }
+            }
+        }
+        decoder.finish().unwrap_err()
+    };
+    let whole = ends(usize::MAX);
+    assert_eq!((whole.kind(), whole.offset()), (&ErrorKind::Truncated { needed: 1 }, bytes.len() as u64));
+    for chunk in 1..bytes.len() {
+        assert_eq!(ends(chunk), whole, "in chunks of {chunk}");
+    }
+}
+
+/// Redis before 7.0 lets `XSETID` go back below entries that were deleted: those stand in their node
+/// above the last id and out of order.
+#[test]
+fn deleted_entries_may_be_above_the_last_id() {
+    // DUMP by Redis 6.2.14 behind XADD 1-1, XADD 2-2, XDEL 2-2, XSETID 1-1, XADD 1-2.
+    let payload =
+        hex("0F 01 10 0000000000000001 0000000000000001 C3 28 33 073300000014000201400007816602000102010020010581760204010340
+         14800A4015800A0101FF 02 0102 00 0900 D9B3B21667109A84");
+    let payload = DumpPayload::parse(&payload, ZeroChecksum::Compared).unwrap();
+    let mut check = Check::new([1, 2], 1 << 20);
+    payload.each(|event, raw| check.push(event, raw).map(drop).map_err(|_| unreachable!("its elements were checked"))).unwrap();
+    assert_eq!(check.take_findings(), []);
 }

@@ -140,14 +140,16 @@ impl CheckStream {
         let mut here = 0u64;
         for entry in node.entries() {
             let entry = entry?;
+            // `XSETID` may go back below entries that were deleted.
+            if entry.is_deleted {
+                continue;
+            }
             if self.last.is_some_and(|last| last >= entry.id) {
                 found(&bad_value("stream entries in ascending order of their ids", "one not above the one before"));
             }
             self.last = self.last.max(Some(entry.id));
-            if !entry.is_deleted {
-                here = here.saturating_add(1);
-                self.first_live = self.first_live.or(Some(entry.id));
-            }
+            here = here.saturating_add(1);
+            self.first_live = self.first_live.or(Some(entry.id));
         }
         self.live = live.map(|live| live.saturating_add(here));
         Ok(())

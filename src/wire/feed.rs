@@ -514,7 +514,7 @@ impl<G: Grammar> Feed<G> {
                 if is_skipping && passed > 0 {
                     self.at.pass(carry.get(..passed).unwrap_or_default());
                     self.standing.item = 0;
-                    self.standing.mode = Mode::Ahead;
+                    self.standing.mode = if passed < carry.len() { Mode::Ahead } else { Mode::Spent };
                     self.used = passed;
                 }
                 self.need.bytes = (self.carry.len() as u64).saturating_add(fault.word());
