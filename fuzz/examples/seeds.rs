@@ -10,6 +10,9 @@ const MAX_SNAPSHOT: usize = 4 << 10;
 const MAX_LOG: usize = 16 << 10;
 const MAX_VALUE: usize = 1 << 10;
 
+/// The targets that read snapshots.
+const SNAPSHOTS: [&str; 3] = ["rdb_stream", "roundtrip", "skip"];
+
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let corpus = root.join("corpus");
@@ -20,7 +23,7 @@ fn main() {
         match file.extension().and_then(|extension| extension.to_str()) {
             Some("rdb") => {
                 if bytes.len() <= MAX_SNAPSHOT {
-                    add(&corpus, &["rdb_stream", "roundtrip"], &bytes);
+                    add(&corpus, &SNAPSHOTS, &bytes);
                 }
                 values(&bytes, |version, body| {
                     if body.len() <= MAX_VALUE {
@@ -95,7 +98,7 @@ fn add_records(corpus: &Path, version: Version, records: &[u8]) {
     if let Err(error) = read(&bytes, Decoder::new(), |_| Ok(())) {
         panic!("{error}: {bytes:02x?}");
     }
-    add(corpus, &["rdb_stream", "roundtrip"], &bytes);
+    add(corpus, &SNAPSHOTS, &bytes);
 }
 
 /// Type and value of every key.

@@ -54,7 +54,9 @@ fn is_sound(payload: DumpPayload<'_>) -> bool {
 /// Data that is decoded again from what it was encoded to is the same data.
 fn data(bytes: &[u8], payload: DumpPayload<'_>, newest: Version) {
     let entry = Entry::from_dump(bytes, ZeroChecksum::Compared);
-    assert_eq!(entry.is_ok(), is_sound(payload), "{:?}", entry.err());
+    // Servers take the last slot of an index, so a check only warns of the ones before it.
+    let is_slot_twice = |error: &Error| *error.kind() == ErrorKind::Duplicate { expected: "an index once in its array" };
+    assert_eq!(entry.as_ref().err().is_none_or(is_slot_twice), is_sound(payload), "{:?}", entry.err());
     let Ok(mut entry) = entry else { return };
     let options = EncodeOptions::new(newest);
     let encoded = entry.to_dump(&options).expect("the newest version has a form for everything");
