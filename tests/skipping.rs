@@ -134,6 +134,18 @@ fn values_beyond_the_limit_are_passed_over() {
     }
 }
 
+/// What has to be read to know where the value ends is held, within the limit.
+#[test]
+fn what_is_read_to_skip_is_held_within_the_limit() {
+    let limits = Limits { max_item_bytes: 100 };
+    let module = [&hex("81123456789abcdef0 05")[..], &string(&[b'x'; 1000]), b"\x00"].concat();
+    let whole = told(&value(7, &module), usize::MAX, limits, From::Key).end.unwrap_err();
+    assert_eq!((whole.code(), whole.offset()), ("limit-exceeded", support::VALUE_AT + 9));
+    for size in SIZES {
+        assert_eq!(told(&value(7, &module), size, limits, From::Key).end.unwrap_err(), whole, "in chunks of {size}");
+    }
+}
+
 /// What is wrong within a value is nobody's business; where it ends is.
 #[test]
 fn only_lengths_are_read() {

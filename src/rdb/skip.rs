@@ -6,7 +6,7 @@ use super::decode_value;
 use super::value_type::{ExpiryForm, Layout, Shape, Unit};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::wire::cursor::Cursor;
-use crate::wire::feed::{Position, Scratch};
+use crate::wire::feed::{Position, Scratch, too_large};
 use crate::wire::{length, scalar};
 
 static NO_LAYOUT: Cause = Cause::new(FaultKind::Type, "a value type", Form::Byte);
@@ -159,7 +159,7 @@ fn enter(
     })
 }
 
-/// A step as it is read otherwise, whose event nobody hears of.
+/// A step as it is read otherwise, whose event nobody hears of. It is held, so the limit is on it.
 #[inline(never)]
 fn step(
     state: &mut State,
@@ -173,7 +173,12 @@ fn step(
     state.phase = phase;
     let read = decode::rare(state, &at.moved(passed), cursor, scratch).map(drop);
     let behind = core::mem::replace(&mut state.phase, Phase::Skip);
+    let held = start.left().saturating_sub(cursor.left());
     match read {
+        Ok(()) if held > scratch.limits.max_item_bytes => {
+            *cursor = start;
+            Err(too_large(held))
+        }
         Ok(()) => Ok(Run::before(behind)),
         Err(fault) => {
             if fault.kind() == FaultKind::Short {
