@@ -78,15 +78,11 @@ fn deviations_are_told_once() {
     }
 }
 
-/// Metadata is held back until its key comes, but not past a number of Redis Enterprise: what is written
-/// says the same in the same order.
-#[test]
-fn metadata_stays_before_a_number_of_redis_enterprise() {
-    let bytes = file("REDIS0013", "F3 01 00000000 00 | 6B 05 | 00 016B 0176");
-    let mut encoder = Encoder::with_checksum(Version::redis(13)).without_compression();
+/// What an encoder makes of the events of a file.
+fn rewritten(bytes: &[u8], mut encoder: Encoder) -> Vec<u8> {
     let mut written = Vec::new();
     let mut decoder = Decoder::new();
-    let mut input = &bytes[..];
+    let mut input = bytes;
     while !input.is_empty() {
         let step = decoder.step(input).unwrap();
         input = &input[step.consumed..];
@@ -95,6 +91,15 @@ fn metadata_stays_before_a_number_of_redis_enterprise() {
         }
     }
     encoder.finish().unwrap();
+    written
+}
+
+/// Metadata is held back until its key comes, but not past a number of Redis Enterprise: what is written
+/// says the same in the same order.
+#[test]
+fn metadata_stays_before_a_number_of_redis_enterprise() {
+    let bytes = file("REDIS0013", "F3 01 00000000 00 | 6B 05 | 00 016B 0176");
+    let written = rewritten(&bytes, Encoder::with_checksum(Version::redis(13)).without_compression());
     assert_eq!(written, bytes);
 }
 
@@ -135,4 +140,14 @@ fn deleted_entries_may_be_above_the_last_id() {
     let mut check = Check::new([1, 2], 1 << 20);
     payload.each(|event, raw| check.push(event, raw).map(drop).map_err(|_| unreachable!("its elements were checked"))).unwrap();
     assert_eq!(check.take_findings(), []);
+}
+
+/// A text that is an integer gets the tag that the server gives it, whatever tag and form it came in.
+#[test]
+fn integers_of_arrays_have_their_tag() {
+    let ours = |slot: &str| file("REDIS0014", &format!("1C 016B 01 00 | 00 {slot}"));
+    let own = ours("01 0A00000000000000");
+    for slot in ["00 02 3130", "03 02 3130", "00 C0 0A", "03 C1 0A00", "01 0A00000000000000"] {
+        assert_eq!(rewritten(&ours(slot), Encoder::with_checksum(Version::redis(14))), own, "{slot}");
+    }
 }

@@ -9,7 +9,7 @@ use crate::rdb::{
     ArrayHead, Consumer, Container, Element, Elements, Event, Generation, Group, Idempotency, Layout, ModuleItem, Part, Pending,
     Producer, Shape, SlotValue, StreamCounters, StreamMeta, StreamNode, StreamPart, Unit, ValueType,
 };
-use crate::wire::{Scalar, number};
+use crate::wire::Scalar;
 use alloc::vec::Vec;
 
 /// Takes the parts of a value.
@@ -85,18 +85,11 @@ fn write_array(array: &Array, sink: &mut Sink<'_>) -> Result<()> {
     sink(&Event::Value(Part::Array(head)))?;
     each(&array.slots, sink, |(index, value)| {
         let value = match value {
-            ArrayValue::Text(text) => SlotValue::Text(small_int(text).map_or(Scalar::Bytes(text), Scalar::Int)),
+            ArrayValue::Text(text) => SlotValue::Text(Scalar::Bytes(text)),
             ArrayValue::Float(float) => SlotValue::Float(*float),
         };
         Elements::One(Element::Slot { index: *index, value })
     })
-}
-
-/// The integer that a text is, if every server has room for it in the slot itself. Readers take
-/// any integer as text too.
-fn small_int(text: &[u8]) -> Option<i64> {
-    const BITS: i64 = 1 << 53;
-    number::parse_int(text).filter(|int| (-BITS..=BITS).contains(int))
 }
 
 fn write_module(module: &ModuleValue, sink: &mut dyn FnMut(ModuleItem<'_>) -> Result<()>) -> Result<()> {

@@ -318,13 +318,17 @@ impl ValueState {
     }
 }
 
-/// Texts have the tag that servers give them. One that may be a number is left for the server that loads
+/// Texts have the tag that servers give them. One that may be a double is left for the server that loads
 /// it to look at: short texts it keeps as they are.
 fn write_slot(index: u64, value: SlotValue<'_>, strings: &mut Strings, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
     if index == u64::MAX {
         return Err(ErrorKind::Unrepresentable { what: "index 2^64 - 1", target: "an array" });
     }
     length::write(index, out);
+    let value = match value {
+        SlotValue::Text(Scalar::Bytes(text)) => SlotValue::Text(small_int(text).map_or(Scalar::Bytes(text), Scalar::Int)),
+        other => other,
+    };
     match value {
         SlotValue::Text(Scalar::Int(int)) => {
             length::write(INT, out);
@@ -341,6 +345,13 @@ fn write_slot(index: u64, value: SlotValue<'_>, strings: &mut Strings, out: &mut
         }
     }
     Ok(())
+}
+
+/// The integer that a text is, if every server has room for it in the slot itself. Readers take
+/// any integer as text too.
+fn small_int(text: &[u8]) -> Option<i64> {
+    const BITS: i64 = 1 << 53;
+    number::parse_int(text).filter(|int| (-BITS..=BITS).contains(int))
 }
 
 fn unrepresentable_expiry() -> ErrorKind {
