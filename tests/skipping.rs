@@ -4,7 +4,7 @@
 mod support;
 
 use aikv::Error;
-use aikv::rdb::{Checksum, Decoder, Event, Summary};
+use aikv::rdb::{Checksum, Decoder, Encoder, Event, Summary, Version};
 use aikv::wire::Limits;
 use std::fs;
 use support::{file, fixtures, hex, length, listpack, newer, outcome, string, value};
@@ -229,4 +229,36 @@ fn without_a_value_in_hand_nothing_is_skipped() {
         events.extend(step.event.map(|event| format!("{event:?}")));
     }
     assert_eq!(events, read.events, "the value was passed over, and nothing else");
+}
+
+/// The bytes of a skipped value come with no step, so a copy without them is refused, never written.
+#[test]
+fn a_skipped_value_is_not_copied_without_its_bytes() {
+    for from in 1..3 {
+        // A list of three items, skipped from its key or behind its first item.
+        let bytes = value(1, &hex("03 0161 0162 0163"));
+        for size in [1, 3, usize::MAX] {
+            let mut decoder = Decoder::new();
+            let mut encoder = Encoder::new(Version::from_header(&bytes).unwrap());
+            let mut out = Vec::new();
+            let mut events = 0;
+            let mut copied = Ok(());
+            'copy: for mut input in bytes.chunks(size.min(bytes.len())) {
+                while !input.is_empty() {
+                    let step = decoder.step(input).unwrap();
+                    input = &input[step.consumed..];
+                    copied = encoder.copy(&step, &mut out);
+                    if copied.is_err() {
+                        break 'copy;
+                    }
+                    let is_of_key = matches!(step.event, Some(Event::Key(_) | Event::Value(_)));
+                    events += usize::from(is_of_key);
+                    if is_of_key && events == from {
+                        decoder.skip_value();
+                    }
+                }
+            }
+            assert_eq!(copied.unwrap_err().code(), "out-of-order", "after {from} events, in chunks of {size}");
+        }
+    }
 }

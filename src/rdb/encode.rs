@@ -191,7 +191,8 @@ impl Encoder {
     /// no such record. The checksum is computed anew; keys without elements are left out.
     ///
     /// # Errors
-    /// As [`Encoder::write`].
+    /// As [`Encoder::write`]. `OutOfOrder` too at the end of a key whose value was skipped: its bytes
+    /// came with no step.
     pub fn copy(&mut self, step: &Step<'_, Event<'_>>, out: &mut Vec<u8>) -> Result<()> {
         match &step.event {
             None => Ok(()),
