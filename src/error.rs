@@ -203,6 +203,14 @@ pub enum ErrorKind {
         /// Version or API that lacks it.
         target: &'static str,
     },
+    /// A command that replay does not know, or with arguments that it does not take.
+    #[error("expected {expected}, found \"{name}\"")]
+    UnsupportedCommand {
+        /// The beginning of the command's name.
+        name: KeyPreview,
+        /// What replay takes here.
+        expected: &'static str,
+    },
     /// A well-formed header of a version that is not read.
     #[error("expected RDB version {supported}, found {dialect} version {version}")]
     UnsupportedVersion {
@@ -235,6 +243,7 @@ impl ErrorKind {
             Self::UnknownType { .. } => "unknown-type",
             Self::UnreadableType { .. } => "unreadable-type",
             Self::Unrepresentable { .. } => "unrepresentable",
+            Self::UnsupportedCommand { .. } => "unsupported-command",
             Self::UnsupportedVersion { .. } => "unsupported-version",
         }
     }
