@@ -26,6 +26,8 @@ impl From<Fault> for Halt {
 
 pub(super) const WRONG_TYPE: Halt = Halt::Answer("a value of another type");
 pub(super) const NOT_AN_INTEGER: Halt = Halt::Answer("not an integer or out of range");
+pub(super) const BAD_TIME: Halt = Halt::Answer("an expire time that is none");
+pub(super) const OVERFLOW: Halt = Halt::Answer("a sum beyond 64 bits");
 pub(super) const NO_KEY: Halt = Halt::Answer("no such key");
 pub(super) const BAD_COUNT: Halt = Halt::Answer("a count out of range");
 pub(super) const SYNTAX: Halt = Halt::Form("arguments that the command has");

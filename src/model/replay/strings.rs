@@ -4,7 +4,8 @@
 //! loaded (`checkStringLength()`, `mustObeyClient()`); that on memory does.
 
 use super::super::store::Store;
-use super::args::{Arguments, Done, Halt, NOT_AN_INTEGER, SYNTAX, WRONG_TYPE, is_word};
+use super::args::{Arguments, Done, Halt, NOT_AN_INTEGER, OVERFLOW, SYNTAX, WRONG_TYPE, is_word};
+use super::expiry::Time;
 use super::keyspace::Space;
 use super::text::Text;
 use super::value::{Slot, Value};
@@ -12,22 +13,7 @@ use crate::wire::number;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-pub(super) const BAD_TIME: Halt = Halt::Answer("an expire time that is none");
-const OVERFLOW: Halt = Halt::Answer("a sum beyond 64 bits");
 const BAD_OFFSET: Halt = Halt::Answer("an offset out of range");
-
-/// When a key is to expire, as the options of a command say it.
-#[derive(Clone, Copy)]
-pub(super) enum Time {
-    /// `EX`
-    Seconds,
-    /// `PX`
-    Milliseconds,
-    /// `EXAT`
-    UnixSeconds,
-    /// `PXAT`
-    UnixMilliseconds,
-}
 
 /// What happens to a key's expiry.
 #[derive(Clone, Copy)]
@@ -45,42 +31,6 @@ enum Condition<'a> {
     /// The key is there and has this value, or the key may be missing or has another.
     Equal(&'a [u8]),
     Unequal(&'a [u8]),
-}
-
-impl Time {
-    /// The unit that an option names.
-    pub(super) fn option(word: &[u8]) -> Option<Self> {
-        let named = |name| is_word(word, name);
-        match () {
-            () if named("EX") => Some(Self::Seconds),
-            () if named("PX") => Some(Self::Milliseconds),
-            () if named("EXAT") => Some(Self::UnixSeconds),
-            () if named("PXAT") => Some(Self::UnixMilliseconds),
-            () => None,
-        }
-    }
-
-    /// The time in Unix milliseconds that `number` of these units are. Only positive numbers are times.
-    ///
-    /// Source: `getExpireMillisecondsOrReply()`.
-    pub(super) fn positive(self, number: i64, now_ms: i64) -> Result<i64, Halt> {
-        if number <= 0 {
-            return Err(BAD_TIME);
-        }
-        self.at(number, now_ms).ok_or(BAD_TIME)
-    }
-
-    /// The time in Unix milliseconds, if it has 64 bits.
-    pub(super) fn at(self, number: i64, now_ms: i64) -> Option<i64> {
-        let ms = match self {
-            Self::Seconds | Self::UnixSeconds => number.checked_mul(1000)?,
-            Self::Milliseconds | Self::UnixMilliseconds => number,
-        };
-        match self {
-            Self::Seconds | Self::Milliseconds => ms.checked_add(now_ms),
-            Self::UnixSeconds | Self::UnixMilliseconds => Some(ms),
-        }
-    }
 }
 
 impl Value {

@@ -3,7 +3,7 @@
 use super::args::{Arguments, Done};
 use super::keyspace::Space;
 use super::report::SkippedEffect;
-use super::{keys, lists, sets, strings};
+use super::{expiry, hashes, keys, lists, sets, strings};
 
 /// What is done with a command.
 #[derive(Clone, Copy)]
@@ -51,7 +51,18 @@ commands! {
     b"SWAPDB" => Data(keys::swapdb),
 
     // Keys.
+    b"COPY" => Data(keys::copy),
     b"DEL" => Data(keys::del),
+    b"EXPIRE" => Data(expiry::expire),
+    b"EXPIREAT" => Data(expiry::expireat),
+    b"MOVE" => Data(keys::move_key),
+    b"PERSIST" => Data(expiry::persist),
+    b"PEXPIRE" => Data(expiry::pexpire),
+    b"PEXPIREAT" => Data(expiry::pexpireat),
+    b"RENAME" => Data(keys::rename),
+    b"RENAMENX" => Data(keys::renamenx),
+    b"RESTORE" => Data(keys::restore),
+    b"RESTORE-ASKING" => Data(keys::restore),
     b"UNLINK" => Data(keys::del),
 
     // Strings.
@@ -74,6 +85,22 @@ commands! {
     b"SETEX" => Data(strings::setex),
     b"SETNX" => Data(strings::setnx),
     b"SETRANGE" => Data(strings::setrange),
+
+    // Hashes.
+    b"HDEL" => Data(hashes::hdel),
+    b"HEXPIRE" => Data(hashes::hexpire),
+    b"HEXPIREAT" => Data(hashes::hexpireat),
+    b"HGETDEL" => Data(hashes::hgetdel),
+    b"HGETEX" => Data(hashes::hgetex),
+    b"HINCRBY" => Data(hashes::hincrby),
+    b"HINCRBYFLOAT" => Data(hashes::hincrbyfloat),
+    b"HMSET" => Data(hashes::hset),
+    b"HPERSIST" => Data(hashes::hpersist),
+    b"HPEXPIRE" => Data(hashes::hpexpire),
+    b"HPEXPIREAT" => Data(hashes::hpexpireat),
+    b"HSET" => Data(hashes::hset),
+    b"HSETEX" => Data(hashes::hsetex),
+    b"HSETNX" => Data(hashes::hsetnx),
 
     // Lists.
     b"BLMOVE" => Data(lists::blmove),
