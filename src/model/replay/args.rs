@@ -1,6 +1,6 @@
 //! The arguments of a command, taken one by one, and why a command stops.
 
-use crate::aof::{Args, Command};
+use crate::aof::Args;
 use crate::error::Fault;
 use crate::wire::number;
 
@@ -41,9 +41,7 @@ pub(super) struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     #[inline]
-    pub(super) fn new(command: Command<'a>) -> Self {
-        let mut args = command.args();
-        args.next();
+    pub(super) fn new(args: Args<'a>) -> Self {
         Self { args, key: None }
     }
 

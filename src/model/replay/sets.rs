@@ -4,6 +4,7 @@
 
 use super::super::store::Store;
 use super::args::{Arguments, Done, Halt, WRONG_TYPE};
+use super::expiry::Expiry;
 use super::keyspace::Space;
 use super::named::{Hashing, Named};
 use super::text::Text;
@@ -36,7 +37,7 @@ impl Set {
     }
 
     fn remove(&mut self, member: &[u8], hashing: &Hashing, memory: &mut Store) -> bool {
-        let removed = self.0.remove(member, hashing, memory);
+        let removed = self.0.remove(member, hashing);
         memory.give_back(removed.as_ref().map_or(0, Text::heap_bytes));
         removed.is_some()
     }
@@ -126,7 +127,7 @@ pub(super) fn sinterstore(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         while let Some(member) = result.0.at_mut(at) {
             if set.is_some_and(|set| set.0.find(member.as_slice(), hashing).is_some()) {
                 at = at.saturating_add(1);
-            } else if let Some(member) = result.0.remove_at(at, hashing, memory) {
+            } else if let Some(member) = result.0.remove_at(at, hashing) {
                 memory.give_back(member.heap_bytes());
             }
         }
@@ -188,5 +189,5 @@ fn store(space: &mut Space, args: &mut Arguments<'_>, combine: Combine) -> Done 
         space.remove(destination);
         return Ok(());
     }
-    space.put(destination, Value::Set(Box::new(result)), None)
+    space.put(destination, Value::Set(Box::new(result)), Expiry::NEVER)
 }
