@@ -76,6 +76,12 @@ impl<'a> Arguments<'a> {
         self.args.next()
     }
 
+    /// The next argument, if there is one, without taking it.
+    #[inline]
+    pub(super) fn peek(&self) -> Option<&'a [u8]> {
+        self.args.clone().next()
+    }
+
     /// The next argument as an integer of 64 bits in its canonical form.
     #[inline]
     pub(super) fn int(&mut self) -> Result<i64, Halt> {

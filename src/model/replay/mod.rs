@@ -10,6 +10,7 @@
 mod args;
 mod arrays;
 mod expiry;
+mod geo;
 mod hashes;
 mod keys;
 mod keyspace;
@@ -17,6 +18,7 @@ mod lists;
 mod named;
 mod queue;
 mod report;
+mod scores;
 mod sets;
 mod sorted;
 mod streams;
@@ -26,6 +28,8 @@ mod table;
 mod tests;
 mod text;
 mod value;
+mod zset_ranges;
+mod zset_stores;
 mod zsets;
 
 pub use report::{FailedCommand, ReplayReport, SkippedCommand, SkippedEffect};

@@ -27,6 +27,14 @@ impl Set {
         Ok(set)
     }
 
+    pub(super) fn items(&self) -> &[Text] {
+        self.0.items()
+    }
+
+    pub(super) fn contains(&self, member: &[u8], hashing: &Hashing) -> bool {
+        self.0.find(member, hashing).is_some()
+    }
+
     #[inline]
     fn add(&mut self, member: &[u8], hashing: &Hashing, memory: &mut Store) -> Result<(), Fault> {
         if self.0.find(member, hashing).is_none() {
