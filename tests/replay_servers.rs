@@ -68,7 +68,12 @@ fn replayed(logs: &[Vec<u8>]) -> Result<Dataset, String> {
 
 fn terms(target: &Target) -> Terms {
     // Older servers leave out of a snapshot what has expired.
-    Terms { now_ms: now_ms(), keeps_expired: target.number >= 500, has_counters: target.number >= 700 }
+    Terms {
+        now_ms: now_ms(),
+        keeps_expired: target.number >= 500,
+        has_counters: target.number >= 700,
+        keeps_idle_consumers: !(602..=700).contains(&target.number),
+    }
 }
 
 /// What a fresh server of the same version makes of a log and we do not.

@@ -132,10 +132,14 @@ const ZSETS: &[&str] = &[
     "ZREM $z {$m}",
     "ZREMRANGEBYRANK $z $i $i",
     "ZREMRANGEBYSCORE $z $min $max",
-    "2.8+ ZREMRANGEBYLEX $z $lexmin $lexmax",
+    // Ranges of members mean something among equal scores only.
+    "ZADD $y {0 $m}",
+    "ZADD $y {0 $m}",
+    "ZREMRANGEBYLEX $y $lexmin $lexmax",
+    "6.2+ ZRANGESTORE $y $y [$lexmin $lexmax BYLEX|$lexmax $lexmin BYLEX REV|$lexmin $lexmax BYLEX LIMIT 1 2|$lexmax $lexmin BYLEX REV LIMIT 0 2]",
     "[ZUNIONSTORE|ZINTERSTORE] $z [1 $z|2 $z $e|2 $z $z WEIGHTS $weight $weight|3 $z $z $e AGGREGATE [SUM|MIN|MAX]|2 $z $z WEIGHTS 1 $weight AGGREGATE max]",
     "6.2+ ZDIFFSTORE $z [1 $z|2 $z $z|2 $z $e|3 $z $z $z]",
-    "6.2+ ZRANGESTORE $z $z [$i $i|$i $i REV|$min $max BYSCORE|$max $min BYSCORE REV|$min $max BYSCORE LIMIT $i $i|$lexmin $lexmax BYLEX|$lexmax $lexmin BYLEX REV LIMIT 0 2]",
+    "6.2+ ZRANGESTORE $z $z [$i $i|$i $i REV|$min $max BYSCORE|$max $min BYSCORE REV|$min $max BYSCORE LIMIT $i $i]",
     "5.0+ [ZPOPMIN|ZPOPMAX] $z [|$u]",
     "7.0+ ZMPOP [1 $z|2 $z $z] [MIN|MAX] [|COUNT 2]",
     "3.2+ GEOADD $z [|6.2+ NX|6.2+ XX|6.2+ CH] {$lon $lat $m}",
@@ -172,24 +176,23 @@ const STREAMS: &[&str] = &[
     "5.0+ XDEL $x {$id}",
     "5.0+ XTRIM $x [MAXLEN $u|MAXLEN = $u|6.2+ MINID $id]",
     "5.0+ XSETID $x [$id|$next|7.0+ $next ENTRIESADDED $u MAXDELETEDID $id|7.0+ $id ENTRIESADDED 100 MAXDELETEDID $id]",
-    "5.0+ XGROUP CREATE $x $g [$id|0|$$|0-0] [|MKSTREAM|7.0+ ENTRIESREAD $u|7.0+ MKSTREAM ENTRIESREAD -1]",
+    "5.0+ XGROUP CREATE $x $g [$id|0|$$|0-0] [|MKSTREAM|7.0+ ENTRIESREAD 0|r8.6+ ENTRIESREAD $u|7.0+ MKSTREAM ENTRIESREAD -1]",
     "5.0+ XGROUP CREATE $x $g [0|$$] MKSTREAM",
-    "5.0+ XGROUP SETID $x $g [$id|0|$$] [|7.0+ ENTRIESREAD $u|7.0+ ENTRIESREAD -1]",
+    "5.0+ XGROUP SETID $x $g [$id|0|$$] [|7.0+ ENTRIESREAD 0|r8.6+ ENTRIESREAD $u|7.0+ ENTRIESREAD -1]",
     "5.0+ XGROUP DELCONSUMER $x $g $c",
     "6.2+ XGROUP CREATECONSUMER $x $g $c",
     "5.0+ XACK $x $g {$id}",
     "5.0+ XCLAIM $x $g $c [0|0|1000] {$id} [TIME 1600000000000|IDLE 1000|] [|RETRYCOUNT $u] [|FORCE|FORCE|FORCE] [|JUSTID] [|LASTID $id]",
     "5.0+ XCLAIM $x $g $c 0 $id TIME 1700000000000 RETRYCOUNT $u FORCE JUSTID LASTID $id",
     "5.0+ XCLAIM $x $g $c 0 $id TIME 1700000000000 RETRYCOUNT $u FORCE JUSTID LASTID $id",
-    "6.2+ XAUTOCLAIM $x $g $c 0 [$id|-|0] [|COUNT 2] [|JUSTID]",
-    "5.0+ XREADGROUP GROUP $g $c [|COUNT 2] [|NOACK] STREAMS $x [>|>|0|$id]",
     "r8.2+ XDELEX $x [|KEEPREF|DELREF|ACKED] IDS [1 $id|2 $id $id]",
     "r8.2+ XACKDEL $x $g [|KEEPREF|DELREF|ACKED] IDS [1 $id|2 $id $id]",
     "r8.2+ XADD $x [KEEPREF|DELREF|ACKED] MAXLEN $u $next $f $v",
     "r8.2+ XTRIM $x [MAXLEN $u|MINID $id] [KEEPREF|DELREF|ACKED]",
     "r8.6+ XCFGSET $x [IDMP-DURATION 500|IDMP-MAXSIZE 20|IDMP-DURATION 100 IDMP-MAXSIZE 100]",
     "r8.6+ XIDMPRECORD $x $g $c $id",
-    "5.0+ DEL $x",
+    "r8.6+ XADD $x IDMP $g $c $next $f $v",
+    "DEL $x",
 ];
 
 const BITS: &[&str] = &[
@@ -220,7 +223,8 @@ pub(crate) const SENT: &[&str] = &[
     "7.0+ BLMPOP 1 2 $l $l LEFT COUNT 2",
     "7.0+ BZMPOP 1 2 $z $z MAX COUNT 2",
     "r8.6+ XADD $x IDMP $g $c * $f $v",
-    "r8.6+ XADD $x IDMPAUTO $g * $f $v",
+    "6.2+ XAUTOCLAIM $x $g $c 0 [$id|-|0] [|COUNT 2] [|JUSTID]",
+    "5.0+ XREADGROUP GROUP $g $c [|COUNT 2] [|NOACK] STREAMS $x [>|>|0|$id]",
     "5.0+ EVAL $script 0",
 ];
 
@@ -303,6 +307,7 @@ impl<'t> Generator<'t> {
                 let kind = self.rng.pick(b"slezhxp");
                 self.key(kind)
             }
+            "y" => self.key(b'y'),
             "s" | "l" | "e" | "z" | "h" | "x" | "p" => {
                 let kind = if self.rng.one_in(20) { self.rng.pick(b"slezhxp") } else { name.as_bytes()[0] };
                 self.key(kind)
@@ -320,7 +325,7 @@ impl<'t> Generator<'t> {
             "float" => self.rng.pick(FLOATS).into(),
             "score" => self.rng.pick(SCORES).into(),
             "weight" => self.rng.pick(&["1", "2", "0", "-1", "0.5", "inf", "-inf", "nan", "x", "1e308"]).into(),
-            "min" => self.rng.pick(&["-inf", "0", "(1", "1", "-5", "(-inf", "x", "1.5", "nan", "", " 1"]).into(),
+            "min" => self.rng.pick(&["-inf", "0", "(1", "1", "-5", "(-inf", "x", "1.5", "nan"]).into(),
             "max" => self.rng.pick(&["+inf", "inf", "3", "(3", "2", "(2.5", "1e400", "0", "-inf", "(", "1x"]).into(),
             "lexmin" => self.rng.pick(&["-", "[a", "(b", "[", "(", "+", "c", "[c"]).into(),
             "lexmax" => self.rng.pick(&["+", "[e", "(d", "-", "[c", "(", "[zz"]).into(),

@@ -244,7 +244,7 @@ pub(super) fn xadd(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         return Ok(());
     }
     let now_ms = space.now_ms;
-    let (value, memory, hashing) = space.keys().or_add(key, || Value::Stream(Box::default()))?;
+    let (value, memory, _) = space.keys().or_add(key, || Value::Stream(Box::default()))?;
     let Value::Stream(stream) = value else { return Err(WRONG_TYPE) };
     if let Some(producer) = &options.producer {
         if stream.is_repeated(producer, !matches!(new_id, NewId::Next)) {

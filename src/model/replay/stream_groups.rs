@@ -44,7 +44,7 @@ impl Start {
     }
 }
 
-/// A number of entries that were read; -1: it is not known.
+/// A number of entries that were read; -1: it is not known. Redis 8.6 makes it no larger than the number of those added.
 fn entries_read(args: &mut Arguments<'_>) -> Result<Option<u64>, Halt> {
     match args.int()? {
         -1 => Ok(None),
@@ -75,6 +75,7 @@ fn create(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         return Err(Halt::Answer("a group that is there"));
     }
     let name = Text::new(name, memory)?;
+    let read = read.map(|read| read.min(stream.entries_added));
     let group = Group::new(name, start.in_stream(stream), read);
     Ok(stream.groups.add(group, hashing, memory)?)
 }
@@ -86,6 +87,7 @@ fn set_id(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     args.end()?;
     let found = find(space, key)?.ok_or(NO_GROUP)?;
     let last_id = Start::parse(start)?.in_stream(found.stream);
+    let read = read.map(|read| read.min(found.stream.entries_added));
     let (group, ..) = found.group(name)?;
     group.last_id = last_id;
     group.entries_read = read;
@@ -212,7 +214,8 @@ pub(super) fn xclaim(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         let before = group.pending.get(&id).copied();
         let deliveries = match before {
             None if !claim.forces => continue,
-            None => claim.deliveries.unwrap_or(u64::from(claim.counts)),
+            // One that is new was delivered once, before this.
+            None => claim.deliveries.unwrap_or(u64::from(claim.counts).saturating_add(1)),
             Some(pending) => {
                 let idle_ms = now_ms.saturating_sub(pending.delivered_at_ms);
                 if claim.min_idle_ms > 0 && pending.owner.is_some() && idle_ms < claim.min_idle_ms {

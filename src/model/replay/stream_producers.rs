@@ -25,13 +25,17 @@ pub(super) struct Producer<'a> {
 impl<'a> Producer<'a> {
     /// `IDMP pid iid`, `IDMPAUTO pid`
     pub(super) fn parse(args: &mut Arguments<'a>) -> Result<Option<Self>, Halt> {
-        if args.word("IDMP") {
-            return Ok(Some(Self { name: args.text()?, iid: Some(args.text()?) }));
-        }
-        if args.word("IDMPAUTO") {
-            return Ok(Some(Self { name: args.text()?, iid: None }));
-        }
-        Ok(None)
+        let producer = match () {
+            () if args.word("IDMP") => Self { name: args.text()?, iid: Some(args.text()?) },
+            () if args.word("IDMPAUTO") => Self { name: args.text()?, iid: None },
+            () => return Ok(None),
+        };
+        producer.check().map(Some)
+    }
+
+    fn check(self) -> Result<Self, Halt> {
+        let is_empty = self.name.is_empty() || self.iid.is_some_and(<[u8]>::is_empty);
+        if is_empty { Err(Halt::Answer("an empty id")) } else { Ok(self) }
     }
 }
 
@@ -85,11 +89,11 @@ pub(super) fn xidmprecord(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, name, iid) = (args.key()?, args.text()?, args.text()?);
     let id = parse_id(args.text()?)?;
     args.end()?;
+    let producer = Producer { name, iid: Some(iid) }.check()?;
     let Found { stream, memory, .. } = find(space, key)?.ok_or(NO_SUCH_ENTRY)?;
     if !stream.contains(id) {
         return Err(NO_SUCH_ENTRY);
     }
-    let producer = Producer { name, iid: Some(iid) };
     if stream.is_repeated(&producer, true) {
         return Ok(());
     }

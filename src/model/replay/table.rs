@@ -3,7 +3,7 @@
 use super::args::{Arguments, Done};
 use super::keyspace::Space;
 use super::report::SkippedEffect;
-use super::{expiry, geo, hashes, keys, lists, sets, strings, zset_ranges, zset_stores, zsets};
+use super::{expiry, geo, hashes, keys, lists, sets, stream_entries, stream_groups, stream_producers, strings, zset_ranges, zset_stores, zsets};
 
 /// What is done with a command.
 #[derive(Clone, Copy)]
@@ -150,6 +150,19 @@ commands! {
     b"ZREMRANGEBYSCORE" => Data(zset_ranges::zremrangebyscore),
     b"ZUNIONSTORE" => Data(zset_stores::zunionstore),
 
+    // Streams.
+    b"XACK" => Data(stream_groups::xack),
+    b"XACKDEL" => Data(stream_groups::xackdel),
+    b"XADD" => Data(stream_entries::xadd),
+    b"XCFGSET" => Data(stream_producers::xcfgset),
+    b"XCLAIM" => Data(stream_groups::xclaim),
+    b"XDEL" => Data(stream_entries::xdel),
+    b"XDELEX" => Data(stream_entries::xdelex),
+    b"XGROUP" => Data(stream_groups::xgroup),
+    b"XIDMPRECORD" => Data(stream_producers::xidmprecord),
+    b"XSETID" => Data(stream_entries::xsetid),
+    b"XTRIM" => Data(stream_entries::xtrim),
+
     // What may change data, by itself or by what it runs.
     b"DEBUG" => Skip(MayChangeData),
     b"EVAL" => Skip(MayChangeData),
@@ -160,6 +173,8 @@ commands! {
     b"GEOSEARCHSTORE" => Skip(MayChangeData),
     b"MIGRATE" => Skip(MayChangeData),
     b"MODULE" => Skip(MayChangeData),
+    b"XAUTOCLAIM" => Skip(MayChangeData),
+    b"XREADGROUP" => Skip(MayChangeData),
 
     // What servers log or were seen to run, and what changes no data.
     b"ACL" => Skip(Harmless),

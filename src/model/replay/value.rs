@@ -133,7 +133,7 @@ impl Value {
             model::Value::Set(members) => Self::Set(Box::new(Set::from_model(&members, hashing, memory)?)),
             model::Value::Zset(members) => Self::Zset(Box::new(Zset::from_model(members, hashing, memory)?)),
             model::Value::Hash(fields) => Self::Hash(Box::new(Hash::from_model(&fields, hashing, memory)?)),
-            model::Value::Stream(stream) => Self::Stream(Box::new(Stream::from_model(*stream, memory)?)),
+            model::Value::Stream(stream) => Self::Stream(Box::new(Stream::from_model(*stream, hashing, memory)?)),
             model::Value::Module(module) => {
                 memory.take(module.items.bytes())?;
                 Self::Module(Box::new(module))
@@ -152,7 +152,7 @@ impl Value {
             Self::Set(set) => model::Value::Set(set.into_model(blocks)),
             Self::Zset(zset) => model::Value::Zset(zset.into_model(blocks)),
             Self::Hash(hash) => model::Value::Hash(hash.into_model(blocks)),
-            Self::Stream(stream) => model::Value::Stream(Box::new(stream.into_model())),
+            Self::Stream(stream) => model::Value::Stream(Box::new(stream.into_model(blocks))),
             Self::Module(module) => model::Value::Module(*module),
             Self::Array(slots) => model::Value::Array(slots.into_model(blocks)),
         }

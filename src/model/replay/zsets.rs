@@ -94,10 +94,6 @@ impl Zset {
         self.members.into_items().into_iter().map(into_model).collect()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn heap_bytes(&self) -> usize {
         let texts = self.members.items().iter().map(|scored| scored.member.heap_bytes()).fold(0, usize::saturating_add);
         let order = self.order.as_ref().map_or(0, |order| order.len().saturating_mul(Self::RANKED_BYTES).saturating_add(texts));
