@@ -63,7 +63,7 @@ fn replayed(logs: &[Vec<u8>]) -> Result<Dataset, String> {
             }
         }
     }
-    Ok(replay.finish().0)
+    Ok(replay.finish().map_err(|error| error.to_string())?.0)
 }
 
 fn terms(target: &Target) -> Terms {

@@ -1,19 +1,16 @@
 //! Commands on the entries of a stream: `XADD`, `XDEL`, `XDELEX`, `XTRIM`, `XSETID`.
 
 use super::super::store::Store;
-use super::args::{Arguments, Done, Halt, SYNTAX, WRONG_TYPE};
+use super::args::{Arguments, Done, Halt, NO_KEY, SYNTAX};
 use super::keyspace::Space;
 use super::stream_producers::Producer;
-use super::streams::{Found, Group, Stream, find};
+use super::streams::{Group, Stream};
 use super::text::Text;
-use super::value::Value;
 use crate::rdb::StreamId;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 const NOT_AN_ID: Halt = Halt::Answer("not the id of a stream entry");
 const NOT_ABOVE: Halt = Halt::Answer("an id that is not above the last one");
-const NO_KEY: Halt = Halt::Answer("no such key");
 const NEGATIVE: Halt = Halt::Answer("not a positive number");
 
 /// An id that says both of its numbers, or the first one, with 0 for the second.
@@ -47,7 +44,7 @@ pub(super) fn parse_counted_ids(args: &mut Arguments<'_>) -> Done {
     if !args.word("IDS") {
         return Err(SYNTAX);
     }
-    let count = usize::try_from(args.int()?).ok().filter(|count| *count > 0).ok_or(NEGATIVE)?;
+    let count = args.count()?;
     if count != args.left() {
         return Err(Halt::Answer("another number of ids"));
     }
@@ -244,8 +241,7 @@ pub(super) fn xadd(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         return Ok(());
     }
     let now_ms = space.now_ms;
-    let (value, memory, _) = space.keys().or_add(key, || Value::Stream(Box::default()))?;
-    let Value::Stream(stream) = value else { return Err(WRONG_TYPE) };
+    let (stream, memory, _) = space.make::<Stream>(key)?;
     if let Some(producer) = &options.producer {
         if stream.is_repeated(producer, !matches!(new_id, NewId::Next)) {
             stream.note_repeated();
@@ -275,8 +271,8 @@ pub(super) fn xtrim(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let options = Options::parse(args)?;
     args.end()?;
     let trim = options.trim.ok_or(SYNTAX)?;
-    match find(space, key)? {
-        Some(Found { stream, memory, .. }) => trim.apply(stream, options.references, memory),
+    match space.find::<Stream>(key)? {
+        Some((stream, memory, _)) => trim.apply(stream, options.references, memory),
         None => Ok(()),
     }
 }
@@ -297,7 +293,7 @@ pub(super) fn xdelex(space: &mut Space, args: &mut Arguments<'_>) -> Done {
 }
 
 fn delete_all(space: &mut Space, key: &[u8], args: &mut Arguments<'_>, references: References) -> Done {
-    let Some(Found { stream, memory, .. }) = find(space, key)? else { return Ok(()) };
+    let Some((stream, memory, _)) = space.find::<Stream>(key)? else { return Ok(()) };
     while let Some(id) = args.next() {
         delete(stream, parse_id(id)?, references, memory);
     }
@@ -327,7 +323,7 @@ pub(super) fn xsetid(space: &mut Space, args: &mut Arguments<'_>) -> Done {
             return Err(SYNTAX);
         }
     }
-    let Found { stream, .. } = find(space, key)?.ok_or(NO_KEY)?;
+    let (stream, ..) = space.find::<Stream>(key)?.ok_or(NO_KEY)?;
     if last_id < stream.max_deleted_id || stream.last_entry_id().is_some_and(|last| last_id < last) {
         return Err(NOT_ABOVE);
     }

@@ -1,13 +1,11 @@
 //! Commands on the groups of a stream: `XGROUP`, `XACK`, `XACKDEL`, `XCLAIM`.
 
-use super::args::{Arguments, Done, Halt, SYNTAX, WRONG_TYPE};
+use super::args::{Arguments, Done, Halt, SYNTAX};
 use super::keyspace::Space;
 use super::stream_entries::{References, delete, parse_counted_ids, parse_id, parse_ids};
-use super::streams::{Found, Group, NO_GROUP, Stream, find};
+use super::streams::{Group, NO_GROUP, Stream};
 use super::text::Text;
-use super::value::Value;
 use crate::rdb::StreamId;
-use alloc::boxed::Box;
 
 const NOT_A_COUNT: Halt = Halt::Answer("not a number of entries");
 
@@ -65,12 +63,11 @@ fn create(space: &mut Space, args: &mut Arguments<'_>) -> Done {
             return Err(SYNTAX);
         }
     }
-    if find(space, key)?.is_none() && !makes_stream {
+    if space.find::<Stream>(key)?.is_none() && !makes_stream {
         return Err(NO_GROUP);
     }
     let start = Start::parse(start)?;
-    let (value, memory, hashing) = space.keys().or_add(key, || Value::Stream(Box::default()))?;
-    let Value::Stream(stream) = value else { return Err(WRONG_TYPE) };
+    let (stream, memory, hashing) = space.make::<Stream>(key)?;
     if stream.groups.find(name, hashing).is_some() {
         return Err(Halt::Answer("a group that is there"));
     }
@@ -85,10 +82,10 @@ fn set_id(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, name, start) = (args.key()?, args.text()?, args.text()?);
     let read = if args.word("ENTRIESREAD") { entries_read(args)? } else { None };
     args.end()?;
-    let found = find(space, key)?.ok_or(NO_GROUP)?;
-    let last_id = Start::parse(start)?.in_stream(found.stream);
-    let read = read.map(|read| read.min(found.stream.entries_added));
-    let (group, ..) = found.group(name)?;
+    let (stream, _, hashing) = space.find::<Stream>(key)?.ok_or(NO_GROUP)?;
+    let last_id = Start::parse(start)?.in_stream(stream);
+    let read = read.map(|read| read.min(stream.entries_added));
+    let group = stream.groups.get_mut(name, hashing).ok_or(NO_GROUP)?;
     group.last_id = last_id;
     group.entries_read = read;
     Ok(())
@@ -98,8 +95,8 @@ fn set_id(space: &mut Space, args: &mut Arguments<'_>) -> Done {
 fn destroy(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, name) = (args.key()?, args.text()?);
     args.end()?;
-    let Found { stream, memory, hashing } = find(space, key)?.ok_or(NO_GROUP)?;
-    if let Some(group) = stream.groups.remove(name, hashing, memory) {
+    let (stream, memory, hashing) = space.find::<Stream>(key)?.ok_or(NO_GROUP)?;
+    if let Some(group) = stream.groups.remove(name, hashing) {
         memory.give_back(group.heap_bytes());
     }
     Ok(())
@@ -110,7 +107,7 @@ fn create_consumer(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, name, consumer) = (args.key()?, args.text()?, args.text()?);
     args.end()?;
     let now_ms = space.now_ms;
-    let (group, memory, hashing) = find(space, key)?.ok_or(NO_GROUP)?.group(name)?;
+    let (group, memory, hashing) = Group::find(space, key, name)?;
     group.consumer(consumer, now_ms, hashing, memory)?;
     Ok(())
 }
@@ -119,7 +116,7 @@ fn create_consumer(space: &mut Space, args: &mut Arguments<'_>) -> Done {
 fn delete_consumer(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, name, consumer) = (args.key()?, args.text()?, args.text()?);
     args.end()?;
-    let (group, memory, hashing) = find(space, key)?.ok_or(NO_GROUP)?.group(name)?;
+    let (group, memory, hashing) = Group::find(space, key, name)?;
     group.remove_consumer(consumer, hashing, memory);
     Ok(())
 }
@@ -128,7 +125,7 @@ fn delete_consumer(space: &mut Space, args: &mut Arguments<'_>) -> Done {
 pub(super) fn xack(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, name) = (args.key()?, args.text()?);
     args.at_least(1)?;
-    let (group, memory, _) = find(space, key)?.ok_or(NO_GROUP)?.group(name)?;
+    let (group, memory, _) = Group::find(space, key, name)?;
     parse_ids(args)?;
     while let Some(id) = args.next() {
         group.acknowledge(parse_id(id)?, memory);
@@ -141,7 +138,7 @@ pub(super) fn xackdel(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, name) = (args.key()?, args.text()?);
     let references = References::parse(args).unwrap_or_default();
     parse_counted_ids(args)?;
-    let Found { stream, memory, hashing } = find(space, key)?.ok_or(NO_GROUP)?;
+    let (stream, memory, hashing) = space.find::<Stream>(key)?.ok_or(NO_GROUP)?;
     let at = stream.groups.find(name, hashing).ok_or(NO_GROUP)?;
     while let Some(id) = args.next() {
         let id = parse_id(id)?;
@@ -168,7 +165,7 @@ pub(super) fn xclaim(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, name, consumer) = (args.key()?, args.text()?, args.text()?);
     args.at_least(2)?;
     let now_ms = space.now_ms;
-    let Found { stream, memory, hashing } = find(space, key)?.ok_or(NO_GROUP)?;
+    let (stream, memory, hashing) = space.find::<Stream>(key)?.ok_or(NO_GROUP)?;
     let at = stream.groups.find(name, hashing).ok_or(NO_GROUP)?;
     let min_idle_ms = args.int()?.max(0);
     let mut ids = args.clone();

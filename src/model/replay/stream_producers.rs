@@ -6,7 +6,7 @@ use super::super::stream::{StreamIdempotency, StreamProducer};
 use super::args::{Arguments, Done, Halt, SYNTAX};
 use super::keyspace::Space;
 use super::stream_entries::parse_id;
-use super::streams::{Found, Stream, find, idempotency_bytes};
+use super::streams::{Stream, idempotency_bytes};
 use crate::error::Fault;
 use crate::rdb::StreamId;
 use alloc::vec::Vec;
@@ -90,7 +90,7 @@ pub(super) fn xidmprecord(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let id = parse_id(args.text()?)?;
     args.end()?;
     let producer = Producer { name, iid: Some(iid) }.check()?;
-    let Found { stream, memory, .. } = find(space, key)?.ok_or(NO_SUCH_ENTRY)?;
+    let (stream, memory, _) = space.find::<Stream>(key)?.ok_or(NO_SUCH_ENTRY)?;
     if !stream.contains(id) {
         return Err(NO_SUCH_ENTRY);
     }
@@ -116,7 +116,7 @@ pub(super) fn xcfgset(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         let number = u64::try_from(args.int()?).ok().filter(|number| (1..=max).contains(number));
         *setting = Some(number.ok_or(OUT_OF_RANGE)?);
     }
-    let Found { stream, memory, .. } = find(space, key)?.ok_or(NO_SUCH_ENTRY)?;
+    let (stream, memory, _) = space.find::<Stream>(key)?.ok_or(NO_SUCH_ENTRY)?;
     let idempotency = stream.idempotency.get_or_insert_default();
     let StreamIdempotency { duration_s: duration_before, max_ids: max_before, .. } = *idempotency;
     idempotency.duration_s = duration_s.unwrap_or(duration_before);

@@ -2,11 +2,10 @@
 
 use super::super::store::Store;
 use super::super::stream::{self as model, StreamConsumer, StreamEntry, StreamGroup, StreamIdempotency, StreamPending};
-use super::args::{Halt, WRONG_TYPE};
-use super::keyspace::{Keys, Space};
+use super::args::Halt;
+use super::keyspace::Space;
 use super::named::{Hashing, Name, Named};
 use super::text::Text;
-use super::value::Value;
 use crate::error::Fault;
 use crate::rdb::StreamId;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -252,6 +251,12 @@ impl Group {
         StreamGroup { name: name.into_bytes(blocks), last_id, entries_read, consumers: made, unowned }
     }
 
+    /// A consumer group of a stream.
+    pub(super) fn find<'s>(space: &'s mut Space, key: &[u8], name: &[u8]) -> Result<(&'s mut Self, &'s mut Store, &'s Hashing), Halt> {
+        let (stream, memory, hashing) = space.find::<Stream>(key)?.ok_or(NO_GROUP)?;
+        Ok((stream.groups.get_mut(name, hashing).ok_or(NO_GROUP)?, memory, hashing))
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         let consumers = self.consumers.items().iter().map(|consumer| consumer.name.heap_bytes());
         let own = self.consumers.heap_bytes().saturating_add(self.name.heap_bytes());
@@ -288,7 +293,7 @@ impl Group {
 
     /// Removes a consumer and what is pending with it.
     pub(super) fn remove_consumer(&mut self, name: &[u8], hashing: &Hashing, memory: &mut Store) {
-        let Some(consumer) = self.consumers.remove(name, hashing, memory) else { return };
+        let Some(consumer) = self.consumers.remove(name, hashing) else { return };
         memory.give_back(consumer.name.heap_bytes());
         if self.held.get(consumer.number as usize).is_some_and(|held| *held > 0) {
             let before = self.pending.len();
@@ -330,31 +335,4 @@ impl Group {
     }
 }
 
-/// A stream that is borrowed with what its commands need.
-pub(super) struct Found<'s> {
-    pub(super) stream: &'s mut Stream,
-    pub(super) memory: &'s mut Store,
-    pub(super) hashing: &'s Hashing,
-}
-
-impl<'s> Found<'s> {
-    /// A group of the stream.
-    pub(super) fn group(self, name: &[u8]) -> Result<(&'s mut Group, &'s mut Store, &'s Hashing), Halt> {
-        let Self { stream, memory, hashing } = self;
-        let group = stream.groups.get_mut(name, hashing).ok_or(NO_GROUP)?;
-        Ok((group, memory, hashing))
-    }
-}
-
 pub(super) const NO_GROUP: Halt = Halt::Answer("no such key or consumer group");
-
-/// The stream of a key.
-#[inline]
-pub(super) fn find<'s>(space: &'s mut Space, key: &[u8]) -> Result<Option<Found<'s>>, Halt> {
-    let Keys { keys, memory, hashing } = space.keys();
-    match keys.get_mut(key, hashing).map(|slot| &mut slot.value) {
-        None => Ok(None),
-        Some(Value::Stream(stream)) => Ok(Some(Found { stream, memory, hashing })),
-        Some(_) => Err(WRONG_TYPE),
-    }
-}

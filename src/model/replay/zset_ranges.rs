@@ -1,17 +1,17 @@
 //! Ranges of sorted sets, by rank, by score, or by member: removed, kept under another key, or taken from an end.
 
-use super::args::{Arguments, Done, Halt, NOT_AN_INTEGER, SYNTAX};
+use super::args::{Arguments, BAD_COUNT, Done, Halt, NOT_AN_INTEGER, SYNTAX};
+use super::expiry::Expiry;
 use super::keyspace::Space;
-use super::scores::{self, NOT_A_FLOAT};
+use super::scores;
 use super::value::Value;
-use super::zsets::{Found, Order, Ranked, Scored, Zset, drop_empty, find};
+use super::zsets::{Order, Ranked, Scored, Zset};
 use crate::wire::number;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
 const NOT_A_BOUND: Halt = Halt::Answer("not the end of a range");
-const NEGATIVE: Halt = Halt::Answer("not a positive number");
 
 /// What a range counts.
 #[derive(Clone, Copy, PartialEq)]
@@ -183,11 +183,11 @@ impl Limit {
 
 /// Removes what a range holds.
 fn remove(space: &mut Space, key: &[u8], range: &Range<'_>) -> Done {
-    let Some(Found { zset, memory, hashing }) = find(space, key)? else { return Ok(()) };
+    let Some((zset, memory, hashing)) = space.find::<Zset>(key)? else { return Ok(()) };
     for scored in range.of(zset.order(memory)?, false, Limit::NONE) {
         zset.remove(scored.member.as_slice(), hashing, memory);
     }
-    drop_empty(space, key);
+    space.settle::<Zset>(key);
     Ok(())
 }
 
@@ -239,9 +239,9 @@ pub(super) fn zrangestore(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         By::Score => Range::scores(least, most)?,
         By::Member => Range::members(least, most)?,
     };
-    let found = match find(space, source)? {
+    let found = match space.find::<Zset>(source)? {
         None => Vec::new(),
-        Some(Found { zset, memory, .. }) => range.of(zset.order(memory)?, is_reversed, limit.unwrap_or(Limit::NONE)),
+        Some((zset, memory, _)) => range.of(zset.order(memory)?, is_reversed, limit.unwrap_or(Limit::NONE)),
     };
     let mut zset = Zset::default();
     let keys = space.keys();
@@ -257,7 +257,7 @@ pub(super) fn store(space: &mut Space, key: &[u8], zset: Zset) -> Done {
         space.remove(key);
         return Ok(());
     }
-    space.put(key, Value::Zset(Box::new(zset)), None)
+    space.put(key, Value::Zset(Box::new(zset)), Expiry::NEVER)
 }
 
 /// `ZPOPMIN key [count]`
@@ -275,14 +275,14 @@ fn zpop(space: &mut Space, args: &mut Arguments<'_>, is_reversed: bool) -> Done 
     let count = if args.left() > 0 { args.int()? } else { 1 };
     args.end()?;
     if count < 0 {
-        return Err(NEGATIVE);
+        return Err(BAD_COUNT);
     }
     pop(space, key, count, is_reversed)
 }
 
 /// Removes so many members from an end.
 fn pop(space: &mut Space, key: &[u8], count: i64, is_reversed: bool) -> Done {
-    let Some(last) = count.checked_sub(1).filter(|last| *last >= 0) else { return find(space, key).map(|_| ()) };
+    let Some(last) = count.checked_sub(1).filter(|last| *last >= 0) else { return space.find::<Zset>(key).map(|_| ()) };
     let range = if is_reversed { Range::Rank(mirrored(last), -1) } else { Range::Rank(0, last) };
     remove(space, key, &range)
 }
@@ -300,24 +300,15 @@ pub(super) fn bzpopmax(space: &mut Space, args: &mut Arguments<'_>) -> Done {
 fn bzpop(space: &mut Space, args: &mut Arguments<'_>, is_reversed: bool) -> Done {
     args.at_least(2)?;
     let keys = args.left().saturating_sub(1);
-    let mut timeout = args.clone();
-    for _ in 0..keys {
-        timeout.next();
-    }
-    timeout_of(timeout.next())?;
+    args.last_timeout()?;
     pop_first(space, args, keys, 1, is_reversed)
-}
-
-fn timeout_of(text: Option<&[u8]>) -> Done {
-    let timeout = text.and_then(scores::parse).ok_or(NOT_A_FLOAT)?;
-    if timeout < 0.0 { Err(NEGATIVE) } else { Ok(()) }
 }
 
 /// Pops from the first of some keys that is there.
 fn pop_first(space: &mut Space, args: &mut Arguments<'_>, keys: usize, count: i64, is_reversed: bool) -> Done {
     for _ in 0..keys {
         let key = args.key()?;
-        if find(space, key)?.is_some() {
+        if space.find::<Zset>(key)?.is_some() {
             return pop(space, key, count, is_reversed);
         }
     }
@@ -326,8 +317,7 @@ fn pop_first(space: &mut Space, args: &mut Arguments<'_>, keys: usize, count: i6
 
 /// `ZMPOP numkeys key [key ..] MIN | MAX [COUNT count]`
 pub(super) fn zmpop(space: &mut Space, args: &mut Arguments<'_>) -> Done {
-    let keys = args.int()?;
-    let keys = usize::try_from(keys).ok().filter(|keys| *keys > 0).ok_or(NEGATIVE)?;
+    let keys = args.count()?;
     let mut options = args.clone();
     for _ in 0..keys {
         options.text()?;
@@ -339,13 +329,13 @@ pub(super) fn zmpop(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let count = if options.word("COUNT") { options.int()? } else { 1 };
     options.end()?;
     if count <= 0 {
-        return Err(NEGATIVE);
+        return Err(BAD_COUNT);
     }
     pop_first(space, args, keys, count, is_reversed)
 }
 
 /// `BZMPOP timeout numkeys key [key ..] MIN | MAX [COUNT count]`
 pub(super) fn bzmpop(space: &mut Space, args: &mut Arguments<'_>) -> Done {
-    timeout_of(Some(args.text()?))?;
+    args.timeout()?;
     zmpop(space, args)
 }

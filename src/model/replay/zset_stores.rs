@@ -84,8 +84,7 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     /// `numkeys key [key ..]`
     fn new(args: &mut Arguments<'a>) -> Result<Self, Halt> {
-        let count = usize::try_from(args.int()?).ok().filter(|count| *count > 0);
-        let count = count.ok_or(Halt::Answer("not a number of keys"))?;
+        let count = args.count()?;
         if count > args.left() {
             return Err(Halt::Answer("fewer keys than their number says"));
         }

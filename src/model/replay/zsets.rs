@@ -2,12 +2,11 @@
 
 use super::super::store::Store;
 use super::super::value::ScoredMember;
-use super::args::{Arguments, Done, Halt, WRONG_TYPE};
-use super::keyspace::{Keys, Space};
+use super::args::{Arguments, Done, Halt};
+use super::keyspace::Space;
 use super::named::{Hashing, Name, Named};
 use super::scores::{self, NOT_A_FLOAT};
 use super::text::Text;
-use super::value::Value;
 use crate::error::Fault;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -145,7 +144,7 @@ impl Zset {
 
     /// Removes a member; says whether it was there.
     pub(super) fn remove(&mut self, member: &[u8], hashing: &Hashing, memory: &mut Store) -> bool {
-        let Some(scored) = self.members.remove(member, hashing, memory) else { return false };
+        let Some(scored) = self.members.remove(member, hashing) else { return false };
         let mut bytes = scored.member.heap_bytes();
         if let Some(order) = &mut self.order {
             bytes = bytes.saturating_mul(2).saturating_add(Self::RANKED_BYTES);
@@ -167,35 +166,6 @@ impl Zset {
             }
         };
         Ok(self.order.insert(order))
-    }
-}
-
-/// A sorted set that is borrowed with what its commands need.
-pub(super) struct Found<'s> {
-    pub(super) zset: &'s mut Zset,
-    pub(super) memory: &'s mut Store,
-    pub(super) hashing: &'s Hashing,
-}
-
-/// The sorted set of a key.
-#[inline]
-pub(super) fn find<'s>(space: &'s mut Space, key: &[u8]) -> Result<Option<Found<'s>>, Halt> {
-    let Keys { keys, memory, hashing } = space.keys();
-    match keys.get_mut(key, hashing).map(|slot| &mut slot.value) {
-        None => Ok(None),
-        Some(Value::Zset(zset)) => Ok(Some(Found { zset, memory, hashing })),
-        Some(_) => Err(WRONG_TYPE),
-    }
-}
-
-/// Removes a key whose sorted set has no member left.
-pub(super) fn drop_empty(space: &mut Space, key: &[u8]) {
-    let is_empty = match space.slot(key).map(|slot| &slot.value) {
-        Some(Value::Zset(zset)) => zset.is_empty(),
-        _ => false,
-    };
-    if is_empty {
-        space.remove(key);
     }
 }
 
@@ -290,8 +260,7 @@ pub(super) fn put_all<'a>(
     if condition.xx && !space.contains(key) {
         return Ok(());
     }
-    let (value, memory, hashing) = space.keys().or_add(key, || Value::Zset(Box::default()))?;
-    let Value::Zset(zset) = value else { return Err(WRONG_TYPE) };
+    let (zset, memory, hashing) = space.make::<Zset>(key)?;
     while let Some((score, member)) = next() {
         let before = zset.score(member, hashing);
         if let Some(score) = condition.score(before, score)? {
@@ -305,10 +274,10 @@ pub(super) fn put_all<'a>(
 pub(super) fn zrem(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let key = args.key()?;
     args.at_least(1)?;
-    let Some(Found { zset, memory, hashing }) = find(space, key)? else { return Ok(()) };
+    let Some((zset, memory, hashing)) = space.find::<Zset>(key)? else { return Ok(()) };
     while let Some(member) = args.next() {
         zset.remove(member, hashing, memory);
     }
-    drop_empty(space, key);
+    space.settle::<Zset>(key);
     Ok(())
 }
