@@ -3,13 +3,13 @@
 use super::aof_file;
 use super::config::AofSyncPolicy;
 use super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
-use super::files::{demand_regular, folder_of, private, sync_folder};
+use super::files::resolve;
+use super::storage::{Disk, Folder, StoredFile};
 use crate::aof::{Transaction, write_command};
 use crate::error::{Error, ErrorKind, Place};
 use std::boxed::Box;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::string::String;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -53,7 +53,7 @@ pub struct AofWriter {
 struct Log {
     path: PathBuf,
     policy: AofSyncPolicy,
-    storage: Box<dyn Storage>,
+    storage: Box<dyn StoredFile>,
     state: Mutex<State>,
     /// Something of the state has changed that somebody waits for.
     changed: Condvar,
@@ -80,28 +80,6 @@ struct Poison {
     doubtful_from: u64,
 }
 
-/// Where the bytes go.
-trait Storage: Send + Sync {
-    /// Appends some of `bytes` and says how many.
-    fn append(&self, bytes: &[u8]) -> io::Result<usize>;
-    fn truncate(&self, len: u64) -> io::Result<()>;
-    fn sync(&self) -> io::Result<()>;
-}
-
-impl Storage for File {
-    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
-        (&mut &*self).write(bytes)
-    }
-
-    fn truncate(&self, len: u64) -> io::Result<()> {
-        self.set_len(len)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.sync_data()
-    }
-}
-
 impl AofWriter {
     /// Opens a log to append to it, or creates it, readable by its owner only.
     /// An existing log is read once, to its end.
@@ -113,19 +91,28 @@ impl AofWriter {
     pub fn new<P: AsRef<Path>>(path: P, policy: AofSyncPolicy) -> Result<Self> {
         let path = path.as_ref();
         let task = Task { doing: "open the log", path };
-        let mut file = open_or_create(path).map_err(|error| task.io(error))?;
-        let len = aof_file::read(&mut file, task, |_, _| Ok(()))?.valid_up_to;
+        let open = || {
+            let (folder, name) = resolve(path)?;
+            let folder = Disk::open(&folder)?;
+            let file = match folder.create(&name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => folder.append_to(&name)?,
+                created => created?,
+            };
+            Ok((folder.read(&name)?, file, folder))
+        };
+        let (mut reader, file, folder) = open().map_err(|error| task.io(error))?;
+        let len = aof_file::read(&mut reader, task, |_, _| Ok(()))?.valid_up_to;
         // From here on everything in the log is known to be on the disk, its name included.
         let sync = || {
-            file.sync_all()?;
-            sync_folder(folder_of(path))
+            file.sync()?;
+            folder.sync()
         };
         sync().map_err(|error| task.io(error))?;
-        Ok(Self::over(Box::new(file), path, policy, len).map_err(|error| task.io(error))?)
+        Ok(Self::over(file, path, policy, len).map_err(|error| task.io(error))?)
     }
 
     /// A writer behind the first `len` bytes of `storage`, all of them durable.
-    fn over(storage: Box<dyn Storage>, path: &Path, policy: AofSyncPolicy, len: u64) -> io::Result<Self> {
+    fn over(storage: Box<dyn StoredFile>, path: &Path, policy: AofSyncPolicy, len: u64) -> io::Result<Self> {
         let state = State {
             buffer: Vec::new(),
             len,
@@ -209,16 +196,6 @@ impl Drop for AofWriter {
 impl fmt::Debug for AofWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AofWriter").field("path", &self.log.path).field("policy", &self.log.policy).finish_non_exhaustive()
-    }
-}
-
-fn open_or_create(path: &Path) -> io::Result<File> {
-    match private(OpenOptions::new().read(true).append(true).create_new(true)).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            demand_regular(&fs::metadata(path)?)?;
-            OpenOptions::new().read(true).append(true).open(path)
-        }
-        created => created,
     }
 }
 

@@ -25,6 +25,7 @@ mod config;
 mod error;
 mod files;
 mod rdb_file;
+mod storage;
 
 pub use aof_file::{load_aof, load_aof_bytes};
 pub use aof_writer::AofWriter;

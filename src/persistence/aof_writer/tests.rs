@@ -44,7 +44,7 @@ impl Fake {
     }
 }
 
-impl Storage for Fake {
+impl StoredFile for Fake {
     fn append(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut disk = self.0.0.lock().unwrap();
         if disk.interruptions > 0 {
@@ -77,6 +77,10 @@ impl Storage for Fake {
         disk.syncs += 1;
         self.0.1.notify_all();
         disk.sync_error.take().map_or(Ok(()), |kind| Err(kind.into()))
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.sync()
     }
 }
 
