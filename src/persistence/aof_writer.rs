@@ -42,7 +42,7 @@ impl AofWriter {
             folder.sync()
         };
         sync().map_err(|error| task.io(error))?;
-        let start = Start { file, path: path.into(), len, db: 0 };
+        let start = Start { file, path: path.into(), len, db: None };
         Ok(Self { appender: Appender::new(start, policy, Some(lock)).map_err(|error| task.io(error))? })
     }
 
@@ -63,7 +63,7 @@ impl AofWriter {
     /// # Errors
     /// As [`AofWriter::log_command`].
     pub fn log_command_bytes<A: AsRef<[u8]>>(&self, args: &[A]) -> Result<()> {
-        Ok(self.appender.append(args)?)
+        Ok(self.appender.append(|records| records.push(args))?)
     }
 
     /// Forces everything to the disk that was logged before.

@@ -15,7 +15,7 @@ use super::config::AofSyncPolicy;
 use super::error::{PersistenceError, PersistenceErrorKind};
 use super::storage::StoredFile;
 use super::sync::{Condvar, JoinHandle, Mutex, MutexGuard, now, spawn, wait_for};
-use crate::error::{Error, Place};
+use crate::error::{Error, ErrorKind, Place};
 use std::any::Any;
 use std::boxed::Box;
 use std::fmt;
@@ -26,7 +26,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use std::vec::Vec;
 
-pub(super) use self::state::Start;
+pub(super) use self::state::{Records, Start};
 
 const APPEND: &str = "append to the log";
 const CLOSE: &str = "close the log";
@@ -84,12 +84,12 @@ impl Appender {
         Ok(Self(Arc::new(owner)))
     }
 
-    /// Appends a command, its name first. Under [`AofSyncPolicy::Always`] it is durable then.
+    /// Appends what `write` gives, whole or not at all. Under [`AofSyncPolicy::Always`] it is durable then.
     ///
     /// # Errors
-    /// The command is not accepted: `Format` where it cannot be read again, `Io` where it or one before it could not be
-    /// written. `Poisoned` where it is not known.
-    pub(super) fn append<A: AsRef<[u8]>>(&self, args: &[A]) -> Result<(), PersistenceError> {
+    /// Nothing is accepted: `Format` where `write` fails or gives what cannot be read again, `Io` where this or something
+    /// before it could not be written. `Poisoned` where that is not known.
+    pub(super) fn append(&self, write: impl FnOnce(&mut Records<'_>) -> Result<(), ErrorKind>) -> Result<(), PersistenceError> {
         let shared = &*self.0.shared;
         let mut state = shared.lock();
         loop {
@@ -103,7 +103,7 @@ impl Appender {
             }
         }
         let was_in_transaction = state.is_in_transaction();
-        if let Err(kind) = state.accept(args, now) {
+        if let Err(kind) = state.accept(write, now) {
             let error = Error::new(kind, state.in_file(state.accepted), Place::default());
             return Err(PersistenceError::new(APPEND, &state.path, PersistenceErrorKind::Format(error)));
         }
@@ -136,9 +136,9 @@ impl Appender {
         self.flush(CLOSE)
     }
 
-    /// Goes on in another file, at the end of a record and of a transaction. First makes all durable that was accepted
-    /// before; then `make` gives the new, empty file and its name in errors, while nothing is accepted; what is
-    /// accepted later goes there, behind a `SELECT` where a database other than 0 is selected.
+    /// Goes on in another file, at the end of a record and of a transaction, and gives the length of the old one. First
+    /// makes all durable that was accepted before; then `make` gives the new, empty file and its name in errors, while
+    /// nothing is accepted; what is accepted later goes there, behind a `SELECT` where a database other than 0 is selected.
     ///
     /// Waits for the `EXEC` of a transaction that is open: the thread that is to write it must not call this.
     ///
@@ -150,7 +150,7 @@ impl Appender {
         &self,
         doing: &'static str,
         make: impl FnOnce() -> Result<(Box<dyn StoredFile>, PathBuf), PersistenceError>,
-    ) -> Result<(), PersistenceError> {
+    ) -> Result<u64, PersistenceError> {
         let shared = &*self.0.shared;
         let mut state = shared.lock();
         while state.is_rotating {
@@ -172,11 +172,10 @@ impl Appender {
         };
         let mut state = shared.lock();
         state.is_rotating = false;
-        let result = made.and_then(|(file, path)| {
-            state.go_on_in(file, path, now).map_err(|kind| {
-                let error = Error::new(kind, 0, Place::default());
-                PersistenceError::new(doing, &state.path, PersistenceErrorKind::Format(error))
-            })
+        let old_len = state.in_file(state.accepted);
+        let result = made.map(|(file, path)| {
+            state.go_on_in(file, path);
+            old_len
         });
         if let Err(error) = &result
             && let PersistenceErrorKind::CommittedDurabilityUnknown(error) = error.kind()
@@ -194,7 +193,14 @@ impl Appender {
         self.0.shared.lock().accepted
     }
 
-    /// Bytes of the log that are known to be durable, counted in the same way.
+    /// Bytes of the file in hand that are accepted.
+    #[allow(dead_code)] // The log of several parts is its user.
+    pub(super) fn file_len(&self) -> u64 {
+        let state = self.0.shared.lock();
+        state.in_file(state.accepted)
+    }
+
+    /// Bytes of the log that are known to be durable, counted in the same way as the accepted ones.
     pub(super) fn durable_offset(&self) -> u64 {
         self.0.shared.lock().durable
     }

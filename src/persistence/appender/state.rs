@@ -38,23 +38,52 @@ pub(super) struct Poison {
 #[derive(Clone, Copy)]
 struct Context {
     transaction: Transaction,
-    db: u64,
+    /// The database that commands are for, if it is known.
+    db: Option<u64>,
+    /// The database that whoever reads the file has selected.
+    selected: Option<u64>,
 }
 
-impl Context {
-    fn after<A: AsRef<[u8]>>(self, args: &[A]) -> Result<Self, ErrorKind> {
+/// Takes the records of one call, which are accepted together or not at all.
+pub(in super::super) struct Records<'a> {
+    out: &'a mut Vec<u8>,
+    context: Context,
+}
+
+impl Records<'_> {
+    /// Sees to it that the records that follow are for this database.
+    pub(in super::super) fn select(&mut self, db: u64) -> Result<(), ErrorKind> {
+        if self.context.selected != Some(db) {
+            write_command(["SELECT", itoa::Buffer::new().format(db)], self.out)?;
+        }
+        (self.context.db, self.context.selected) = (Some(db), Some(db));
+        Ok(())
+    }
+
+    /// Appends a command, its name first.
+    pub(in super::super) fn push<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Result<(), ErrorKind> {
+        let bytes: u64 = args.iter().map(|argument| argument.as_ref().len() as u64).sum();
+        if bytes > Decoder::MAX_COMMAND_BYTES {
+            return Err(ErrorKind::LimitExceeded { expected: "a command that can be read again", found: Found::Number(bytes) });
+        }
         match args {
             [name] => {
-                let transaction = self.transaction.after(name.as_ref()).map_err(|fault| fault.error_kind(0))?;
-                Ok(Self { transaction, ..self })
+                self.context.transaction = self.context.transaction.after(name.as_ref()).map_err(|fault| fault.error_kind(0))?;
             }
             [name, db] if name.as_ref().eq_ignore_ascii_case(b"SELECT") => {
                 // Servers refuse any other argument and stay where they are.
                 let db = str::from_utf8(db.as_ref()).ok().and_then(|db| db.parse().ok());
-                Ok(Self { db: db.unwrap_or(self.db), ..self })
+                self.context.db = db.or(self.context.db);
+                self.context.selected = self.context.db;
             }
-            _ => Ok(self),
+            _ => {}
         }
+        if let Some(db) = self.context.db
+            && self.context.selected != Some(db)
+        {
+            self.select(db)?;
+        }
+        write_command(args, self.out)
     }
 }
 
@@ -114,8 +143,8 @@ pub(in super::super) struct Start {
     pub(in super::super) path: PathBuf,
     /// Its bytes, all of them durable; the next record comes behind them.
     pub(in super::super) len: u64,
-    /// The database that is selected there.
-    pub(in super::super) db: u64,
+    /// The database that is selected there, if it is known.
+    pub(in super::super) db: Option<u64>,
 }
 
 pub(super) struct State {
@@ -125,7 +154,7 @@ pub(super) struct State {
     /// Where in the log the file begins.
     file_start: u64,
 
-    /// Records to be written, and perhaps the beginning of one that was not finished.
+    /// Records to be written, and behind them perhaps what a call has left that failed.
     pending: Vec<u8>,
     /// Bytes of whole records in `pending`.
     whole: usize,
@@ -165,7 +194,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(start: Start, policy: AofSyncPolicy) -> Self {
         let Start { file, path, len, db } = start;
-        let context = Context { transaction: Transaction::Closed, db };
+        let context = Context { transaction: Transaction::Closed, db, selected: db };
         Self {
             policy,
             file: Arc::from(file),
@@ -223,20 +252,22 @@ impl State {
         }
     }
 
-    /// Appends a command to what is pending. Nothing was changed on an error.
-    pub(super) fn accept<A: AsRef<[u8]>>(&mut self, args: &[A], now: impl FnOnce() -> Instant) -> Result<(), ErrorKind> {
-        let bytes: u64 = args.iter().map(|argument| argument.as_ref().len() as u64).sum();
-        if bytes > Decoder::MAX_COMMAND_BYTES {
-            return Err(ErrorKind::LimitExceeded { expected: "a command that can be read again", found: Found::Number(bytes) });
-        }
-        let context = self.context.after(args)?;
-        // What stands behind `whole` is of a command whose arguments have panicked.
+    /// Appends records to what is pending; none on an error.
+    pub(super) fn accept(
+        &mut self,
+        write: impl FnOnce(&mut Records<'_>) -> Result<(), ErrorKind>,
+        now: impl FnOnce() -> Instant,
+    ) -> Result<(), ErrorKind> {
+        // What stands behind `whole` is of a call that has failed.
         self.pending.truncate(self.whole);
-        write_command(args, &mut self.pending)?;
-        self.accepted += (self.pending.len() - self.whole) as u64;
-        self.whole = self.pending.len();
-        self.context = context;
-        self.oldest.pending.get_or_insert_with(now);
+        let mut records = Records { out: &mut self.pending, context: self.context };
+        write(&mut records)?;
+        self.context = records.context;
+        if self.pending.len() > self.whole {
+            self.accepted += (self.pending.len() - self.whole) as u64;
+            self.whole = self.pending.len();
+            self.oldest.pending.get_or_insert_with(now);
+        }
         Ok(())
     }
 
@@ -370,20 +401,13 @@ impl State {
     }
 
     /// Goes on in another file, which is empty. The log stands still and is durable.
-    pub(super) fn go_on_in(
-        &mut self,
-        file: Box<dyn StoredFile>,
-        path: PathBuf,
-        now: impl FnOnce() -> Instant,
-    ) -> Result<(), ErrorKind> {
+    pub(super) fn go_on_in(&mut self, file: Box<dyn StoredFile>, path: PathBuf) {
         self.file = Arc::from(file);
         self.path = path;
         self.file_start = self.accepted;
         // Whoever reads a file begins with database 0.
-        match self.context.db {
-            0 => Ok(()),
-            db => self.accept(&["SELECT", itoa::Buffer::new().format(db)], now),
-        }
+        self.context.selected = Some(0);
+        self.context_written = self.context;
     }
 }
 

@@ -48,7 +48,7 @@ impl Fake {
     }
 
     fn writer(&self, policy: AofSyncPolicy) -> Appender {
-        let start = Start { file: Box::new(self.clone()), path: "test.aof".into(), len: 0, db: 0 };
+        let start = Start { file: Box::new(self.clone()), path: "test.aof".into(), len: 0, db: Some(0) };
         Appender::new(start, policy, None).unwrap()
     }
 
@@ -113,8 +113,12 @@ const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
+fn append<A: AsRef<[u8]>>(log: &Appender, args: &[A]) -> Result<(), PersistenceError> {
+    log.append(|records| records.push(args))
+}
+
 fn ping(log: &Appender) -> Result<(), PersistenceError> {
-    log.append(&["PING"])
+    append(&log, &["PING"])
 }
 
 /// Kind of the first failure and the byte from which the file is doubtful.
@@ -220,7 +224,7 @@ fn what_was_accepted_and_could_not_be_written_is_kept() {
             let log = disk.writer(policy);
             disk.set(|disk| (disk.room, disk.is_slow) = (Some(room), true));
             ping(&log).unwrap();
-            log.append(&["ECHO", "1"]).unwrap();
+            append(&log, &["ECHO", "1"]).unwrap();
             let accepted = log.accepted_offset();
             disk.set(|disk| disk.is_slow = false);
             // The thread may have taken one command or both.
@@ -228,14 +232,14 @@ fn what_was_accepted_and_could_not_be_written_is_kept() {
                 thread::yield_now();
             }
             if log.last_error().is_some() {
-                assert_eq!(io_kind(&log.append(&["ECHO", "2"]).unwrap_err()), io::ErrorKind::StorageFull);
+                assert_eq!(io_kind(&append(&log, &["ECHO", "2"]).unwrap_err()), io::ErrorKind::StorageFull);
                 assert_eq!(io_kind(&log.flush("test").unwrap_err()), io::ErrorKind::StorageFull);
                 let len = disk.get(|disk| disk.bytes.len());
                 assert!(len == 0 || len == PING.len(), "{policy:?}: {len} bytes are no whole records");
             }
             assert_eq!(log.accepted_offset(), accepted, "what is refused is not accepted");
             disk.set(|disk| disk.room = None);
-            log.append(&["ECHO", "3"]).unwrap();
+            append(&log, &["ECHO", "3"]).unwrap();
             log.close().unwrap();
             let echo = |number: &str| std::format!("*2\r\n$4\r\nECHO\r\n$1\r\n{number}\r\n").into_bytes();
             assert_eq!(disk.get(|disk| disk.bytes.clone()), [PING, &echo("1"), &echo("3")].concat(), "{policy:?} {room}");
@@ -249,15 +253,15 @@ fn a_transaction_that_was_not_written_is_not_open() {
     let disk = Fake::default();
     let log = disk.writer(AofSyncPolicy::Always);
     disk.set(|disk| disk.room = Some(3));
-    assert_eq!(io_kind(&log.append(&["MULTI"]).unwrap_err()), io::ErrorKind::StorageFull);
+    assert_eq!(io_kind(&append(&log, &["MULTI"]).unwrap_err()), io::ErrorKind::StorageFull);
     disk.set(|disk| disk.room = None);
-    assert!(log.append(&["EXEC"]).is_err());
-    log.append(&["MULTI"]).unwrap();
+    assert!(append(&log, &["EXEC"]).is_err());
+    append(&log, &["MULTI"]).unwrap();
     disk.set(|disk| disk.room = Some(3));
-    assert_eq!(io_kind(&log.append(&["EXEC"]).unwrap_err()), io::ErrorKind::StorageFull);
+    assert_eq!(io_kind(&append(&log, &["EXEC"]).unwrap_err()), io::ErrorKind::StorageFull);
     disk.set(|disk| disk.room = None);
-    assert!(log.append(&["MULTI"]).is_err(), "it is open still");
-    log.append(&["EXEC"]).unwrap();
+    assert!(append(&log, &["MULTI"]).is_err(), "it is open still");
+    append(&log, &["EXEC"]).unwrap();
     assert_eq!(disk.get(|disk| disk.bytes.clone()), [MULTI, EXEC].concat());
 }
 
@@ -266,10 +270,10 @@ fn a_transaction_that_is_kept_is_open() {
     let disk = Fake::default();
     let log = disk.writer(AofSyncPolicy::No);
     disk.set(|disk| disk.room = Some(3));
-    log.append(&["MULTI"]).unwrap();
+    append(&log, &["MULTI"]).unwrap();
     assert!(log.flush("test").is_err());
     disk.set(|disk| disk.room = None);
-    log.append(&["EXEC"]).unwrap();
+    append(&log, &["EXEC"]).unwrap();
     log.close().unwrap();
     assert_eq!(disk.get(|disk| disk.bytes.clone()), [MULTI, EXEC].concat());
 }
@@ -411,8 +415,8 @@ fn a_log_goes_on_in_another_file_at_the_end_of_a_transaction() {
     for policy in POLICIES {
         let [old, new] = [Fake::default(), Fake::default()];
         let log = old.writer(policy);
-        log.append(&["SELECT", "3"]).unwrap();
-        log.append(&["MULTI"]).unwrap();
+        append(&log, &["SELECT", "3"]).unwrap();
+        append(&log, &["MULTI"]).unwrap();
         let is_made = AtomicU64::new(0);
         thread::scope(|scope| {
             let rotation = scope.spawn(|| {
@@ -422,8 +426,9 @@ fn a_log_goes_on_in_another_file_at_the_end_of_a_transaction() {
                 })
             });
             ping(&log).unwrap();
-            log.append(&["EXEC"]).unwrap();
-            rotation.join().unwrap().unwrap();
+            append(&log, &["EXEC"]).unwrap();
+            let len = rotation.join().unwrap().unwrap();
+            assert_eq!(len, old.get(|disk| disk.bytes.len()) as u64);
         });
         let select = b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n";
         let before = [&select[..], MULTI, PING, EXEC].concat();
@@ -432,6 +437,7 @@ fn a_log_goes_on_in_another_file_at_the_end_of_a_transaction() {
         ping(&log).unwrap();
         log.flush("test").unwrap();
         assert_eq!(new.get(|disk| disk.bytes.clone()), [&select[..], PING].concat(), "{policy:?}");
+        assert_eq!(log.file_len(), (select.len() + PING.len()) as u64);
         assert_eq!(log.durable_offset(), (before.len() + select.len() + PING.len()) as u64);
         new.set(|disk| (disk.room, disk.is_stuck) = (Some(1), true));
         let error = ping(&log).and_then(|()| log.flush("test")).unwrap_err();
@@ -442,6 +448,28 @@ fn a_log_goes_on_in_another_file_at_the_end_of_a_transaction() {
         );
         assert_eq!(error.path(), Path::new("new.aof"));
     }
+}
+
+#[test]
+fn records_of_one_call_are_accepted_together_and_for_their_database() {
+    let disk = Fake::default();
+    let log = disk.writer(AofSyncPolicy::No);
+    let transaction = |db, last: &'static str| {
+        log.append(|records| {
+            records.select(db)?;
+            records.push(&["MULTI"])?;
+            records.push(&["PING"])?;
+            records.push(&[last])
+        })
+    };
+    transaction(0, "EXEC").unwrap();
+    transaction(1, "EXEC").unwrap();
+    assert_eq!(transaction(2, "MULTI").unwrap_err().code(), "bad-command");
+    transaction(1, "EXEC").unwrap();
+    log.close().unwrap();
+    let whole = [MULTI, PING, EXEC].concat();
+    let select = b"*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n";
+    assert_eq!(disk.get(|disk| disk.bytes.clone()), [&whole[..], select, &whole, &whole].concat());
 }
 
 #[test]
@@ -504,7 +532,7 @@ fn a_command_whose_arguments_panic_leaves_no_trace() {
             (*self.0).as_ref()
         }
     }
-    assert!(thread::spawn(move || handle.append(&argument.map(Any))).join().is_err());
+    assert!(thread::spawn(move || append(&handle, &argument.map(Any))).join().is_err());
     ping(&log).unwrap();
     log.close().unwrap();
     assert_eq!(disk.get(|disk| disk.bytes.clone()), PING);
@@ -515,7 +543,7 @@ fn a_command_too_large_to_be_read_again_is_refused() {
     let part = std::vec![b'x'; 64 << 20];
     let disk = Fake::default();
     let log = disk.writer(AofSyncPolicy::No);
-    let error = log.append(&[&part[..]; 17]).unwrap_err();
+    let error = append(&log, &[&part[..]; 17]).unwrap_err();
     assert_eq!((error.code(), log.accepted_offset()), ("limit-exceeded", 0));
 }
 
@@ -531,7 +559,7 @@ fn commands_of_many_threads_stay_whole() {
                 let log = log.clone();
                 scope.spawn(move || {
                     for number in 0..500u32 {
-                        log.append(&[std::format!("{name}"), std::format!("{number}")]).unwrap();
+                        append(&log, &[std::format!("{name}"), std::format!("{number}")]).unwrap();
                     }
                 });
             }
