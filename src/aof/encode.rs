@@ -30,14 +30,23 @@ where
         let expected = "a count of arguments within the limit";
         return Err(ErrorKind::LimitExceeded { expected, found: Found::Number(argc) });
     }
-    write_number(b'*', argc, out);
+    write_argument_count(argc, out);
     for argument in args {
-        let argument = argument.as_ref();
-        write_number(b'$', argument.len() as u64, out);
-        out.extend_from_slice(argument);
-        out.extend_from_slice(b"\r\n");
+        write_argument(argument.as_ref(), out);
     }
     Ok(())
+}
+
+/// Appends how many arguments follow.
+pub(crate) fn write_argument_count(argc: u64, out: &mut Vec<u8>) {
+    write_number(b'*', argc, out);
+}
+
+/// Appends an argument with its length.
+pub(crate) fn write_argument(argument: &[u8], out: &mut Vec<u8>) {
+    write_number(b'$', argument.len() as u64, out);
+    out.extend_from_slice(argument);
+    out.extend_from_slice(b"\r\n");
 }
 
 fn write_number(lead: u8, number: u64, out: &mut Vec<u8>) {
@@ -83,7 +92,9 @@ impl Encoder {
         Self::default()
     }
 
-    /// Appends the bytes of `event` to `out`.
+    /// Appends the bytes of `event` to `out`; nothing for an integrity mark, since records may
+    /// come out in other bytes than they were read in. [`write_marked`](super::write_marked) makes
+    /// marks, [`Encoder::copy`] keeps them.
     ///
     /// # Errors
     /// `OutOfOrder` where a snapshot does not come first or not whole; `BadCommand`
@@ -95,10 +106,11 @@ impl Encoder {
             Event::Snapshot(event) => self.snapshot(event, out, |encoder, out| encoder.write(event, out)),
             Event::Command(command) => self.append(out, |this, out| {
                 this.follow(*command)?;
-                write_number(b'*', command.argc(), out);
+                write_argument_count(command.argc(), out);
                 out.extend_from_slice(command.framed());
                 Ok(())
             }),
+            Event::Mark(_) => Ok(()),
             Event::Timestamp { unix_s } => self.append(out, |_, out| {
                 out.extend_from_slice(b"#TS:");
                 out.extend_from_slice(itoa::Buffer::new().format(*unix_s).as_bytes());
