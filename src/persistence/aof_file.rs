@@ -6,7 +6,7 @@ use crate::aof::{Command, Decoder, Event, Summary};
 use crate::error::{Error, ErrorKind, Place};
 use crate::kind::FileKind;
 use bytes::Bytes;
-use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::string::String;
 use std::vec::Vec;
@@ -60,7 +60,7 @@ fn refuse(what: &'static str, offset: u64) -> Error {
 /// Reads a log to its end, which must be whole. `take` gets every event with
 /// the offset at which it begins.
 pub(super) fn read(
-    file: &mut File,
+    file: &mut dyn Read,
     task: Task<'_>,
     mut take: impl FnMut(Event<'_>, u64) -> Result<(), Error>,
 ) -> Result<Summary, PersistenceError> {

@@ -1,10 +1,12 @@
 //! Files: reading them in chunks, and replacing them whole or not at all.
 
 use super::error::{PersistenceError, PersistenceErrorKind, Task};
-use std::ffi::OsString;
+use super::storage::{Folder, StoredFile};
+use std::boxed::Box;
+use std::ffi::{OsStr, OsString};
 use std::format;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::vec;
 
@@ -14,12 +16,15 @@ const READ_BYTES: usize = 256 * 1024;
 /// Says no to folders, pipes and devices: opening a pipe would wait, and
 /// replacing a device would remove it.
 pub(super) fn demand_regular(metadata: &fs::Metadata) -> io::Result<()> {
-    if metadata.is_file() {
-        Ok(())
-    } else if metadata.is_dir() {
-        Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"))
+    if metadata.is_file() { Ok(()) } else { Err(no_file(metadata.is_dir())) }
+}
+
+/// Why something cannot be used as a file.
+pub(super) fn no_file(is_folder: bool) -> io::Error {
+    if is_folder {
+        io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")
     } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+        io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
     }
 }
 
@@ -34,7 +39,7 @@ pub(super) fn open(task: Task<'_>) -> Result<File, PersistenceError> {
 
 /// Reads `file` to its end and hands it over in chunks.
 pub(super) fn read_chunks(
-    file: &mut File,
+    file: &mut dyn Read,
     task: Task<'_>,
     mut take: impl FnMut(&[u8]) -> Result<(), PersistenceError>,
 ) -> Result<(), PersistenceError> {
@@ -57,98 +62,51 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Forces a folder's names to the disk.
-#[cfg(unix)]
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Elsewhere a folder cannot be opened as a file; its names are journalled by the file system.
-#[cfg(not(unix))]
-pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// Makes new files readable by their owner only.
-#[cfg(unix)]
-pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600)
-}
-
-/// Elsewhere a new file takes the rights of its folder.
-#[cfg(not(unix))]
-pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
-}
-
-/// Gives a new file the rights of the one it replaces, and its owner where allowed.
-#[cfg(unix)]
-fn take_over_rights(file: &File, old: &fs::Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let new = file.metadata()?;
-    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        match fchown(file, Some(old.uid()), Some(old.gid())) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-            done => done?,
-        }
+/// The folder and the name of the file that a path names, through links, whether it is there or not.
+pub(super) fn resolve(path: &Path) -> io::Result<(PathBuf, OsString)> {
+    let target = match fs::symlink_metadata(path) {
+        // What a link points to is meant, not the link.
+        Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path)?,
+        _ => path.into(),
+    };
+    match target.file_name() {
+        Some(name) => Ok((folder_of(&target).into(), name.into())),
+        None => Err(io::Error::new(io::ErrorKind::InvalidInput, "it names no file")),
     }
-    file.set_permissions(old.permissions())
-}
-
-#[cfg(not(unix))]
-fn take_over_rights(file: &File, old: &fs::Metadata) -> io::Result<()> {
-    file.set_permissions(old.permissions())
 }
 
 /// A file being written that takes the place of another one when it is whole.
 /// Dropped before that, it is removed and the other one is as it was.
 pub(super) struct Replacement<'a> {
     task: Task<'a>,
-    target: PathBuf,
-    old: Option<fs::Metadata>,
-    temporary: PathBuf,
-    file: File,
+    folder: &'a dyn Folder,
+    target: &'a OsStr,
+    temporary: OsString,
+    file: Box<dyn StoredFile>,
     written_bytes: u64,
     is_placed: bool,
 }
 
 impl<'a> Replacement<'a> {
     /// Creates the new file, under a name nobody can guess, beside the target.
-    pub(super) fn new(task: Task<'a>) -> Result<Self, PersistenceError> {
-        Self::create(task).map_err(|error| task.io(error))
+    pub(super) fn new(task: Task<'a>, folder: &'a dyn Folder, target: &'a OsStr) -> Result<Self, PersistenceError> {
+        Self::create(task, folder, target).map_err(|error| task.io(error))
     }
 
-    fn create(task: Task<'a>) -> io::Result<Self> {
-        let target = match fs::symlink_metadata(task.path) {
-            // What a link points to is replaced, not the link.
-            Ok(metadata) if metadata.is_symlink() => fs::canonicalize(task.path)?,
-            _ => task.path.into(),
-        };
-        let old = match fs::metadata(&target) {
-            Ok(metadata) => {
-                demand_regular(&metadata)?;
-                Some(metadata)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        if target.file_name().is_none() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it names no file"));
-        }
+    fn create(task: Task<'a>, folder: &'a dyn Folder, target: &'a OsStr) -> io::Result<Self> {
+        is_there(folder, target)?;
         let mut random = [0; 16];
         getrandom::fill(&mut random)?;
-        let name = OsString::from(format!("temp-aikv-{:032x}", u128::from_le_bytes(random)));
-        let temporary = folder_of(&target).join(name);
-        let file = private(OpenOptions::new().write(true).create_new(true)).open(&temporary)?;
-        Ok(Self { task, target, old, temporary, file, written_bytes: 0, is_placed: false })
+        let temporary = OsString::from(format!("temp-aikv-{:032x}", u128::from_le_bytes(random)));
+        let file = folder.create(&temporary)?;
+        Ok(Self { task, folder, target, temporary, file, written_bytes: 0, is_placed: false })
     }
 
     /// Appends bytes to the new file.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), PersistenceError> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            match self.file.write(rest) {
+            match self.file.append(rest) {
                 Ok(0) => return Err(self.fail(io::ErrorKind::WriteZero.into())),
                 Ok(len) => {
                     rest = &rest[len..];
@@ -164,15 +122,15 @@ impl<'a> Replacement<'a> {
     /// Puts the new file in the target's place, durably.
     pub(super) fn place(mut self) -> Result<(), PersistenceError> {
         let ready = || {
-            if let Some(old) = &self.old {
-                take_over_rights(&self.file, old)?;
+            if is_there(self.folder, self.target)? {
+                self.folder.copy_rights(self.target, &self.temporary)?;
             }
             self.file.sync_all()?;
-            fs::rename(&self.temporary, &self.target)
+            self.folder.rename(&self.temporary, self.target)
         };
         ready().map_err(|error| self.fail(error))?;
         self.is_placed = true;
-        sync_folder(folder_of(&self.target)).map_err(|error| {
+        self.folder.sync().map_err(|error| {
             PersistenceError::new(self.task.doing, self.task.path, PersistenceErrorKind::CommittedDurabilityUnknown(error))
         })
     }
@@ -182,11 +140,20 @@ impl<'a> Replacement<'a> {
     }
 }
 
+/// Whether there is a regular file of this name; anything else of that name is refused.
+fn is_there(folder: &dyn Folder, name: &OsStr) -> io::Result<bool> {
+    match folder.len(name) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 impl Drop for Replacement<'_> {
     fn drop(&mut self) {
         if !self.is_placed {
             // The error that led here is the one to tell.
-            let _ = fs::remove_file(&self.temporary);
+            let _ = self.folder.remove(&self.temporary);
         }
     }
 }

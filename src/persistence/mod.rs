@@ -21,10 +21,13 @@
 
 mod aof_file;
 mod aof_writer;
+mod appender;
 mod config;
 mod error;
 mod files;
 mod rdb_file;
+mod storage;
+mod sync;
 
 pub use aof_file::{load_aof, load_aof_bytes};
 pub use aof_writer::AofWriter;

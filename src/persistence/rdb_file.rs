@@ -1,7 +1,8 @@
 //! Snapshots of strings: written as RDB 1, read from every version.
 
 use super::error::{PersistenceError, Result, Task};
-use super::files::{Replacement, open, read_chunks};
+use super::files::{Replacement, open, read_chunks, resolve};
+use super::storage::Disk;
 use crate::error::{Error, ErrorKind, Found, KeyPreview, Place};
 use crate::rdb::{Checksum, Decoder, Encoder, Event, Eviction, Key, Kind, Part, Span, ValueType, Version};
 use crate::wire::Scalar;
@@ -75,7 +76,13 @@ pub fn load_rdb_bytes<P: AsRef<Path>>(path: P) -> Result<Vec<BytesDatabaseData>>
 type Database<K> = HashMap<K, (Bytes, Option<u64>)>;
 
 fn save<K: AsRef<[u8]>>(path: &Path, databases: &[Database<K>]) -> Result<()> {
-    let mut saver = Saver::new(Task { doing: "save the snapshot", path })?;
+    let task = Task { doing: "save the snapshot", path };
+    let place = || {
+        let (folder, name) = resolve(path)?;
+        Ok((Disk::open(&folder)?, name))
+    };
+    let (folder, name) = place().map_err(|error| task.io(error))?;
+    let mut saver = Saver::new(task, Replacement::new(task, &folder, &name)?);
     saver.head()?;
     for (db, database) in databases.iter().enumerate().filter(|(_, database)| !database.is_empty()) {
         let db = db as u64;
@@ -97,15 +104,10 @@ struct Saver<'a> {
 }
 
 impl<'a> Saver<'a> {
-    fn new(task: Task<'a>) -> Result<Self, PersistenceError> {
-        let version = Version::redis(1);
-        Ok(Self {
-            task,
-            file: Replacement::new(task)?,
-            encoder: Encoder::with_checksum(version),
-            buffer: Vec::with_capacity(WRITE_BYTES + PIECE_BYTES),
-            string: ValueType::STRING,
-        })
+    fn new(task: Task<'a>, file: Replacement<'a>) -> Self {
+        let encoder = Encoder::with_checksum(Version::redis(1));
+        let buffer = Vec::with_capacity(WRITE_BYTES + PIECE_BYTES);
+        Self { task, file, encoder, buffer, string: ValueType::STRING }
     }
 
     /// The header, and who wrote this when.
