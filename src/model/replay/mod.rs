@@ -9,9 +9,13 @@
 
 mod args;
 mod arrays;
+mod bits;
 mod expiry;
+mod functions;
 mod geo;
 mod hashes;
+mod hll_sparse;
+mod hyperloglog;
 mod keys;
 mod keyspace;
 mod lists;

@@ -3,7 +3,10 @@
 use super::args::{Arguments, Done};
 use super::keyspace::Space;
 use super::report::SkippedEffect;
-use super::{expiry, geo, hashes, keys, lists, sets, stream_entries, stream_groups, stream_producers, strings, zset_ranges, zset_stores, zsets};
+use super::{
+    bits, expiry, functions, geo, hashes, hyperloglog, keys, lists, sets, stream_entries, stream_groups, stream_producers,
+    strings, zset_ranges, zset_stores, zsets,
+};
 
 /// What is done with a command.
 #[derive(Clone, Copy)]
@@ -67,6 +70,8 @@ commands! {
 
     // Strings.
     b"APPEND" => Data(strings::append),
+    b"BITFIELD" => Data(bits::bitfield),
+    b"BITOP" => Data(bits::bitop),
     b"DECR" => Data(strings::decr),
     b"DECRBY" => Data(strings::decrby),
     b"DELEX" => Data(strings::delex),
@@ -81,10 +86,17 @@ commands! {
     b"MSETEX" => Data(strings::msetex),
     b"MSETNX" => Data(strings::msetnx),
     b"PSETEX" => Data(strings::psetex),
+    b"PFADD" => Data(hyperloglog::pfadd),
+    b"PFCOUNT" => Data(hyperloglog::pfcount),
+    b"PFMERGE" => Data(hyperloglog::pfmerge),
     b"SET" => Data(strings::set),
+    b"SETBIT" => Data(bits::setbit),
     b"SETEX" => Data(strings::setex),
     b"SETNX" => Data(strings::setnx),
     b"SETRANGE" => Data(strings::setrange),
+
+    // Function libraries.
+    b"FUNCTION" => Data(functions::function),
 
     // Hashes.
     b"HDEL" => Data(hashes::hdel),
