@@ -4,8 +4,8 @@ use super::args::{Arguments, Done};
 use super::keyspace::Space;
 use super::report::SkippedEffect;
 use super::{
-    bits, expiry, functions, geo, hashes, hyperloglog, keys, lists, sets, stream_entries, stream_groups, stream_producers,
-    strings, zset_ranges, zset_stores, zsets,
+    bits, expiry, functions, geo, hashes, hyperloglog, keys, lists, sets, sorting, stream_entries, stream_groups,
+    stream_producers, strings, zset_ranges, zset_stores, zsets,
 };
 
 /// What is done with a command.
@@ -66,6 +66,7 @@ commands! {
     b"RENAMENX" => Data(keys::renamenx),
     b"RESTORE" => Data(keys::restore),
     b"RESTORE-ASKING" => Data(keys::restore),
+    b"SORT" => Data(sorting::sort),
     b"UNLINK" => Data(keys::del),
 
     // Strings.
