@@ -6,7 +6,7 @@
 
 use super::super::store::Store;
 use super::super::value::HashField;
-use super::args::{Arguments, BAD_TIME, Done, Halt, NOT_AN_INTEGER, OVERFLOW, SYNTAX, is_word};
+use super::args::{Arguments, BAD_TIME, Done, Halt, NOT_AN_INTEGER, OVERFLOW, SYNTAX};
 use super::expiry::{Expiry, Rule, Time};
 use super::keyspace::Space;
 use super::long_double;
