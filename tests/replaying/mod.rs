@@ -44,7 +44,11 @@ impl Target {
     /// A template without its condition, if that holds.
     pub(crate) fn knows<'t>(&self, template: &'t str) -> Option<&'t str> {
         let (condition, rest) = template.split_once(' ').unwrap_or((template, ""));
-        let Some(since) = condition.strip_suffix('+').filter(|since| since.starts_with(['r', 'v']) || since.as_bytes()[0].is_ascii_digit()) else { return Some(template) };
+        let Some(since) =
+            condition.strip_suffix('+').filter(|since| since.starts_with(['r', 'v']) || since.as_bytes()[0].is_ascii_digit())
+        else {
+            return Some(template);
+        };
         let holds = match (since.as_bytes()[0], self.is_valkey) {
             (b'r', is_valkey) => !is_valkey && ordinal(&since[1..]) <= self.number,
             (b'v', is_valkey) => is_valkey && ordinal(&since[1..]) <= self.number,
@@ -136,8 +140,8 @@ pub(crate) fn log(commands: &[Command]) -> Vec<u8> {
     log
 }
 
-/// The commands of a log without a snapshot.
-pub(crate) fn commands_of(log: &[u8]) -> Vec<Command> {
+/// The commands of a log, unless a snapshot stands in front.
+pub(crate) fn commands_of(log: &[u8]) -> Option<Vec<Command>> {
     let mut decoder = aof::Decoder::new();
     let mut rest = log;
     let mut commands = Vec::new();
@@ -147,10 +151,11 @@ pub(crate) fn commands_of(log: &[u8]) -> Vec<Command> {
         match step.event {
             Some(aof::Event::Command(command)) => commands.push(command.args().map(<[u8]>::to_vec).collect()),
             Some(aof::Event::Timestamp { .. } | aof::Event::Annotation(_)) => {}
-            other => panic!("{other:?}"),
+            Some(aof::Event::Snapshot(_)) => return None,
+            None => {}
         }
     }
-    commands
+    Some(commands)
 }
 
 /// A command as a person would type it.
