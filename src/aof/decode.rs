@@ -35,7 +35,7 @@ pub(crate) struct State {
     max_arguments: u64,
     db: Option<u64>,
     transaction: Transaction,
-    /// Where the last `MULTI` starts.
+    /// Where the last `MULTI` starts, or the integrity mark in whose span it stands.
     multi: u64,
     marks: Marks,
     commands: u64,
@@ -239,7 +239,8 @@ fn follow(state: &mut State, at: &Position, command: Command<'_>) -> Result<(), 
         let before = state.transaction;
         state.transaction = before.after(command.name())?;
         if before == Transaction::Closed {
-            state.multi = at.offset;
+            // A log that ends in the transaction is cut there, where no mark may be left without its bytes.
+            state.multi = state.marks.whole_up_to().unwrap_or(at.offset);
         }
     } else if command.name().eq_ignore_ascii_case(b"SELECT") {
         let db = command.args().nth(1).and_then(number::parse_int);

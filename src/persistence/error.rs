@@ -43,6 +43,15 @@ pub enum PersistenceErrorKind {
     Io(io::Error),
     /// Another writer has the log open. It may be of this process.
     Locked,
+    /// The log is damaged in a way that no torn write leaves, so nothing of it is cut off.
+    MidFileCorruption {
+        /// What is wrong, and at which byte of the file.
+        damage: Error,
+        /// Up to here it is whole, in bytes from its start.
+        offset: u64,
+        /// Where the first whole command behind the damage starts, if there is one. It may be part of a damaged value.
+        next_good: Option<u64>,
+    },
     /// The log could not be synced, or not be cut back after a failed write.
     /// Nothing more is written through this handle.
     Poisoned {
@@ -86,7 +95,7 @@ impl PersistenceError {
     #[must_use]
     pub fn format(&self) -> Option<&Error> {
         match &self.0.kind {
-            PersistenceErrorKind::Format(error) => Some(error),
+            PersistenceErrorKind::Format(error) | PersistenceErrorKind::MidFileCorruption { damage: error, .. } => Some(error),
             _ => None,
         }
     }
@@ -105,6 +114,7 @@ impl PersistenceError {
             PersistenceErrorKind::Format(error) => error.code(),
             PersistenceErrorKind::Io(_) => "io",
             PersistenceErrorKind::Locked => "locked",
+            PersistenceErrorKind::MidFileCorruption { .. } => "mid-file-corruption",
             PersistenceErrorKind::Poisoned { .. } => "poisoned",
         }
     }
@@ -120,6 +130,12 @@ impl fmt::Display for PersistenceError {
             PersistenceErrorKind::Format(error) => write!(f, "{error}")?,
             PersistenceErrorKind::Io(error) => write!(f, "{error}")?,
             PersistenceErrorKind::Locked => f.write_str("another writer has it open")?,
+            PersistenceErrorKind::MidFileCorruption { damage, offset, next_good: Some(next) } => {
+                write!(f, "it is whole up to byte {offset} only, but goes on at byte {next}: {damage}")?;
+            }
+            PersistenceErrorKind::MidFileCorruption { damage, offset, next_good: None } => {
+                write!(f, "it is whole up to byte {offset} only, and what follows is not torn but damaged: {damage}")?;
+            }
             PersistenceErrorKind::Poisoned { first, doubtful_from } => {
                 write!(f, "an earlier failure makes it doubtful from byte {doubtful_from} on: {first}")?;
             }
@@ -146,7 +162,7 @@ impl std::error::Error for PersistenceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.kind {
             PersistenceErrorKind::CommittedDurabilityUnknown(error) | PersistenceErrorKind::Io(error) => Some(error),
-            PersistenceErrorKind::Format(error) => Some(error),
+            PersistenceErrorKind::Format(error) | PersistenceErrorKind::MidFileCorruption { damage: error, .. } => Some(error),
             PersistenceErrorKind::Locked => None,
             PersistenceErrorKind::Poisoned { first, .. } => Some(&**first),
         }
