@@ -564,6 +564,19 @@ fn an_output_file_appears_whole_or_not_at_all() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_limit_on_the_size_of_files_is_an_error_that_is_told() {
+    let folder = TempDir::new();
+    let path = fixture("redis-7.0/lists.rdb");
+    // A block has 512 bytes. Stdout itself is the file that grows too large.
+    let script = "ulimit -f 1; exec \"$0\" export \"$1\" > \"$2\"";
+    let output =
+        Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_aikv"), &path]).arg(folder.join("out")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(stderr(&output).contains("the output cannot be written: File too large"), "{}", stderr(&output));
+}
+
+#[test]
 fn nothing_that_a_terminal_obeys_is_printed() {
     let key = b"\x1b]0;x\x07\r\x08\xc2\x9b2J\x9b\xe2\x80\xae";
     let body = [b"\x00", &[key.len() as u8][..], key, b"\x03\x1b[2", b"\x00", &[key.len() as u8][..], key, b"\x01w"].concat();

@@ -24,6 +24,9 @@ pub(super) enum Failure {
     Output { file: Option<PathBuf>, error: io::Error },
     /// The system gives no random numbers.
     Random(String),
+    /// The system does not let a signal be caught.
+    #[cfg(unix)]
+    Signal(io::Error),
     /// The command line asks for something that is not there.
     Usage(String),
 }
@@ -63,6 +66,8 @@ impl Failure {
             Self::Format { .. } | Self::Input { .. } | Self::Kind { .. } | Self::Output { .. } | Self::Random(_) => {
                 ExitCode::from(3)
             }
+            #[cfg(unix)]
+            Self::Signal(_) => ExitCode::from(3),
             // As shells say it of a program that was interrupted.
             Self::Interrupted => ExitCode::from(130),
         }
@@ -87,6 +92,8 @@ impl fmt::Display for Failure {
             Self::Output { file: Some(file), error } => write!(f, "{}: cannot be written: {error}", safe(file)),
             Self::Output { file: None, error } => write!(f, "the output cannot be written: {error}"),
             Self::Random(error) => write!(f, "the system gives no random numbers: {error}"),
+            #[cfg(unix)]
+            Self::Signal(error) => write!(f, "a signal cannot be caught: {error}"),
             Self::Usage(text) => f.write_str(text),
         }
     }
