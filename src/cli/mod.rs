@@ -7,6 +7,7 @@ mod export;
 mod failure;
 mod http;
 mod info;
+mod info_log;
 mod input;
 mod keys;
 mod output;
@@ -14,6 +15,7 @@ mod print;
 mod show;
 mod show_module;
 mod show_text;
+mod source;
 mod units;
 mod view;
 
