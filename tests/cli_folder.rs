@@ -367,7 +367,7 @@ fn a_folder_is_no_log_without_one_manifest() {
 fn a_server_may_rewrite_the_log_while_it_is_read() {
     let folder = log(LISTED.as_bytes());
     let is_over = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    let outputs = std::thread::scope(|scope| {
         scope.spawn(|| {
             for seq in 2.. {
                 if is_over.load(std::sync::atomic::Ordering::Relaxed) {
@@ -389,11 +389,13 @@ fn a_server_may_rewrite_the_log_while_it_is_read() {
                 }
             }
         });
-        for _ in 0..60 {
-            let output = aikv::<&str>("export", folder.path(), &[]);
-            assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-            assert!(lines(&output).len() >= 3);
-        }
+        // Looked at when the other thread has ended.
+        let outputs: Vec<_> = (0..60).map(|_| aikv::<&str>("export", folder.path(), &[])).collect();
         is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        outputs
     });
+    for output in outputs {
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(lines(&output).len() >= 3);
+    }
 }
