@@ -3,7 +3,8 @@
 //! ```text
 //! append DIR N [--policy always|everysec|no] [--threads T] [--transactions]
 //!              [--pause-ms MS]     makes N attempts to write, each printed as `ack THREAD NUMBER`
-//!                                  or `err CODE`; a failed one is made again
+//!              [--watch]           or `err CODE`; a failed one is made again. Watched, it says how
+//!                                  old a byte became before it was durable, and how long a call took
 //! verify DIR ACKED... [--whole]    opens the log as a writer does, and again behind one more write
 //! flush DIR BYTES                  writes without syncing, then flushes three times
 //! raw-flush DIR BYTES              the same on a plain file: what the system says
@@ -22,9 +23,9 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 type Result<T, E = Ending> = std::result::Result<T, E>;
 
@@ -89,6 +90,7 @@ struct Options {
     threads: u64,
     is_transactional: bool,
     pause: Duration,
+    is_watched: bool,
     is_whole: bool,
 }
 
@@ -99,6 +101,7 @@ impl Args {
             threads: 1,
             is_transactional: false,
             pause: Duration::ZERO,
+            is_watched: false,
             is_whole: false,
         };
         let mut words = Vec::new();
@@ -117,6 +120,7 @@ impl Args {
                 "--threads" => options.threads = value()?.parse()?,
                 "--transactions" => options.is_transactional = true,
                 "--pause-ms" => options.pause = Duration::from_millis(value()?.parse()?),
+                "--watch" => options.is_watched = true,
                 "--whole" => options.is_whole = true,
                 _ => words.push(arg),
             }
@@ -179,32 +183,67 @@ fn append(log: &Path, attempts: u64, options: &Options) -> Result<()> {
     };
     let before = counted(log)?;
     let errors = AtomicU64::new(0);
-    thread::scope(|scope| {
-        for thread in 0..usize::try_from(options.threads).unwrap_or(1) {
-            let mut number = before.get(thread).copied().unwrap_or_default();
-            let (writer, errors) = (&writer, &errors);
-            scope.spawn(move || {
-                for _ in 0..attempts {
-                    match log_one(writer, thread, number + 1, options.is_transactional) {
-                        Ok(()) => {
-                            number += 1;
-                            println!("ack {thread} {number}");
-                        }
-                        Err(error) => {
-                            errors.fetch_add(1, Ordering::Relaxed);
-                            tell(&error);
-                        }
-                    }
-                    thread::sleep(options.pause);
+    let slowest_ms = AtomicU64::new(0);
+    let run = |thread: usize| {
+        let mut number = before.get(thread).copied().unwrap_or_default();
+        for _ in 0..attempts {
+            let start = Instant::now();
+            let result = log_one(&writer, thread, number + 1, options.is_transactional);
+            slowest_ms.fetch_max(millis(start.elapsed()), Ordering::Relaxed);
+            match result {
+                Ok(()) => {
+                    number += 1;
+                    println!("ack {thread} {number}");
                 }
-            });
+                Err(error) => {
+                    errors.fetch_add(1, Ordering::Relaxed);
+                    tell(&error);
+                }
+            }
+            thread::sleep(options.pause);
         }
-    });
+    };
+    if options.is_watched {
+        let oldest_ms = watch(&writer, || run(0));
+        println!("oldest {oldest_ms} slowest {}", slowest_ms.load(Ordering::Relaxed));
+    } else if options.threads == 1 {
+        // In this thread, where system calls can be counted from the start.
+        run(0);
+    } else {
+        thread::scope(|scope| {
+            for thread in 0..options.threads {
+                let run = &run;
+                scope.spawn(move || run(usize::try_from(thread).unwrap_or_default()));
+            }
+        });
+    }
     if let Err(error) = writer.close() {
         errors.fetch_add(1, Ordering::Relaxed);
         tell(&error);
     }
     if errors.into_inner() == 0 { Ok(()) } else { Err(Ending::Told) }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The greatest age that a byte reached before it was durable, in milliseconds.
+fn watch(writer: &AofWriter, run: impl FnOnce()) -> u64 {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut oldest = Duration::ZERO;
+            while !is_over.load(Ordering::Relaxed) {
+                oldest = oldest.max(writer.oldest_unsynced_age().unwrap_or_default());
+                thread::sleep(Duration::from_millis(5));
+            }
+            millis(oldest)
+        });
+        run();
+        is_over.store(true, Ordering::Relaxed);
+        watcher.join().unwrap_or(u64::MAX)
+    })
 }
 
 /// How many writes of each thread are there, without a gap and in order.

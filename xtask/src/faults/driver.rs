@@ -111,6 +111,8 @@ pub struct Said {
     pub errors: Vec<String>,
     /// Whether anything was acknowledged behind the first error.
     pub goes_on: bool,
+    /// How old a byte became before it was durable, and how long a call took, in milliseconds.
+    pub watched_ms: Option<(u64, u64)>,
     pub code: Option<i32>,
     pub stderr: String,
 }
@@ -135,6 +137,7 @@ impl Said {
                     self.acked[thread] = number;
                     self.goes_on |= !self.errors.is_empty();
                 }
+                ["oldest", oldest, "slowest", slowest] => self.watched_ms = Some((oldest.parse()?, slowest.parse()?)),
                 ["err", ref words @ ..] => self.errors.push(words.join(" ")),
                 _ => bail!("the driver said {line:?}"),
             }

@@ -3,22 +3,27 @@
 use super::Cases;
 use super::driver::{Driver, Said, TOLD, text};
 use super::strace::{self, Call, inject, inject_on};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Writes of a run.
 const WRITES: u64 = 10;
 const APPEND: [&str; 2] = ["append", "10"];
+/// How long a slow sync takes.
+const SLOW_MS: u64 = 3000;
+/// What a busy machine may add to a time.
+const SLACK_MS: u64 = 700;
 
 pub fn run(cases: &mut Cases<'_>, driver: &Driver) {
     if let Some(reason) = strace::obstacle() {
         return cases.skip("system calls that fail", &reason);
     }
     cases.run("a sync that fails poisons the log for good", |folder| {
+        let opening = syncs_of_opening(driver, &folder.join("opening"))?;
         for nth in [1, 2, 5, WRITES] {
             let folder = folder.join(nth.to_string());
-            let said = Said::by(&mut on_log(driver, &folder, &[&format!("fdatasync:error=EIO:when={nth}")])?)?;
+            let said = Said::by(&mut on_log(driver, &folder, &[&format!("fdatasync:error=EIO:when={}", opening + nth)])?)?;
             ensure!(said.first() == nth - 1 && !said.goes_on && said.code == Some(TOLD), "sync {nth}: {said:?}");
             ensure!(said.errors.iter().all(|error| error.starts_with("poisoned ")), "sync {nth}: {:?}", said.errors);
             driver.verify(&folder, &[nth - 1], &[])?;
@@ -57,18 +62,39 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver) {
         Ok(format!("from byte {len}"))
     });
     cases.run("a writer that dies at a system call loses nothing that was acknowledged", |folder| {
-        for name in ["write", "fdatasync"] {
+        let opening = syncs_of_opening(driver, &folder.join("opening"))?;
+        for (name, before) in [("write", 0), ("fdatasync", opening)] {
             for nth in [1, 4, WRITES] {
                 let folder = folder.join(format!("{name}{nth}"));
-                let said = Said::by(&mut on_log(driver, &folder, &[&format!("{name}:signal=KILL:when={nth}")])?)?;
+                let said = Said::by(&mut on_log(driver, &folder, &[&format!("{name}:signal=KILL:when={}", before + nth)])?)?;
                 ensure!(said.first() == nth - 1 && said.errors.is_empty(), "{name} {nth}: {said:?}");
                 driver.verify(&folder, &[nth - 1], &[])?;
             }
         }
         Ok("at 3 writes and 3 syncs".into())
     });
+    cases.run("a slow disk makes writers wait before the time that may be lost grows", |folder| {
+        // The second sync of the thread that syncs each second.
+        let slow = format!("fdatasync:delay_enter={}:when=2", SLOW_MS * 1000);
+        let args = ["append", "1500", "--policy", "everysec", "--pause-ms", "2", "--watch"];
+        let said = Said::by(&mut inject(driver, &[&slow], &args, folder))?;
+        let (oldest, slowest) = said.watched_ms.context("nothing was watched")?;
+        ensure!(said.code == Some(0) && said.first() == 1500, "{said:?}");
+        driver.verify(folder, &[1500], &["--whole"])?;
+        // A second, the sync itself, and a tenth of a second, with slack for a machine that is busy.
+        ensure!(oldest <= 1100 + SLOW_MS + SLACK_MS, "a byte was not durable for {oldest} ms");
+        ensure!(slowest + SLACK_MS >= SLOW_MS - 2000, "no call waited for longer than {slowest} ms");
+        Ok(format!("a sync of {SLOW_MS} ms: no byte older than {oldest} ms, a call waited {slowest} ms"))
+    });
     log_positions(cases, driver);
     snapshot_positions(cases, driver);
+}
+
+/// Syncs of the log before the first write.
+fn syncs_of_opening(driver: &Driver, folder: &Path) -> Result<u64> {
+    let calls = strace::calls(driver, &APPEND, folder)?;
+    let opening = calls.iter().take_while(|call| call.name != "write");
+    Ok(opening.filter(|call| call.name == "fdatasync").count() as u64)
 }
 
 /// `append` with the calls on its log tampered with.
