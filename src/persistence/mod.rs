@@ -25,6 +25,8 @@ mod appender;
 mod config;
 mod error;
 mod files;
+#[cfg_attr(not(feature = "cli"), allow(dead_code))]
+pub(crate) mod parts;
 mod rdb_file;
 mod recover;
 mod storage;
