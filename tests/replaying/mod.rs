@@ -150,7 +150,7 @@ pub(crate) fn commands_of(log: &[u8]) -> Option<Vec<Command>> {
         rest = &rest[step.consumed..];
         match step.event {
             Some(aof::Event::Command(command)) => commands.push(command.args().map(<[u8]>::to_vec).collect()),
-            Some(aof::Event::Timestamp { .. } | aof::Event::Annotation(_)) => {}
+            Some(aof::Event::Timestamp { .. } | aof::Event::Annotation(_) | aof::Event::Mark(_)) => {}
             Some(aof::Event::Snapshot(_)) => return None,
             None => {}
         }
