@@ -418,6 +418,10 @@ fn servers_load_a_marked_log() {
             .unwrap();
         let marked = log_of_spans();
         std::fs::write(&file, &marked.log).unwrap();
+        let tools = ["redis-check-aof", "valkey-check-aof"];
+        let tool = tools.iter().map(|tool| program.with_file_name(tool)).find(|tool| tool.exists()).expect("a checker");
+        let output = std::process::Command::new(tool).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stdout));
         let options = ["--appendonly", "yes", "--appendfsync", "always"];
         let server = Server::start(&program, folder.path(), &options).unwrap_or_else(|log| panic!("{name}: {log}"));
         let mut client = server.client();
