@@ -22,6 +22,8 @@
 mod aof_file;
 mod aof_writer;
 mod config;
+#[cfg(test)]
+mod crash;
 mod error;
 mod files;
 mod rdb_file;
