@@ -130,6 +130,14 @@ pub enum ErrorKind {
         /// What stands here.
         found: Found,
     },
+    /// A line of a manifest is not well formed, or contradicts the lines before it.
+    #[error("expected {expected}, found {found}")]
+    BadManifest {
+        /// What the format demands here.
+        expected: &'static str,
+        /// What stands here.
+        found: Found,
+    },
     /// A listpack, ziplist, intset or zipmap contradicts itself, or its entries
     /// are not what its value type demands.
     #[error("expected {expected}, found {found}")]
@@ -203,6 +211,14 @@ pub enum ErrorKind {
         /// Version or API that lacks it.
         target: &'static str,
     },
+    /// A file name in a manifest that leads, or may lead, out of its folder.
+    #[error("expected {expected}, found {found}")]
+    UnsafePath {
+        /// What the name has to be.
+        expected: &'static str,
+        /// What stands here.
+        found: Found,
+    },
     /// A well-formed header of a version that is not read.
     #[error("expected RDB version {supported}, found {dialect} version {version}")]
     UnsupportedVersion {
@@ -225,6 +241,7 @@ impl ErrorKind {
             Self::BadEncoding { .. } => "bad-encoding",
             Self::BadLength { .. } => "bad-length",
             Self::BadMagic { .. } => "bad-magic",
+            Self::BadManifest { .. } => "bad-manifest",
             Self::BadPacked { .. } => "bad-packed",
             Self::BadValue { .. } => "bad-value",
             Self::Duplicate { .. } => "duplicate",
@@ -235,6 +252,7 @@ impl ErrorKind {
             Self::UnknownType { .. } => "unknown-type",
             Self::UnreadableType { .. } => "unreadable-type",
             Self::Unrepresentable { .. } => "unrepresentable",
+            Self::UnsafePath { .. } => "unsafe-path",
             Self::UnsupportedVersion { .. } => "unsupported-version",
         }
     }

@@ -32,6 +32,7 @@ fn main() {
                 });
             }
             Some("aof") if bytes.len() <= MAX_LOG => add(&corpus, &["aof"], &bytes),
+            Some("manifest") => add(&corpus, &["manifest"], &bytes),
             Some("gz" | "lz4" | "zst") => add(&corpus, &["unpack"], &bytes),
             _ => {}
         }

@@ -1,5 +1,5 @@
 //! AOF logs: commands as RESP arrays, annotations, and the snapshot that may
-//! stand before them.
+//! stand before them; and the manifest of a log of several files.
 
 #![cfg_attr(
     not(test),
@@ -18,12 +18,17 @@
 mod decode;
 mod encode;
 mod event;
+mod manifest;
+mod names;
 mod resp;
 mod transaction;
+mod words;
 
 pub use decode::{Decoder, Preamble, Summary};
 pub use encode::{Encoder, write_command};
 pub use event::{Args, Command, Event};
+pub use manifest::{Manifest, ManifestFile, Role};
+pub use names::{BaseFormat, NameKind, Names};
 
 #[cfg(feature = "std")]
 pub(crate) use transaction::Transaction;
