@@ -1,0 +1,117 @@
+//! The arguments of a command, taken one by one, and why a command stops.
+
+use crate::aof::{Args, Command};
+use crate::error::Fault;
+use crate::wire::number;
+
+/// What a command did: all it does, or why not.
+pub(super) type Done = Result<(), Halt>;
+
+/// Why a command stops.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Halt {
+    /// A server answers with this error, which nobody reads while a log is loaded.
+    Answer(&'static str),
+    /// No server has a command of this form; this is what it would have to be.
+    Form(&'static str),
+    /// Replay cannot go on.
+    Fault(Fault),
+}
+
+impl From<Fault> for Halt {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+pub(super) const WRONG_TYPE: Halt = Halt::Answer("a value of another type");
+pub(super) const NOT_AN_INTEGER: Halt = Halt::Answer("not an integer or out of range");
+pub(super) const SYNTAX: Halt = Halt::Form("arguments that the command has");
+
+/// The arguments behind a command's name.
+#[derive(Clone)]
+pub(super) struct Arguments<'a> {
+    args: Args<'a>,
+    key: Option<&'a [u8]>,
+}
+
+impl<'a> Arguments<'a> {
+    #[inline]
+    pub(super) fn new(command: Command<'a>) -> Self {
+        let mut args = command.args();
+        args.next();
+        Self { args, key: None }
+    }
+
+    /// Arguments that were not taken yet.
+    #[inline]
+    pub(super) fn left(&self) -> usize {
+        self.args.len()
+    }
+
+    /// The key that was taken first, for messages.
+    pub(super) fn noted_key(&self) -> Option<&'a [u8]> {
+        self.key
+    }
+
+    /// The next argument, which must be there.
+    #[inline]
+    pub(super) fn text(&mut self) -> Result<&'a [u8], Halt> {
+        self.args.next().ok_or(Halt::Form("more arguments"))
+    }
+
+    /// The next argument, which names a key.
+    #[inline]
+    pub(super) fn key(&mut self) -> Result<&'a [u8], Halt> {
+        let key = self.text()?;
+        self.key.get_or_insert(key);
+        Ok(key)
+    }
+
+    /// The next argument, if there is one.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<&'a [u8]> {
+        self.args.next()
+    }
+
+    /// The next argument as an integer of 64 bits in its canonical form.
+    #[inline]
+    pub(super) fn int(&mut self) -> Result<i64, Halt> {
+        number::parse_int(self.text()?).ok_or(NOT_AN_INTEGER)
+    }
+
+    /// Takes the next argument if it is this word, whatever its case.
+    pub(super) fn word(&mut self, word: &str) -> bool {
+        let mut ahead = self.args.clone();
+        let is_it = ahead.next().is_some_and(|text| is_word(text, word));
+        if is_it {
+            self.args = ahead;
+        }
+        is_it
+    }
+
+    /// Demands that no argument is left.
+    #[inline]
+    pub(super) fn end(&self) -> Done {
+        if self.left() == 0 { Ok(()) } else { Err(Halt::Form("fewer arguments")) }
+    }
+
+    /// Demands so many arguments more at least.
+    #[inline]
+    pub(super) fn at_least(&self, count: usize) -> Done {
+        if self.left() >= count { Ok(()) } else { Err(Halt::Form("more arguments")) }
+    }
+
+    /// Demands arguments in pairs, one at least.
+    #[inline]
+    pub(super) fn pairs(&self) -> Done {
+        self.at_least(2)?;
+        if self.left() % 2 == 0 { Ok(()) } else { Err(Halt::Form("arguments in pairs")) }
+    }
+}
+
+/// Whether an argument is this word, whatever its case.
+#[inline]
+pub(super) fn is_word(text: &[u8], word: &str) -> bool {
+    text.eq_ignore_ascii_case(word.as_bytes())
+}
