@@ -41,6 +41,11 @@ pub enum PersistenceErrorKind {
     Format(Error),
     /// The operating system refused. The file is as it was before.
     Io(io::Error),
+    /// Another program writes to the log.
+    Locked {
+        /// Its process, as far as it has noted that.
+        pid: Option<u32>,
+    },
     /// The log could not be synced, or not be cut back after a failed write.
     /// Nothing more is written through this handle.
     Poisoned {
@@ -102,6 +107,7 @@ impl PersistenceError {
             PersistenceErrorKind::CommittedDurabilityUnknown(_) => "committed-durability-unknown",
             PersistenceErrorKind::Format(error) => error.code(),
             PersistenceErrorKind::Io(_) => "io",
+            PersistenceErrorKind::Locked { .. } => "locked",
             PersistenceErrorKind::Poisoned { .. } => "poisoned",
         }
     }
@@ -116,6 +122,8 @@ impl fmt::Display for PersistenceError {
             }
             PersistenceErrorKind::Format(error) => write!(f, "{error}")?,
             PersistenceErrorKind::Io(error) => write!(f, "{error}")?,
+            PersistenceErrorKind::Locked { pid: Some(pid) } => write!(f, "process {pid} writes to it")?,
+            PersistenceErrorKind::Locked { pid: None } => f.write_str("another process writes to it")?,
             PersistenceErrorKind::Poisoned { first, doubtful_from } => {
                 write!(f, "an earlier failure makes it doubtful from byte {doubtful_from} on: {first}")?;
             }
@@ -143,6 +151,7 @@ impl std::error::Error for PersistenceError {
         match &self.0.kind {
             PersistenceErrorKind::CommittedDurabilityUnknown(error) | PersistenceErrorKind::Io(error) => Some(error),
             PersistenceErrorKind::Format(error) => Some(error),
+            PersistenceErrorKind::Locked { .. } => None,
             PersistenceErrorKind::Poisoned { first, .. } => Some(&**first),
         }
     }

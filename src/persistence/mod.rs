@@ -20,8 +20,10 @@
 //! ```
 
 mod aof_file;
+mod aof_folder;
 mod aof_writer;
 mod config;
+mod content;
 #[cfg(test)]
 mod crash;
 mod error;
@@ -30,7 +32,9 @@ mod rdb_file;
 mod storage;
 
 pub use aof_file::{load_aof, load_aof_bytes};
+pub use aof_folder::{AofFolder, AofFolderOptions, AofFolderStatus, AofReport, PartReport, Rewrite, Rewritten};
 pub use aof_writer::AofWriter;
 pub use config::{AofSyncPolicy, PersistenceConfig};
+pub use content::{Frozen, Sink};
 pub use error::{AikvError, PersistenceError, PersistenceErrorKind, Result};
 pub use rdb_file::{BytesDatabaseData, DatabaseData, load_rdb, load_rdb_bytes, save_rdb, save_rdb_bytes};

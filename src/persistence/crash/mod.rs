@@ -7,6 +7,7 @@
 //! Protocols with a mistake ([`mutant`]) show that mistakes are found.
 
 mod disk;
+mod folder;
 mod mutant;
 mod snapshot;
 mod states;

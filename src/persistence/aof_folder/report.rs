@@ -1,0 +1,53 @@
+//! What a log's opening and its state tell.
+
+use crate::aof::Role;
+use crate::error::Error;
+use crate::model::ReplayReport;
+use std::ffi::OsString;
+use std::vec::Vec;
+
+/// What was found when a log was opened, and what was done about it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct AofReport {
+    /// There was no log: one was begun.
+    pub is_new: bool,
+    /// A log of one file was moved into the folder.
+    pub is_taken_over: bool,
+    /// The base that the manifest names was missing, and what it was made from was still there: the log goes on from that.
+    pub is_previous_base: bool,
+    /// The files read, in order.
+    pub parts: Vec<PartReport>,
+    /// What became of the commands.
+    pub replay: ReplayReport,
+    /// What is odd about the manifest.
+    pub deviations: Vec<Error>,
+    /// Files removed: histories and temporary files.
+    pub removed: Vec<OsString>,
+    /// Files in the folder that are no part of the log. They are left alone.
+    pub unlisted: Vec<OsString>,
+}
+
+/// A file of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartReport {
+    /// Its name in the folder.
+    pub name: OsString,
+    /// What it is to the log.
+    pub role: Role,
+    /// Its size in bytes, without a tail that was cut off.
+    pub bytes: u64,
+    /// Commands in it, those of transactions and `MULTI` and `EXEC` included.
+    pub commands: u64,
+}
+
+/// A log's sizes, and how far it is durable.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AofFolderStatus {
+    /// Size of the base in bytes.
+    pub base_bytes: u64,
+    /// Size of all increments together in bytes.
+    pub incr_bytes: u64,
+}
