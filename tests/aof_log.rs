@@ -547,7 +547,7 @@ fn check_fixture(name: &str, bytes: &[u8], expected: &serde_json::Value) {
                 commands.push(command.args().map(<[u8]>::to_vec).collect::<Vec<_>>());
                 offsets.push(offset);
             }
-            Some(Event::Annotation(_) | Event::Timestamp { .. }) => {
+            Some(Event::Annotation(_) | Event::Mark(_) | Event::Timestamp { .. }) => {
                 let line = String::from_utf8(step.raw.trim_ascii_end().to_vec()).unwrap();
                 annotations.push((line, commands.len() as u64));
             }

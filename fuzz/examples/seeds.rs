@@ -1,5 +1,6 @@
 //! Fills the corpora: `fuzz/corpus/<target>/`, from the fixtures of real servers and `seeds.txt`.
 
+use aikv::aof::{write_command, write_marked};
 use aikv::rdb::{Decoder, DumpPayload, Event, Version, ZeroChecksum, seal};
 use aikv_fuzz::{read, seed};
 use std::fs;
@@ -49,6 +50,7 @@ fn main() {
             _ => add_records(&corpus, version, &bytes),
         }
     }
+    add(&corpus, &["aof"], &marked_log());
     // Compressed strings behind the length they state: 1000 times "a", as Redis 7.0.15 saves it, and a mixture.
     add(&corpus, &["lzf"], b"\xe8\x03\x01aa\xe0\xff\x00\xe0\xff\x00\xe0\xff\x00\xe0\xc3\x00\x01aa");
     add(&corpus, &["lzf"], b"\x0c\x00\x05abcabc\x20\x02\x02xyz");
@@ -56,6 +58,19 @@ fn main() {
         let path = target.expect("a corpus").path();
         println!("{}: {} files", path.display(), fs::read_dir(&path).expect("a corpus").count());
     }
+}
+
+/// Integrity marks, which no server writes: one behind bytes without, and one with a transaction.
+fn marked_log() -> Vec<u8> {
+    let records = |commands: &[&[&str]]| {
+        let mut records = Vec::new();
+        commands.iter().for_each(|args| write_command(*args, &mut records).expect("a command"));
+        records
+    };
+    let mut log = records(&[&["SELECT", "0"]]);
+    write_marked(&records(&[&["SET", "k", "v"], &["DEL", "x"]]), 23, &mut log);
+    write_marked(&records(&[&["MULTI"], &["SET", "k", "v"], &["EXEC"]]), 0, &mut log);
+    log
 }
 
 fn find(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -45,7 +45,7 @@ fn run<'c>(parts: impl Iterator<Item = &'c [u8]>, len: usize) -> Outcome {
         }
     }
     let summary = decoder.summary();
-    assert!(summary.valid_up_to <= len as u64);
+    assert!(summary.valid_up_to <= len as u64 && summary.verified_up_to <= len as u64);
     let end = decoder.finish();
     if let Ok(summary) = &end {
         assert_eq!(summary.valid_up_to, len as u64, "a whole log is whole to its end");

@@ -1,6 +1,7 @@
 //! The decoder: a snapshot or nothing, then commands and annotations.
 
 use super::event::{Command, Event};
+use super::mark::{Mark, Marks};
 use super::resp;
 use super::transaction::Transaction;
 use crate::error::{Cause, Error, ErrorKind, Fault, FaultKind, Form, Place};
@@ -12,6 +13,7 @@ use alloc::vec::Vec;
 
 static NO_RECORD: Cause = Cause::new(FaultKind::Command, "a command's * or an annotation's #", Form::Byte);
 static ZEROS: Cause = Cause::new(FaultKind::Command, "a command's * or an annotation's #, or zeros up to the end", Form::Byte);
+static MARK_IN_SPAN: Cause = Cause::new(FaultKind::Value, "no integrity mark among the bytes of another one", Form::Text("one"));
 static TOO_MANY: Cause = Cause::new(FaultKind::Length, "a count of arguments within the limit", Form::Number);
 
 /// What the next step is.
@@ -35,6 +37,7 @@ pub(crate) struct State {
     transaction: Transaction,
     /// Where the last `MULTI` starts.
     multi: u64,
+    marks: Marks,
     commands: u64,
     annotations: u64,
 }
@@ -68,7 +71,7 @@ impl Grammar for AofGrammar {
         match state.phase {
             Phase::Start => true,
             Phase::Snapshot => false,
-            Phase::Commands => state.transaction == Transaction::Closed,
+            Phase::Commands => state.transaction == Transaction::Closed && !state.marks.is_open(),
         }
     }
 
@@ -128,6 +131,7 @@ fn snapshot<'i: 'e, 'e>(
         state.phase = Phase::Commands;
         if let Some(preamble) = &mut state.preamble {
             preamble.bytes = at.offset.saturating_add(before.wrapping_sub(cursor.left()));
+            state.marks.start_at(preamble.bytes);
         }
     }
     Ok(event)
@@ -170,8 +174,12 @@ fn record<'i: 'e, 'e, R>(
     }
     let framed = framed.get(..framed.len().wrapping_sub(ahead.rest().len())).unwrap_or_default();
     let command = Command::new(framed, argc);
+    let marks = if state.marks.is_open() { Some(cover(state, cursor, bytes, scratch)?) } else { None };
     if argc <= 2 {
         follow(state, at, command)?;
+    }
+    if let Some(marks) = marks {
+        state.marks = marks;
     }
     *cursor = ahead;
     state.commands = state.commands.wrapping_add(1);
@@ -247,6 +255,58 @@ fn follow(state: &mut State, at: &Position, command: Command<'_>) -> Result<(), 
     Ok(())
 }
 
+/// Up to where a log is whole of which records up to `offset` were read.
+fn whole_up_to(state: &State, offset: u64) -> u64 {
+    let before = if state.transaction == Transaction::Open { state.multi } else { offset };
+    state.marks.whole_up_to().unwrap_or(before)
+}
+
+/// What holds of the marks behind a record of `bytes` bytes in a span.
+#[cold]
+#[inline(never)]
+fn cover(state: &State, cursor: &Cursor<'_>, bytes: u64, scratch: &mut Scratch) -> Result<Marks, Fault> {
+    let mut marks = state.marks;
+    if let Err(fault) = marks.cover(cursor.rest(), bytes) {
+        tolerate(fault, state, state.marks.open_at().unwrap_or(0), scratch)?;
+    }
+    Ok(marks)
+}
+
+/// Passes over what is wrong with the mark at `offset`, if the reader is lenient.
+fn tolerate(fault: Fault, state: &State, offset: u64, scratch: &mut Scratch) -> Result<(), Fault> {
+    let place = Place { db: state.db, ..Place::default() };
+    scratch.notes.tolerate(fault, |fault| Error::new(fault.error_kind(0), offset, place))
+}
+
+/// What holds behind an annotation that is a mark, or stands in a span, or both; and the mark, unless
+/// a lenient reader takes it as any other annotation.
+#[cold]
+#[inline(never)]
+fn marked(
+    line: &[u8],
+    bytes: u64,
+    state: &State,
+    at: &Position,
+    cursor: &Cursor<'_>,
+    scratch: &mut Scratch,
+) -> Result<(Marks, Option<Mark>), Fault> {
+    if state.marks.is_open() {
+        if Mark::is_mark(line) {
+            tolerate(Fault::new(&MARK_IN_SPAN, 0), state, at.offset, scratch)?;
+        }
+        return Ok((cover(state, cursor, bytes, scratch)?, None));
+    }
+    let mut marks = state.marks;
+    let mark = match Mark::parse(line) {
+        Ok(mark) => mark,
+        Err(fault) => return tolerate(fault, state, at.offset, scratch).map(|()| (marks, None)),
+    };
+    if let Err(fault) = marks.open(mark, at.offset, bytes, whole_up_to(state, at.offset)) {
+        tolerate(fault, state, at.offset, scratch)?;
+    }
+    Ok((marks, Some(mark)))
+}
+
 /// A line that servers skip, or no record at all.
 #[inline(never)]
 fn annotation<'i: 'e, 'e, R>(
@@ -274,15 +334,22 @@ fn annotation<'i: 'e, 'e, R>(
     if len > scratch.limits.max_item_bytes {
         return Err(too_large(len));
     }
-    cursor.take(len)?;
     let text = line.get(..end).unwrap_or_default();
+    let mut found = None;
+    if state.marks.is_open() || Mark::is_mark(text) {
+        (state.marks, found) = marked(text, len, state, at, cursor, scratch)?;
+    }
+    cursor.take(len)?;
     let text = text.strip_suffix(b"\r").unwrap_or(text);
     state.annotations = state.annotations.wrapping_add(1);
     let seconds = text.strip_prefix(b"TS:").and_then(number::parse_int);
-    match seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
-        Some(unix_s) => Ok(emit(Event::Timestamp { unix_s }, cursor)),
-        None => Ok(emit(Event::Annotation(text), cursor)),
-    }
+    let unix_s = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    let event = match (unix_s, found) {
+        (Some(unix_s), _) => Event::Timestamp { unix_s },
+        (None, Some(mark)) => Event::Mark(mark),
+        (None, None) => Event::Annotation(text),
+    };
+    Ok(emit(event, cursor))
 }
 
 /// What was read of a log.
@@ -292,11 +359,19 @@ pub struct Summary {
     pub preamble: Option<Preamble>,
     /// Commands, those of transactions and `MULTI` and `EXEC` included.
     pub commands: u64,
-    /// Annotations, timestamps included.
+    /// Annotations, timestamps and integrity marks included.
     pub annotations: u64,
     /// Where the log stops being whole, in bytes from its start: behind the
-    /// last whole command or annotation, but before a `MULTI` without `EXEC`.
+    /// last whole command or annotation, but before a `MULTI` without `EXEC`,
+    /// and before an integrity mark whose bytes are not all there.
     pub valid_up_to: u64,
+    /// Integrity marks whose bytes are there and have the checksum they say.
+    pub marks: u64,
+    /// The bytes that those marks cover.
+    pub verified_bytes: u64,
+    /// Behind the bytes of the last such mark, in bytes from the log's start; without one, where
+    /// the commands start.
+    pub verified_up_to: u64,
 }
 
 /// The snapshot at the head of a log.
@@ -315,6 +390,11 @@ pub struct Preamble {
 /// A log may end where a command or annotation ends and no `MULTI` is open.
 /// Everything else at its end, zeros included, is a torn tail: [`Decoder::finish`]
 /// says `Truncated` and, as its offset, where the log stops being whole.
+///
+/// Bytes behind an integrity mark are compared with it when the last of them is
+/// read, so their events come before it is known that they are as they were written.
+/// Where nothing may be done that does not count in the end, a log is read twice, or
+/// up to [`Summary::valid_up_to`] of a first reading.
 ///
 /// ```
 /// use aikv::aof::{Decoder, Event};
@@ -387,6 +467,7 @@ impl Decoder {
             db: Some(0),
             transaction: Transaction::Closed,
             multi: 0,
+            marks: Marks::default(),
             commands: 0,
             annotations: 0,
         };
@@ -430,13 +511,15 @@ impl Decoder {
     ///
     /// The offset of a fault in a command is that of the line with the wrong
     /// number, of the two bytes that are no CR LF behind an argument, or of the
-    /// command that cannot stand there.
+    /// command that cannot stand there; that of a fault in the bytes of an integrity
+    /// mark is the mark's.
     #[must_use]
     pub fn dress(&self, fault: Fault) -> Error {
         let state = self.feed.state();
         let offset = self.feed.fault_offset();
         if state.phase == Phase::Commands {
-            Error::new(fault.error_kind(0), offset, self.place())
+            let mark = state.marks.open_at().filter(|_| Marks::is_of_span(fault));
+            Error::new(fault.error_kind(0), mark.unwrap_or(offset), self.place())
         } else {
             state.snapshot.dress(fault, offset)
         }
@@ -446,12 +529,16 @@ impl Decoder {
     #[must_use]
     pub fn summary(&self) -> Summary {
         let state = self.feed.state();
-        let valid_up_to = match (state.phase, state.transaction) {
-            (Phase::Start | Phase::Snapshot, _) => 0,
-            (Phase::Commands, Transaction::Closed) => self.feed.offset(),
-            (Phase::Commands, Transaction::Open) => state.multi,
-        };
-        Summary { preamble: state.preamble, commands: state.commands, annotations: state.annotations, valid_up_to }
+        let valid_up_to = if state.phase == Phase::Commands { whole_up_to(state, self.feed.offset()) } else { 0 };
+        Summary {
+            preamble: state.preamble,
+            commands: state.commands,
+            annotations: state.annotations,
+            valid_up_to,
+            marks: state.marks.verified,
+            verified_bytes: state.marks.verified_bytes,
+            verified_up_to: state.marks.verified_up_to,
+        }
     }
 
     /// Bytes of whole records read, counted from the start of the log.

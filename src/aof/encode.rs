@@ -83,7 +83,9 @@ impl Encoder {
         Self::default()
     }
 
-    /// Appends the bytes of `event` to `out`.
+    /// Appends the bytes of `event` to `out`; nothing for an integrity mark, since records may
+    /// come out in other bytes than they were read in. [`write_marked`](super::write_marked) makes
+    /// marks, [`Encoder::copy`] keeps them.
     ///
     /// # Errors
     /// `OutOfOrder` where a snapshot does not come first or not whole; `BadCommand`
@@ -99,6 +101,7 @@ impl Encoder {
                 out.extend_from_slice(command.framed());
                 Ok(())
             }),
+            Event::Mark(_) => Ok(()),
             Event::Timestamp { unix_s } => self.append(out, |_, out| {
                 out.extend_from_slice(b"#TS:");
                 out.extend_from_slice(itoa::Buffer::new().format(*unix_s).as_bytes());

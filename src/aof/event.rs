@@ -1,5 +1,6 @@
 //! What a log consists of.
 
+use super::mark::Mark;
 use super::resp;
 use crate::error::Escaped;
 use crate::rdb;
@@ -14,6 +15,8 @@ pub enum Event<'a> {
     Annotation(&'a [u8]),
     /// A command.
     Command(Command<'a>),
+    /// An annotation with the checksum of the records behind it.
+    Mark(Mark),
     /// A step of the snapshot that stands before the commands.
     Snapshot(rdb::Event<'a>),
     /// When the commands behind it were written: the annotation `#TS:<seconds>`.

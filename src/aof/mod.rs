@@ -19,6 +19,7 @@ mod decode;
 mod encode;
 mod event;
 mod manifest;
+mod mark;
 mod names;
 mod resp;
 mod transaction;
@@ -28,6 +29,7 @@ pub use decode::{Decoder, Preamble, Summary};
 pub use encode::{Encoder, write_command};
 pub use event::{Args, Command, Event};
 pub use manifest::{Manifest, ManifestFile, Role};
+pub use mark::{Mark, write_marked};
 pub use names::{BaseFormat, NameKind, Names};
 
 #[cfg(feature = "std")]

@@ -2,6 +2,7 @@
 //!
 //! Source: Redis 8.0 `sds.c` `sdssplitargs()`, `sdsneedsrepr()`, `sdscatrepr()`.
 
+use crate::wire::number::hex_digit;
 use alloc::vec::Vec;
 
 /// Splits a line into its words: bare, in double quotes with escapes, or in single quotes.
@@ -89,14 +90,10 @@ pub(super) fn push(word: &[u8], out: &mut Vec<u8>) {
             0x07 => out.extend_from_slice(b"\\a"),
             0x08 => out.extend_from_slice(b"\\b"),
             b' '..=b'~' => out.push(*byte),
-            _ => out.extend_from_slice(&[b'\\', b'x', hex(byte >> 4), hex(byte & 0x0f)]),
+            _ => out.extend_from_slice(&[b'\\', b'x', hex_digit(byte >> 4), hex_digit(*byte)]),
         }
     }
     out.push(b'"');
-}
-
-fn hex(digit: u8) -> u8 {
-    if digit < 10 { b'0'.wrapping_add(digit) } else { b'a'.wrapping_sub(10).wrapping_add(digit) }
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ impl Job for Lines {
                 Export::command(*command, offset, self.file.as_deref(), self.timestamp_s, &mut self.text);
             }
             aof::Event::Timestamp { unix_s } => self.timestamp_s = Some(*unix_s),
-            aof::Event::Annotation(_) | aof::Event::Snapshot(_) => {}
+            aof::Event::Annotation(_) | aof::Event::Mark(_) | aof::Event::Snapshot(_) => {}
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ fn load<A>(path: &Path, own: impl Fn(&[u8]) -> Option<A>) -> Result<Vec<Vec<A>>>
                 None => return Err(refuse("an argument that is not UTF-8 (load_aof_bytes takes any)", offset)),
             },
             Event::Snapshot(_) => return Err(refuse("a log that begins with a snapshot (aikv::aof::Decoder reads it)", offset)),
-            Event::Annotation(_) | Event::Timestamp { .. } => {}
+            Event::Annotation(_) | Event::Mark(_) | Event::Timestamp { .. } => {}
         }
         Ok(())
     })?;

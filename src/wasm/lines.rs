@@ -152,7 +152,7 @@ impl Job for Writer {
                 self.whole = self.text.len();
             }
             aof::Event::Timestamp { unix_s } => self.timestamp_s = Some(*unix_s),
-            aof::Event::Annotation(_) | aof::Event::Snapshot(_) => {}
+            aof::Event::Annotation(_) | aof::Event::Mark(_) | aof::Event::Snapshot(_) => {}
         }
         Ok(())
     }

@@ -27,6 +27,14 @@ pub(crate) fn parse_int(text: &[u8]) -> Option<i64> {
     if is_negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
+/// The hexadecimal digit of the lower four bits, in lower case.
+pub(crate) fn hex_digit(bits: u8) -> u8 {
+    match bits & 0x0f {
+        digit @ 0..=9 => b'0'.wrapping_add(digit),
+        digit => (b'a' - 10).wrapping_add(digit),
+    }
+}
+
 /// A score as text: decimal or exponent form, `inf`, `-inf`. No NaN, no
 /// hexadecimal, no blanks, nothing that overflows to infinity.
 pub(crate) fn parse_score(text: &[u8]) -> Option<f64> {
