@@ -26,6 +26,10 @@ impl From<Fault> for Halt {
 
 pub(super) const WRONG_TYPE: Halt = Halt::Answer("a value of another type");
 pub(super) const NOT_AN_INTEGER: Halt = Halt::Answer("not an integer or out of range");
+pub(super) const BAD_TIME: Halt = Halt::Answer("an expire time that is none");
+pub(super) const OVERFLOW: Halt = Halt::Answer("a sum beyond 64 bits");
+pub(super) const NO_KEY: Halt = Halt::Answer("no such key");
+pub(super) const BAD_COUNT: Halt = Halt::Answer("a count out of range");
 pub(super) const SYNTAX: Halt = Halt::Form("arguments that the command has");
 
 /// The arguments behind a command's name.
@@ -78,6 +82,27 @@ impl<'a> Arguments<'a> {
     #[inline]
     pub(super) fn int(&mut self) -> Result<i64, Halt> {
         number::parse_int(self.text()?).ok_or(NOT_AN_INTEGER)
+    }
+
+    /// The next argument as a count of others, one at least.
+    pub(super) fn count(&mut self) -> Result<usize, Halt> {
+        let count = usize::try_from(self.int()?).ok().filter(|count| *count > 0);
+        count.ok_or(BAD_COUNT)
+    }
+
+    /// The next argument as the time that a blocking command waits.
+    pub(super) fn timeout(&mut self) -> Done {
+        let is_time = number::parse_score(self.text()?).is_some_and(|seconds| seconds >= 0.0);
+        if is_time { Ok(()) } else { Err(Halt::Answer("a timeout that is none")) }
+    }
+
+    /// As [`Arguments::timeout`], of the last argument, which is still to be taken.
+    pub(super) fn last_timeout(&self) -> Done {
+        let mut ahead = self.clone();
+        while ahead.left() > 1 {
+            ahead.next();
+        }
+        ahead.timeout()
     }
 
     /// Takes the next argument if it is this word, whatever its case.

@@ -1,7 +1,7 @@
 //! Arrays.
 
 use super::super::store::Store;
-use super::super::value::{Array, ArrayValue};
+use super::super::value::{self as model, ArrayValue};
 use super::text::Text;
 use crate::error::Fault;
 use alloc::collections::BTreeMap;
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 /// The slots of an array.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Slots {
+pub(super) struct Array {
     insert_index: Option<u64>,
     slots: BTreeMap<u64, SlotText>,
 }
@@ -20,11 +20,11 @@ enum SlotText {
     Float(f64),
 }
 
-impl Slots {
+impl Array {
     /// Memory that counts for a slot: its place in a tree whose nodes are half full.
     const SLOT_BYTES: usize = 2 * size_of::<(u64, SlotText)>();
 
-    pub(super) fn from_model(array: Array, memory: &mut Store) -> Result<Self, Fault> {
+    pub(super) fn from_model(array: model::Array, memory: &mut Store) -> Result<Self, Fault> {
         let mut slots = BTreeMap::new();
         for (index, value) in array.slots {
             memory.take(Self::SLOT_BYTES)?;
@@ -37,7 +37,7 @@ impl Slots {
         Ok(Self { insert_index: array.insert_index, slots })
     }
 
-    pub(super) fn into_model(self, blocks: &mut Store) -> Array {
+    pub(super) fn into_model(self, blocks: &mut Store) -> model::Array {
         let mut slots = Vec::with_capacity(self.slots.len());
         for (index, value) in self.slots {
             let value = match value {
@@ -46,7 +46,11 @@ impl Slots {
             };
             slots.push((index, value));
         }
-        Array { insert_index: self.insert_index, slots }
+        model::Array { insert_index: self.insert_index, slots }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
     }
 
     pub(super) fn heap_bytes(&self) -> usize {

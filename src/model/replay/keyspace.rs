@@ -2,10 +2,10 @@
 
 use super::super::dataset::{Database, Entry, Function};
 use super::super::store::Store;
-use super::args::{Done, Halt};
+use super::args::{Done, Halt, WRONG_TYPE};
 use super::named::{Hashing, Named};
 use super::text::Text;
-use super::value::{Extra, Slot, Value};
+use super::value::{Container, Extra, Slot, Value};
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::Eviction;
 use alloc::boxed::Box;
@@ -132,6 +132,30 @@ impl Space {
 
     pub(super) fn contains(&self, key: &[u8]) -> bool {
         self.db.keys.find(key, &self.hashing).is_some()
+    }
+
+    /// The container that a key holds, if the key is there, with what counts memory and hashes names.
+    ///
+    /// A command that takes elements out calls [`Space::settle`] at its end.
+    #[inline]
+    pub(super) fn find<C: Container>(&mut self, key: &[u8]) -> Result<Option<(&mut C, &mut Store, &Hashing)>, Halt> {
+        let Some(slot) = self.db.keys.get_mut(key, &self.hashing) else { return Ok(None) };
+        let container = C::of(&mut slot.value).ok_or(WRONG_TYPE)?;
+        Ok(Some((container, &mut self.memory, &self.hashing)))
+    }
+
+    /// As [`Space::find`]; a key that is not there is made, and holds nothing yet.
+    #[inline]
+    pub(super) fn make<C: Container>(&mut self, key: &[u8]) -> Result<(&mut C, &mut Store, &Hashing), Halt> {
+        let (value, memory, hashing) = self.keys().or_add(key, || C::default().into_value())?;
+        Ok((C::of(value).ok_or(WRONG_TYPE)?, memory, hashing))
+    }
+
+    /// Removes a key whose container has become empty.
+    pub(super) fn settle<C: Container>(&mut self, key: &[u8]) {
+        if self.slot(key).and_then(|slot| C::of(&mut slot.value)).is_some_and(|container| container.is_empty()) {
+            self.remove(key);
+        }
     }
 
     /// Gives a key a value, in place of all that it had. The value's memory counts already.

@@ -9,6 +9,7 @@
 
 mod args;
 mod arrays;
+mod expiry;
 mod hashes;
 mod keys;
 mod keyspace;

@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn items_count_as_memory() {
         let hashing = Hashing::new([1, 2]);
-        let mut memory = Store::new(100 + 8 * 32);
+        let mut memory = Store::new(5 * 32 + 4 * 24 + 8);
         let mut named = Named::default();
         let mut added = 0;
         while named.add(format!("{added}"), &hashing, &mut memory).is_ok() {

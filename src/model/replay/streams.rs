@@ -19,6 +19,12 @@ impl Stream {
         self.0
     }
 
+    /// A stream without entries stays.
+    #[allow(clippy::unused_self)]
+    pub(super) fn is_empty(&self) -> bool {
+        false
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         self.0.entries.len().saturating_mul(size_of::<stream::StreamEntry>())
     }

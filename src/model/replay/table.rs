@@ -3,7 +3,7 @@
 use super::args::{Arguments, Done};
 use super::keyspace::Space;
 use super::report::SkippedEffect;
-use super::{keys, strings};
+use super::{expiry, hashes, keys, lists, sets, strings};
 
 /// What is done with a command.
 #[derive(Clone, Copy)]
@@ -51,11 +51,85 @@ commands! {
     b"SWAPDB" => Data(keys::swapdb),
 
     // Keys.
+    b"COPY" => Data(keys::copy),
     b"DEL" => Data(keys::del),
+    b"EXPIRE" => Data(expiry::expire),
+    b"EXPIREAT" => Data(expiry::expireat),
+    b"MOVE" => Data(keys::move_key),
+    b"PERSIST" => Data(expiry::persist),
+    b"PEXPIRE" => Data(expiry::pexpire),
+    b"PEXPIREAT" => Data(expiry::pexpireat),
+    b"RENAME" => Data(keys::rename),
+    b"RENAMENX" => Data(keys::renamenx),
+    b"RESTORE" => Data(keys::restore),
+    b"RESTORE-ASKING" => Data(keys::restore),
     b"UNLINK" => Data(keys::del),
 
     // Strings.
+    b"APPEND" => Data(strings::append),
+    b"DECR" => Data(strings::decr),
+    b"DECRBY" => Data(strings::decrby),
+    b"DELEX" => Data(strings::delex),
+    b"DELIFEQ" => Data(strings::delifeq),
+    b"GETDEL" => Data(strings::getdel),
+    b"GETEX" => Data(strings::getex),
+    b"GETSET" => Data(strings::getset),
+    b"INCR" => Data(strings::incr),
+    b"INCRBY" => Data(strings::incrby),
+    b"INCRBYFLOAT" => Data(strings::incrbyfloat),
+    b"MSET" => Data(strings::mset),
+    b"MSETEX" => Data(strings::msetex),
+    b"MSETNX" => Data(strings::msetnx),
+    b"PSETEX" => Data(strings::psetex),
     b"SET" => Data(strings::set),
+    b"SETEX" => Data(strings::setex),
+    b"SETNX" => Data(strings::setnx),
+    b"SETRANGE" => Data(strings::setrange),
+
+    // Hashes.
+    b"HDEL" => Data(hashes::hdel),
+    b"HEXPIRE" => Data(hashes::hexpire),
+    b"HEXPIREAT" => Data(hashes::hexpireat),
+    b"HGETDEL" => Data(hashes::hgetdel),
+    b"HGETEX" => Data(hashes::hgetex),
+    b"HINCRBY" => Data(hashes::hincrby),
+    b"HINCRBYFLOAT" => Data(hashes::hincrbyfloat),
+    b"HMSET" => Data(hashes::hset),
+    b"HPERSIST" => Data(hashes::hpersist),
+    b"HPEXPIRE" => Data(hashes::hpexpire),
+    b"HPEXPIREAT" => Data(hashes::hpexpireat),
+    b"HSET" => Data(hashes::hset),
+    b"HSETEX" => Data(hashes::hsetex),
+    b"HSETNX" => Data(hashes::hsetnx),
+
+    // Lists.
+    b"BLMOVE" => Data(lists::blmove),
+    b"BLMPOP" => Data(lists::blmpop),
+    b"BLPOP" => Data(lists::blpop),
+    b"BRPOP" => Data(lists::brpop),
+    b"BRPOPLPUSH" => Data(lists::brpoplpush),
+    b"LINSERT" => Data(lists::linsert),
+    b"LMOVE" => Data(lists::lmove),
+    b"LMPOP" => Data(lists::lmpop),
+    b"LPOP" => Data(lists::lpop),
+    b"LPUSH" => Data(lists::lpush),
+    b"LPUSHX" => Data(lists::lpushx),
+    b"LREM" => Data(lists::lrem),
+    b"LSET" => Data(lists::lset),
+    b"LTRIM" => Data(lists::ltrim),
+    b"RPOP" => Data(lists::rpop),
+    b"RPOPLPUSH" => Data(lists::rpoplpush),
+    b"RPUSH" => Data(lists::rpush),
+    b"RPUSHX" => Data(lists::rpushx),
+
+    // Sets.
+    b"SADD" => Data(sets::sadd),
+    b"SDIFFSTORE" => Data(sets::sdiffstore),
+    b"SINTERSTORE" => Data(sets::sinterstore),
+    b"SMOVE" => Data(sets::smove),
+    b"SPOP" => Data(sets::spop),
+    b"SREM" => Data(sets::srem),
+    b"SUNIONSTORE" => Data(sets::sunionstore),
 
     // What may change data, by itself or by what it runs.
     b"DEBUG" => Skip(MayChangeData),

@@ -18,6 +18,9 @@ impl Text {
     /// Bytes that lie in place.
     const SHORT: usize = 22;
 
+    /// The text of no bytes.
+    pub(super) const EMPTY: Self = Self::Short { len: 0, bytes: [0; Self::SHORT] };
+
     /// Keeps a text. Long ones count as memory; [`Text::heap_bytes`] says how much.
     #[inline]
     pub(super) fn new(text: &[u8], memory: &mut Store) -> Result<Self, Fault> {

@@ -3,7 +3,7 @@
 use super::super::dataset::{Entry, KeyMetadata};
 use super::super::store::Store;
 use super::super::value as model;
-use super::arrays::Slots;
+use super::arrays::Array;
 use super::hashes::Hash;
 use super::lists::List;
 use super::named::{Hashing, Name, Named};
@@ -32,7 +32,7 @@ pub(super) enum Value {
     Hash(Box<Hash>),
     Stream(Box<Stream>),
     Module(Box<model::ModuleValue>),
-    Array(Box<Slots>),
+    Array(Box<Array>),
 }
 
 /// A key and what belongs to it.
@@ -58,6 +58,38 @@ impl Name for Slot {
         self.key.as_slice()
     }
 }
+
+/// A type of values that commands make by themselves and that is gone with its last element.
+pub(super) trait Container: Default {
+    fn of(value: &mut Value) -> Option<&mut Self>;
+    fn into_value(self) -> Value;
+    /// Whether it goes with its key.
+    fn is_empty(&self) -> bool;
+}
+
+macro_rules! containers {
+    ($($type:ident),*) => {
+        $(impl Container for $type {
+            #[inline]
+            fn of(value: &mut Value) -> Option<&mut Self> {
+                match value {
+                    Value::$type(container) => Some(container),
+                    _ => None,
+                }
+            }
+
+            fn into_value(self) -> Value {
+                Value::$type(Box::new(self))
+            }
+
+            fn is_empty(&self) -> bool {
+                $type::is_empty(self)
+            }
+        })*
+    };
+}
+
+containers!(Array, Hash, List, Set, Stream, Zset);
 
 impl Value {
     /// Memory that counts beside the value's own place.
@@ -89,7 +121,7 @@ impl Value {
                 memory.take(module.items.bytes())?;
                 Self::Module(Box::new(module))
             }
-            model::Value::Array(array) => Self::Array(Box::new(Slots::from_model(array, memory)?)),
+            model::Value::Array(array) => Self::Array(Box::new(Array::from_model(array, memory)?)),
         })
     }
 

@@ -22,6 +22,10 @@ impl Zset {
         self.0
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         let own = self.0.capacity().saturating_mul(size_of::<ScoredMember>());
         self.0.iter().map(|scored| scored.member.len()).fold(own, usize::saturating_add)
