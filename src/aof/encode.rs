@@ -30,14 +30,23 @@ where
         let expected = "a count of arguments within the limit";
         return Err(ErrorKind::LimitExceeded { expected, found: Found::Number(argc) });
     }
-    write_number(b'*', argc, out);
+    write_argument_count(argc, out);
     for argument in args {
-        let argument = argument.as_ref();
-        write_number(b'$', argument.len() as u64, out);
-        out.extend_from_slice(argument);
-        out.extend_from_slice(b"\r\n");
+        write_argument(argument.as_ref(), out);
     }
     Ok(())
+}
+
+/// Appends how many arguments follow.
+pub(crate) fn write_argument_count(argc: u64, out: &mut Vec<u8>) {
+    write_number(b'*', argc, out);
+}
+
+/// Appends an argument with its length.
+pub(crate) fn write_argument(argument: &[u8], out: &mut Vec<u8>) {
+    write_number(b'$', argument.len() as u64, out);
+    out.extend_from_slice(argument);
+    out.extend_from_slice(b"\r\n");
 }
 
 fn write_number(lead: u8, number: u64, out: &mut Vec<u8>) {
@@ -97,7 +106,7 @@ impl Encoder {
             Event::Snapshot(event) => self.snapshot(event, out, |encoder, out| encoder.write(event, out)),
             Event::Command(command) => self.append(out, |this, out| {
                 this.follow(*command)?;
-                write_number(b'*', command.argc(), out);
+                write_argument_count(command.argc(), out);
                 out.extend_from_slice(command.framed());
                 Ok(())
             }),

@@ -32,5 +32,6 @@ pub use manifest::{Manifest, ManifestFile, Role};
 pub use mark::{Mark, write_marked};
 pub use names::{BaseFormat, NameKind, Names};
 
+pub(crate) use encode::{write_argument, write_argument_count};
 #[cfg(feature = "std")]
 pub(crate) use transaction::Transaction;

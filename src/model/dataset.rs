@@ -2,6 +2,7 @@
 
 use super::build::{Collected, Collector, FIELD_TWICE, INDEX_TWICE, MEMBER_TWICE};
 use super::emit::{DumpEmitter, Emitter};
+use super::emit_log::LogEmitter;
 use super::items::ModuleItems;
 use super::plan::EncodeOptions;
 use super::value::Value;
@@ -192,6 +193,31 @@ impl Dataset {
             emitter.module_data(data, &mut out)?;
         }
         emitter.finish(&mut out)?;
+        Ok(out)
+    }
+
+    /// Writes the commands that make this data anew, for the servers that write this version; see [`LogEmitter`],
+    /// which holds one value at a time. Fields about the snapshot are left out.
+    ///
+    /// # Errors
+    /// `Unrepresentable` for the first thing that the version has no form for, with its key, and for module data
+    /// outside of keys.
+    pub fn to_log(&self, options: &EncodeOptions) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let mut emitter = LogEmitter::new(options)?;
+        if !self.module_data.is_empty() {
+            let kind = ErrorKind::Unrepresentable { what: "module data outside of keys", target: "a log" };
+            return Err(Error::new(kind, 0, Place::default()));
+        }
+        for function in &self.functions {
+            emitter.function(function, &mut out)?;
+        }
+        for (db, database) in self.databases.iter().filter(|(_, database)| !database.is_empty()) {
+            emitter.select_db(*db, &mut out)?;
+            for (key, entry) in database {
+                emitter.entry(key, entry, &mut out)?;
+            }
+        }
         Ok(out)
     }
 

@@ -3,6 +3,9 @@
 
 #![allow(dead_code)] // every test uses its own share
 
+#[cfg(unix)]
+pub(crate) mod everything;
+
 use super::common;
 use aikv::Error;
 use aikv::model::{Dataset, Emitter, EncodeOptions};
