@@ -228,7 +228,7 @@ fn read_part(
                 }
                 None => Ok(()),
             },
-            Event::Annotation(_) | Event::Timestamp { .. } => Ok(()),
+            Event::Annotation(_) | Event::Mark(_) | Event::Timestamp { .. } => Ok(()),
         }
     };
     let mut reader = parts.folder.read(&os_name(&file.name)).map_err(|error| task.io(error))?;
@@ -237,7 +237,7 @@ fn read_part(
             let offset = error.format().unwrap().offset();
             let file = parts.folder.append_to(&os_name(&file.name)).map_err(|error| task.io(error))?;
             file.truncate(offset).and_then(|()| file.sync()).map_err(|error| task.io(error))?;
-            crate::aof::Summary { preamble: None, commands: 0, annotations: 0, valid_up_to: offset }
+            crate::aof::Summary { preamble: None, commands: 0, annotations: 0, valid_up_to: offset, marks: 0, verified_bytes: 0, verified_up_to: 0 }
         }
         done => done?,
     };

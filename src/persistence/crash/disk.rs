@@ -357,6 +357,9 @@ impl StoredFile for Handle {
         if fails {
             // A disk takes what it has room for, and refuses only what comes then.
             len /= 2;
+            if len == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             state.is_full = true;
         }
         state.files[self.file].extend_from_slice(&bytes[..len]);
