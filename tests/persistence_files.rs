@@ -184,25 +184,42 @@ fn persistence_child() {
         }
         "full disk, log" => {
             let path = folder.join("appendonly.aof");
-            for policy in [AofSyncPolicy::Always, AofSyncPolicy::EverySecond, AofSyncPolicy::No] {
-                let _ = fs::remove_file(&path);
-                let writer = AofWriter::new(&path, policy).unwrap();
+            let fill = |writer: &AofWriter| {
                 let mut logged = 0;
-                let error = loop {
+                loop {
                     match writer.log_command(&["SET".to_owned(), format!("key {logged}"), "v".repeat(100)]) {
                         Ok(()) => logged += 1,
-                        Err(error) => break failure::<()>(Err(error)),
+                        Err(error) => break (logged, failure::<()>(Err(error))),
                     }
-                };
-                assert!(matches!(error.kind(), PersistenceErrorKind::Io(_)), "{error:?}");
-                assert!(logged > 0);
-                assert_eq!(load_aof(&path).unwrap().len(), logged, "{policy:?}: the log ends with the last whole command");
-                // A shorter command still fits, and the writer goes on.
-                while writer.log_command(&["PING".to_owned()]).is_ok() {
-                    logged += 1;
                 }
-                assert_eq!(load_aof(&path).unwrap().len(), logged, "{policy:?}");
-                writer.close().unwrap();
+            };
+            let writer = AofWriter::new(&path, AofSyncPolicy::Always).unwrap();
+            let (mut logged, error) = fill(&writer);
+            assert!(matches!(error.kind(), PersistenceErrorKind::Io(_)), "{error:?}");
+            assert!(logged > 0);
+            assert_eq!(load_aof(&path).unwrap().len(), logged, "the log ends with the last whole command");
+            // A shorter command still fits, and the writer goes on.
+            while writer.log_command(&["PING".to_owned()]).is_ok() {
+                logged += 1;
+            }
+            assert_eq!(load_aof(&path).unwrap().len(), logged);
+            writer.close().unwrap();
+            for policy in [AofSyncPolicy::EverySecond, AofSyncPolicy::No] {
+                fs::remove_file(&path).unwrap();
+                let writer = AofWriter::new(&path, policy).unwrap();
+                let (logged, error) = fill(&writer);
+                assert!(matches!(error.kind(), PersistenceErrorKind::Io(_)), "{error:?}");
+                let commands = load_aof(&path).unwrap();
+                assert!(commands.len() < logged, "{policy:?}: not all that was accepted fits");
+                for (number, command) in commands.iter().enumerate() {
+                    assert_eq!(command[1], format!("key {number}"), "{policy:?}: the log ends whole");
+                }
+                assert_eq!(io_kind(writer.log_command(&["PING".to_owned()])), io::ErrorKind::FileTooLarge);
+                assert_eq!(
+                    io_kind(writer.close()),
+                    io::ErrorKind::FileTooLarge,
+                    "{policy:?}: what is kept is lost, and that is told"
+                );
             }
         }
         other => panic!("{other}"),

@@ -55,17 +55,44 @@ fn persistence_log_gives_back_what_was_logged() {
 }
 
 #[test]
-fn persistence_log_is_in_the_file_before_the_call_returns() {
-    for policy in POLICIES {
+fn persistence_log_is_in_the_file_before_always_returns() {
+    let folder = TempDir::new();
+    let path = folder.join("appendonly.aof");
+    let writer = AofWriter::new(&path, AofSyncPolicy::Always).unwrap();
+    assert!(load_aof(&path).unwrap().is_empty(), "an empty log is whole");
+    for number in 1..=3 {
+        writer.log_command(&args(&["INCR", "n"])).unwrap();
+        assert_eq!(load_aof(&path).unwrap().len(), number);
+    }
+}
+
+#[test]
+fn persistence_log_is_written_without_being_asked() {
+    for policy in [AofSyncPolicy::EverySecond, AofSyncPolicy::No] {
         let folder = TempDir::new();
         let path = folder.join("appendonly.aof");
         let writer = AofWriter::new(&path, policy).unwrap();
-        assert!(load_aof(&path).unwrap().is_empty(), "an empty log is whole");
-        for number in 1..=3 {
-            writer.log_command(&args(&["INCR", "n"])).unwrap();
-            assert_eq!(load_aof(&path).unwrap().len(), number, "{policy:?}");
+        writer.log_command(&args(&["INCR", "n"])).unwrap();
+        // Ends only when the command is there.
+        while fs::metadata(&path).unwrap().len() < writer.accepted_offset() {
+            std::thread::yield_now();
         }
+        assert_eq!(load_aof(&path).unwrap(), [["INCR", "n"]], "{policy:?}");
     }
+}
+
+#[test]
+fn persistence_log_has_one_writer() {
+    let folder = TempDir::new();
+    let path = folder.join("appendonly.aof");
+    let writer = AofWriter::new(&path, AofSyncPolicy::No).unwrap();
+    let other = writer.clone();
+    assert_eq!(failure(AofWriter::new(&path, AofSyncPolicy::No)).code(), "locked");
+    writer.log_command(&args(&["PING"])).unwrap();
+    writer.close().unwrap();
+    assert_eq!(failure(AofWriter::new(&path, AofSyncPolicy::No)).code(), "locked", "another handle is open");
+    other.close().unwrap();
+    AofWriter::new(&path, AofSyncPolicy::No).unwrap().close().unwrap();
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! A host's data on their way into a file: a snapshot, or the base of a log.
 
-use super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
+use super::error::{AikvError, PersistenceError, Result, Task};
 use super::files::Replacement;
 use super::storage::Folder;
+use crate::aof::BaseFormat;
 use crate::error::{Error, ErrorKind, Place};
-use crate::model::{Dataset, Emitter, EncodeOptions, Entry, Function, ModuleData};
+use crate::model::{Dataset, Emitter, EncodeOptions, Entry, Function, LogEmitter, ModuleData};
 use crate::rdb::Version;
 use std::ffi::OsStr;
 use std::string::{String, ToString};
@@ -40,11 +41,16 @@ impl Frozen for Dataset {
     }
 }
 
+enum Writer {
+    Snapshot(Emitter),
+    Commands(LogEmitter),
+}
+
 /// Takes a host's data.
 pub struct Sink<'a> {
     task: Task<'a>,
     file: Replacement<'a>,
-    emitter: Emitter,
+    writer: Writer,
     buffer: Vec<u8>,
     db: Option<u64>,
     bytes: u64,
@@ -58,7 +64,10 @@ impl Sink<'_> {
     /// [`AikvError::Persistence`](super::AikvError::Persistence): `Format` for what the version cannot
     /// hold, `Io`. The sink takes nothing more then.
     pub fn function(&mut self, function: &Function) -> Result<()> {
-        Ok(self.put(|emitter, out| emitter.function(function, out))?)
+        Ok(self.put(|writer, out| match writer {
+            Writer::Snapshot(emitter) => emitter.function(function, out),
+            Writer::Commands(emitter) => emitter.function(function, out),
+        })?)
     }
 
     /// Takes module data outside of keys.
@@ -66,7 +75,13 @@ impl Sink<'_> {
     /// # Errors
     /// As [`Sink::function`].
     pub fn module_data(&mut self, data: &ModuleData) -> Result<()> {
-        Ok(self.put(|emitter, out| emitter.module_data(data, out))?)
+        Ok(self.put(|writer, out| match writer {
+            Writer::Snapshot(emitter) => emitter.module_data(data, out),
+            Writer::Commands(emitter) => {
+                let kind = ErrorKind::Unrepresentable { what: "module data outside of keys", target: "a log of commands" };
+                Err(Error::new(kind, emitter.offset(), Place::default()))
+            }
+        })?)
     }
 
     /// Takes a key of a database. Keys of a database that come together take the least room.
@@ -75,17 +90,23 @@ impl Sink<'_> {
     /// As [`Sink::function`].
     pub fn entry(&mut self, db: u64, key: &[u8], entry: &Entry) -> Result<()> {
         if self.db != Some(db) {
-            self.put(|emitter, out| emitter.select_db(db, out))?;
+            self.put(|writer, out| match writer {
+                Writer::Snapshot(emitter) => emitter.select_db(db, out),
+                Writer::Commands(emitter) => emitter.select_db(db, out),
+            })?;
             self.db = Some(db);
         }
-        Ok(self.put(|emitter, out| emitter.entry(key, entry, out))?)
+        Ok(self.put(|writer, out| match writer {
+            Writer::Snapshot(emitter) => emitter.entry(key, entry, out),
+            Writer::Commands(emitter) => emitter.entry(key, entry, out),
+        })?)
     }
 
-    fn put(&mut self, write: impl FnOnce(&mut Emitter, &mut Vec<u8>) -> Result<(), Error>) -> Result<(), PersistenceError> {
+    fn put(&mut self, write: impl FnOnce(&mut Writer, &mut Vec<u8>) -> Result<(), Error>) -> Result<(), PersistenceError> {
         if self.has_failed {
             return Err(self.task.io(std::io::Error::other("the data were given on behind an error")));
         }
-        let written = write(&mut self.emitter, &mut self.buffer).map_err(|error| self.task.format(error));
+        let written = write(&mut self.writer, &mut self.buffer).map_err(|error| self.task.format(error));
         let done = written.and_then(|()| if self.buffer.len() >= WRITE_BYTES { self.drain() } else { Ok(()) });
         self.has_failed = done.is_err();
         done
@@ -102,6 +123,7 @@ impl Sink<'_> {
 /// How data become a file.
 #[derive(Clone, Copy)]
 pub(super) struct Form {
+    pub(super) format: BaseFormat,
     /// `None`: the oldest one, from RDB 10 on, that holds the data.
     pub(super) version: Option<Version>,
     /// Whether the file is the base of a log.
@@ -117,7 +139,7 @@ pub(super) fn write(task: Task<'_>, folder: &dyn Folder, name: &OsStr, form: For
     let mut refused = None;
     for version in versions {
         match write_version(task, folder, name, form, version, data) {
-            Err(super::AikvError::Persistence(error)) if is_unrepresentable(&error) => refused = Some(error),
+            Err(AikvError::Persistence(error)) if is_unrepresentable(&error) => refused = Some(error),
             done => return done,
         }
     }
@@ -137,30 +159,39 @@ fn write_version(
     version: Version,
     data: &dyn Frozen,
 ) -> Result<u64> {
+    let options = EncodeOptions::new(version);
     let mut buffer = Vec::with_capacity(WRITE_BYTES);
-    let emitter = Emitter::new(&EncodeOptions::new(version), &mut buffer).map_err(|error| task.format(error))?;
+    let writer = match form.format {
+        BaseFormat::Rdb => head(&options, form.is_base, &mut buffer).map(Writer::Snapshot),
+        BaseFormat::Aof => LogEmitter::new(&options).map(Writer::Commands),
+    };
+    let writer = writer.map_err(|error| task.format(error))?;
     let file = Replacement::new(task, folder, name)?;
-    let mut sink = Sink { task, file, emitter, buffer, db: None, bytes: 0, has_failed: false };
-    for (name, value) in about() {
-        sink.put(|emitter, out| emitter.aux(name.as_bytes(), value.as_bytes(), out))?;
-    }
-    if form.is_base {
-        sink.put(|emitter, out| emitter.aux(b"aof-base", b"1", out))?;
-    }
+    let mut sink = Sink { task, file, writer, buffer, db: None, bytes: 0, has_failed: false };
     data.emit(&mut sink)?;
     if sink.has_failed {
         let error = std::io::Error::other("an error was passed over while the data were handed over");
         return Err(task.io(error).into());
     }
-    let Sink { file, emitter, mut buffer, bytes, .. } = sink;
-    emitter.finish(&mut buffer).map_err(|error| task.format(error))?;
-    finish(file, &buffer)?;
+    let Sink { mut file, writer, mut buffer, bytes, .. } = sink;
+    if let Writer::Snapshot(emitter) = writer {
+        emitter.finish(&mut buffer).map_err(|error| task.format(error))?;
+    }
+    file.write(&buffer)?;
+    file.place()?;
     Ok(bytes + buffer.len() as u64)
 }
 
-fn finish(mut file: Replacement<'_>, rest: &[u8]) -> Result<(), PersistenceError> {
-    file.write(rest)?;
-    file.place()
+/// The beginning of a snapshot: who writes it, when, and what for.
+fn head(options: &EncodeOptions, is_base: bool, out: &mut Vec<u8>) -> Result<Emitter, Error> {
+    let mut emitter = Emitter::new(options, out)?;
+    for (name, value) in about() {
+        emitter.aux(name.as_bytes(), value.as_bytes(), out)?;
+    }
+    if is_base {
+        emitter.aux(b"aof-base", b"1", out)?;
+    }
+    Ok(emitter)
 }
 
 /// Who writes a snapshot, and when.

@@ -41,9 +41,9 @@ pub enum PersistenceErrorKind {
     Format(Error),
     /// The operating system refused. The file is as it was before.
     Io(io::Error),
-    /// Another program writes to the log.
+    /// Another writer has the log open. It may be of this process.
     Locked {
-        /// Its process, as far as it has noted that.
+        /// Its process, where it has noted that.
         pid: Option<u32>,
     },
     /// The log could not be synced, or not be cut back after a failed write.
@@ -122,8 +122,8 @@ impl fmt::Display for PersistenceError {
             }
             PersistenceErrorKind::Format(error) => write!(f, "{error}")?,
             PersistenceErrorKind::Io(error) => write!(f, "{error}")?,
-            PersistenceErrorKind::Locked { pid: Some(pid) } => write!(f, "process {pid} writes to it")?,
-            PersistenceErrorKind::Locked { pid: None } => f.write_str("another process writes to it")?,
+            PersistenceErrorKind::Locked { pid: Some(pid) } => write!(f, "process {pid} has it open")?,
+            PersistenceErrorKind::Locked { pid: None } => f.write_str("another writer has it open")?,
             PersistenceErrorKind::Poisoned { first, doubtful_from } => {
                 write!(f, "an earlier failure makes it doubtful from byte {doubtful_from} on: {first}")?;
             }

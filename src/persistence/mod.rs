@@ -22,6 +22,7 @@
 mod aof_file;
 mod aof_folder;
 mod aof_writer;
+mod appender;
 mod config;
 mod content;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod error;
 mod files;
 mod rdb_file;
 mod storage;
+mod sync;
 
 pub use aof_file::{load_aof, load_aof_bytes};
 pub use aof_folder::{AofFolder, AofFolderOptions, AofFolderStatus, AofReport, PartReport, Rewrite, Rewritten};

@@ -4,22 +4,22 @@ mod parts;
 mod recover;
 mod report;
 mod rewrite;
-mod shim;
 
 pub use report::{AofFolderStatus, AofReport, PartReport};
 pub use rewrite::{Rewrite, Rewritten};
 
+use super::appender::{Appender, Records, Start};
 use super::config::AofSyncPolicy;
 use super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
 use super::files::{folder_of, os_name};
 use super::storage::{Disk, Folder};
 use crate::aof::{BaseFormat, Manifest, Names};
+use crate::error::{Error, ErrorKind, Found, Place};
 use crate::model::Dataset;
 use crate::rdb::Version;
 pub(super) use parts::Parts;
 pub(super) use recover::Single;
 use recover::{Recovered, recover};
-use shim::Appender;
 use std::any::Any;
 use std::boxed::Box;
 use std::fmt;
@@ -73,8 +73,6 @@ pub struct AofFolder {
     options: AofFolderOptions,
     listed: Mutex<Listed>,
     is_rewriting: AtomicBool,
-    /// Held as long as the log is open.
-    _lock: Box<dyn Any + Send + Sync>,
 }
 
 /// What the manifest says.
@@ -112,7 +110,7 @@ impl AofFolder {
         let path = path.as_ref();
         let task = Task { doing: "open the log", path };
         let found = locate(path).map_err(|error| task.io(error))?;
-        let names = Names::new(&found.stem).map_err(|kind| task.format(crate::Error::new(kind, 0, Default::default())))?;
+        let names = Names::new(&found.stem).map_err(|kind| task.format(Error::new(kind, 0, Place::default())))?;
         let parts = Parts { folder: found.folder, path: found.path, names };
         Self::open_parts(parts, found.single.as_ref(), policy, options, initial)
     }
@@ -142,10 +140,11 @@ impl AofFolder {
         let path = parts.path_of(name);
         let task = Task { doing: "open the log", path: &path };
         let file = parts.folder.append_to(&os_name(name)).map_err(|error| task.io(error))?;
-        let appender = Appender::new(file, path, len, policy);
+        let start = Start { file, path: path.clone(), len, db: None };
+        let appender = Appender::new(start, policy, Some(lock)).map_err(|error| task.io(error))?;
         let listed = Mutex::new(Listed { manifest, is_certain: true, base_bytes, closed_bytes });
         let is_rewriting = AtomicBool::new(false);
-        let log = Self { appender, parts, options: options.clone(), listed, is_rewriting, _lock: lock };
+        let log = Self { appender, parts, options: options.clone(), listed, is_rewriting };
         Ok((log, dataset, report))
     }
 
@@ -156,7 +155,10 @@ impl AofFolder {
     /// [`AofWriter::log_command`](super::AofWriter::log_command); `Format` for a command that says where another belongs
     /// (`SELECT`, `MULTI`, `EXEC`, `DISCARD`), and for a database that the log is not opened with again.
     pub fn log<A: AsRef<[u8]>>(&self, db: u64, args: &[A]) -> Result<()> {
-        Ok(self.appender.log(db, &[args])?)
+        Ok(self.appender.append(|records| {
+            self.select(records, db)?;
+            push(records, args)
+        })?)
     }
 
     /// Appends commands on a database that take effect together: all of them survive, or none does.
@@ -164,7 +166,20 @@ impl AofFolder {
     /// # Errors
     /// As [`AofFolder::log`]. None of the commands is in the log then.
     pub fn transaction<A: AsRef<[u8]>, C: AsRef<[A]>>(&self, db: u64, commands: &[C]) -> Result<()> {
-        Ok(self.appender.transaction(db, commands)?)
+        Ok(self.appender.append(|records| {
+            self.select(records, db)?;
+            records.push(&["MULTI"])?;
+            commands.iter().try_for_each(|command| push(records, command.as_ref()))?;
+            records.push(&["EXEC"])
+        })?)
+    }
+
+    fn select(&self, records: &mut Records<'_>, db: u64) -> Result<(), ErrorKind> {
+        if db >= self.options.databases {
+            let expected = "a database number below that of `databases`";
+            return Err(ErrorKind::LimitExceeded { expected, found: Found::Number(db) });
+        }
+        records.select(db)
     }
 
     /// Forces to the disk what has been logged.
@@ -172,22 +187,29 @@ impl AofFolder {
     /// # Errors
     /// As [`AofWriter::flush`](super::AofWriter::flush).
     pub fn flush(&self) -> Result<()> {
-        Ok(self.appender.flush()?)
+        Ok(self.appender.flush("sync the log")?)
     }
 
-    /// Sizes, and how far the log is durable.
+    /// Sizes, how far the log is durable, and the failure that holds.
     #[must_use]
     pub fn status(&self) -> AofFolderStatus {
         let listed = self.listed();
-        AofFolderStatus { base_bytes: listed.base_bytes, incr_bytes: listed.closed_bytes + self.appender.len() }
+        AofFolderStatus {
+            base_bytes: listed.base_bytes,
+            incr_bytes: listed.closed_bytes + self.appender.file_len(),
+            accepted_offset: self.appender.accepted_offset(),
+            durable_offset: self.appender.durable_offset(),
+            oldest_unsynced_age: self.appender.oldest_unsynced_age(),
+            last_error: self.appender.last_error(),
+        }
     }
 
-    /// Syncs the log and lets go of its folder.
+    /// Syncs the log and lets go of its folder. A log that is dropped does the same, but its errors are lost.
     ///
     /// # Errors
     /// As [`AofFolder::flush`].
     pub fn close(self) -> Result<()> {
-        Ok(self.appender.flush()?)
+        Ok(self.appender.close()?)
     }
 
     fn listed(&self) -> MutexGuard<'_, Listed> {
@@ -200,6 +222,17 @@ impl fmt::Debug for AofFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AofFolder").field("path", &self.parts.path).finish_non_exhaustive()
     }
+}
+
+/// Appends a command on data: those that say where another belongs are written here only.
+fn push<A: AsRef<[u8]>>(records: &mut Records<'_>, args: &[A]) -> Result<(), ErrorKind> {
+    let name = args.first().map_or(&b""[..], AsRef::as_ref);
+    for own in ["SELECT", "MULTI", "EXEC", "DISCARD"] {
+        if name.eq_ignore_ascii_case(own.as_bytes()) {
+            return Err(ErrorKind::BadCommand { expected: "a command on data", found: Found::Text(own) });
+        }
+    }
+    records.push(args)
 }
 
 /// Takes the lock of a log, which goes with its holder, and notes whose it is.

@@ -128,10 +128,10 @@ fn demand_no_log(parts: &Parts) -> Result<(), PersistenceError> {
 /// A new log.
 fn begin(parts: &Parts, options: &AofFolderOptions, initial: Dataset, report: AofReport) -> Result<Recovered> {
     let seq = parts.free_seq(Role::Base, 0)?;
-    let base = ManifestFile::new(parts.names.base(seq, BaseFormat::Rdb), seq, Role::Base);
+    let base = ManifestFile::new(parts.names.base(seq, options.base_format), seq, Role::Base);
     let path = parts.path_of(&base.name);
     let task = Task { doing: "write the base of the log", path: &path };
-    let form = Form { version: options.version, is_base: true };
+    let form = Form { format: options.base_format, version: options.version, is_base: true };
     content::write(task, &*parts.folder, &os_name(&base.name), form, &initial)?;
     let manifest = parts.with_new_incr(&Manifest { files: [base].into() })?;
     let unlisted = unlisted(parts, &manifest)?;
@@ -237,7 +237,15 @@ fn read_part(
             let offset = error.format().unwrap().offset();
             let file = parts.folder.append_to(&os_name(&file.name)).map_err(|error| task.io(error))?;
             file.truncate(offset).and_then(|()| file.sync()).map_err(|error| task.io(error))?;
-            crate::aof::Summary { preamble: None, commands: 0, annotations: 0, valid_up_to: offset, marks: 0, verified_bytes: 0, verified_up_to: 0 }
+            crate::aof::Summary {
+                preamble: None,
+                commands: 0,
+                annotations: 0,
+                valid_up_to: offset,
+                marks: 0,
+                verified_bytes: 0,
+                verified_up_to: 0,
+            }
         }
         done => done?,
     };

@@ -1,9 +1,11 @@
 //! What a log's opening and its state tell.
 
+use super::super::error::PersistenceError;
 use crate::aof::Role;
 use crate::error::Error;
 use crate::model::ReplayReport;
 use std::ffi::OsString;
+use std::time::Duration;
 use std::vec::Vec;
 
 /// What was found when a log was opened, and what was done about it.
@@ -43,11 +45,20 @@ pub struct PartReport {
 }
 
 /// A log's sizes, and how far it is durable.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct AofFolderStatus {
     /// Size of the base in bytes.
     pub base_bytes: u64,
     /// Size of all increments together in bytes.
     pub incr_bytes: u64,
+    /// Bytes logged, counted from the first one of the increment that was gone on in when the log was opened. Under
+    /// [`AofSyncPolicy::Always`](crate::persistence::AofSyncPolicy::Always) this goes back when a write fails.
+    pub accepted_offset: u64,
+    /// Bytes known to be on the disk, counted in the same way: a sync that began after they were written has succeeded.
+    pub durable_offset: u64,
+    /// How long ago the oldest byte was logged that is not known to be on the disk.
+    pub oldest_unsynced_age: Option<Duration>,
+    /// The failure that holds: what poisoned the log, or why the last write failed.
+    pub last_error: Option<PersistenceError>,
 }

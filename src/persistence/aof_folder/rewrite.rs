@@ -75,10 +75,10 @@ impl AofFolder {
         let incr = manifest.incrs().last().cloned().unwrap_or_else(|| ManifestFile::new("", 0, Role::Incr));
         let path = self.parts.path_of(&incr.name);
         let mut is_placed = false;
-        let before = self.appender.rotate(file, path, || {
+        let before = self.appender.rotate("begin an increment of the log", || {
             let placed = self.parts.place(&manifest);
-            is_placed = !placed.as_ref().is_err_and(|error| !is_committed(error));
-            placed
+            is_placed = placed.as_ref().err().is_none_or(is_committed);
+            placed.map(|()| (file, path))
         });
         if is_placed {
             listed.manifest = manifest;
@@ -113,7 +113,7 @@ impl AofFolder {
         let base = ManifestFile::new(self.parts.names.base(base_seq, self.options.base_format), base_seq, Role::Base);
         let path = self.parts.path_of(&base.name);
         let task = Task { doing: REWRITE, path: &path };
-        let form = Form { version: self.options.version, is_base: true };
+        let form = Form { format: self.options.base_format, version: self.options.version, is_base: true };
         let base_bytes = content::write(task, &*self.parts.folder, &os_name(&base.name), form, data)?;
 
         let mut listed = self.listed();

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::format;
 use std::io::{self, Cursor, Read};
+use std::path::Path;
 use std::string::String;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::vec::Vec;
@@ -82,6 +83,8 @@ struct State {
     mutant: Option<Mutant>,
     fault: Option<Fault>,
     calls: usize,
+    /// How many operations there were when a call failed first.
+    failed_behind: Option<usize>,
     /// A write that was cut short: the next one finds no room.
     is_full: bool,
 }
@@ -97,6 +100,8 @@ pub(in crate::persistence) struct Recorder {
 struct Handle {
     disk: Arc<Mutex<State>>,
     file: FileId,
+    /// What stands in a lock's file is a hint to people: what becomes of it is nobody's matter.
+    is_lock: bool,
 }
 
 impl Recorder {
@@ -149,6 +154,11 @@ impl Recorder {
         self.lock().operations.clone()
     }
 
+    /// How many operations there were when a call failed first.
+    pub(super) fn failed_behind(&self) -> Option<usize> {
+        self.lock().failed_behind
+    }
+
     /// How many calls could have failed so far.
     pub(super) fn calls(&self) -> usize {
         self.lock().calls
@@ -169,8 +179,9 @@ impl Recorder {
         format!("{}{}", self.prefix, name.to_str().unwrap())
     }
 
-    fn handle(&self, file: FileId) -> Box<dyn StoredFile> {
-        Box::new(Handle { disk: self.disk.clone(), file })
+    fn handle(&self, file: FileId, name: &OsStr) -> Box<dyn StoredFile> {
+        let is_lock = Path::new(name).extension() == Some(OsStr::new("lock"));
+        Box::new(Handle { disk: self.disk.clone(), file, is_lock })
     }
 }
 
@@ -192,7 +203,11 @@ impl State {
     fn fails(&mut self) -> bool {
         let call = self.calls;
         self.calls += 1;
-        self.fault.is_some_and(|fault| call == fault.at || fault.lasts && call > fault.at)
+        let fails = self.fault.is_some_and(|fault| call == fault.at || fault.lasts && call > fault.at);
+        if fails {
+            self.failed_behind.get_or_insert(self.operations.len());
+        }
+        fails
     }
 
     fn demand(&mut self, error: fn() -> io::Error) -> io::Result<()> {
@@ -260,13 +275,13 @@ impl Folder for Recorder {
         if state.names.contains_key(&path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        Ok(self.handle(state.create(path)))
+        Ok(self.handle(state.create(path), name))
     }
 
     fn append_to(&self, name: &OsStr) -> io::Result<Box<dyn StoredFile>> {
         let mut state = self.lock();
         state.demand(broken)?;
-        Ok(self.handle(state.file(&self.path(name))?))
+        Ok(self.handle(state.file(&self.path(name))?, name))
     }
 
     fn read(&self, name: &OsStr) -> io::Result<Box<dyn Read + Send>> {
@@ -362,6 +377,9 @@ impl StoredFile for Handle {
             }
             state.is_full = true;
         }
+        if self.is_lock {
+            return Ok(len);
+        }
         state.files[self.file].extend_from_slice(&bytes[..len]);
         state.operations.push(Operation::Append { file: self.file, bytes: bytes[..len].into() });
         Ok(len)
@@ -370,7 +388,7 @@ impl StoredFile for Handle {
     fn truncate(&self, len: u64) -> io::Result<()> {
         let mut state = self.disk.lock().unwrap();
         state.demand(broken)?;
-        if state.mutant == Some(Mutant::TailNotCut) {
+        if self.is_lock || state.mutant == Some(Mutant::TailNotCut) {
             return Ok(());
         }
         let len = usize::try_from(len).unwrap();

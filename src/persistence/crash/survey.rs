@@ -63,7 +63,7 @@ impl<'a> Survey<'a> {
     pub(super) fn run(&mut self, bounds: Bounds) {
         let disk = Recorder::default().with_mutant(self.mutant);
         let accepted = self.subject.work(&disk);
-        self.crash(&disk.operations(), accepted, bounds);
+        self.crash(&disk.operations(), 0, accepted, bounds);
     }
 
     /// Looks at all crashes of runs in which one call fails, each call once.
@@ -72,18 +72,20 @@ impl<'a> Survey<'a> {
         loop {
             let disk = Recorder::default().with_fault(Fault { at, lasts });
             let accepted = self.subject.work(&disk);
-            self.crash(&disk.operations(), accepted, bounds);
-            if disk.calls() <= at {
-                return;
-            }
+            let Some(first) = disk.failed_behind() else { return };
+            self.crash(&disk.operations(), first.saturating_sub(1), accepted, bounds);
             at += 1;
         }
     }
 
-    fn crash(&mut self, operations: &[Operation], accepted: usize, bounds: Bounds) {
+    /// Looks at the crashes behind the operation `first`.
+    fn crash(&mut self, operations: &[Operation], first: usize, accepted: usize, bounds: Bounds) {
         let mut walk = Walk::new(bounds.has_holes);
         for (moment, operation) in operations.iter().enumerate() {
             walk.step(operation);
+            if moment < first {
+                continue;
+            }
             let acked = walk.acked;
             walk.each(bounds, |image| {
                 if self.violations.len() >= MAX_VIOLATIONS {
