@@ -97,12 +97,12 @@ fn replay(path: &str) -> f64 {
         }
     }
     let commands = ProcessTime::now();
-    let (dataset, report) = replay.finish();
+    let (dataset, report) = replay.finish().unwrap();
     let end = ProcessTime::now();
     let keys: usize = dataset.databases.values().map(|database| database.len()).sum();
     println!(
         "  {} commands, {keys} keys: commands {:.2} s, finish {:.2} s",
-        report.commands,
+        report.applied,
         commands.duration_since(start).as_secs_f64(),
         end.duration_since(commands).as_secs_f64()
     );

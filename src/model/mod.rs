@@ -43,7 +43,7 @@ pub use emit_log::LogEmitter;
 pub use index::Index;
 pub use items::ModuleItems;
 pub use plan::{EncodeOptions, NodeLimit, PackedLimit, Thresholds};
-pub use replay::{Applied, FailedCommand, Replay, ReplayOptions, ReplayReport, SkippedCommand, SkippedEffect};
+pub use replay::{FailedCommand, Replay, ReplayOptions, ReplayReport, SkippedCommand, SkippedEffect};
 pub use selection::Selection;
 pub use sort::Column;
 pub use stream::{Stream, StreamConsumer, StreamEntry, StreamGroup, StreamIdempotency, StreamPending, StreamProducer};

@@ -1,6 +1,6 @@
 //! The arguments of a command, taken one by one, and why a command stops.
 
-use crate::aof::{Args, Command};
+use crate::aof::Args;
 use crate::error::Fault;
 use crate::wire::number;
 
@@ -41,9 +41,7 @@ pub(super) struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     #[inline]
-    pub(super) fn new(command: Command<'a>) -> Self {
-        let mut args = command.args();
-        args.next();
+    pub(super) fn new(args: Args<'a>) -> Self {
         Self { args, key: None }
     }
 
@@ -76,6 +74,12 @@ impl<'a> Arguments<'a> {
     #[inline]
     pub(super) fn next(&mut self) -> Option<&'a [u8]> {
         self.args.next()
+    }
+
+    /// The next argument, if there is one, without taking it.
+    #[inline]
+    pub(super) fn peek(&self) -> Option<&'a [u8]> {
+        self.args.clone().next()
     }
 
     /// The next argument as an integer of 64 bits in its canonical form.

@@ -4,6 +4,38 @@ use super::args::{Arguments, BAD_TIME, Done, Halt, NOT_AN_INTEGER, is_word};
 use super::keyspace::Space;
 use crate::wire::number;
 
+/// When something expires, if it does: Unix milliseconds, in one word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expiry(i64);
+
+impl Expiry {
+    /// No time: the first one there is stands for it, and is taken for the one behind it.
+    pub(super) const NEVER: Self = Self(i64::MIN);
+
+    #[inline]
+    pub(super) fn at(at_ms: i64) -> Self {
+        Self(at_ms.max(i64::MIN + 1))
+    }
+
+    #[inline]
+    pub(super) fn get(self) -> Option<i64> {
+        (self.0 != i64::MIN).then_some(self.0)
+    }
+
+    /// Whether it has passed by this clock.
+    ///
+    /// Source: Redis 8.6 `db.c` `keyIsExpired()`, `t_hash.c` `hashTypeIsExpired()`.
+    pub(super) fn has_passed(self, now_ms: i64) -> bool {
+        self.get().is_some_and(|at_ms| now_ms > at_ms)
+    }
+}
+
+impl From<Option<i64>> for Expiry {
+    fn from(at_ms: Option<i64>) -> Self {
+        at_ms.map_or(Self::NEVER, Self::at)
+    }
+}
+
 /// What the number of an expiry counts.
 #[derive(Clone, Copy)]
 pub(super) enum Time {
@@ -86,8 +118,8 @@ impl Rule {
     }
 
     /// Whether an expiry may become another. None at all is later than any.
-    pub(super) fn allows(self, before: Option<i64>, after: i64) -> bool {
-        match before {
+    pub(super) fn allows(self, before: Expiry, after: i64) -> bool {
+        match before.get() {
             None => !self.xx && !self.gt,
             Some(before) => !self.nx && !(self.gt && after <= before) && !(self.lt && after >= before),
         }
@@ -122,9 +154,9 @@ fn change(space: &mut Space, args: &mut Arguments<'_>, unit: Time) -> Done {
     let time = number::parse_int(time).ok_or(NOT_AN_INTEGER)?;
     let at = unit.at(time, space.now_ms).ok_or(BAD_TIME)?;
     if let Some(slot) = space.slot(key)
-        && rule.allows(slot.expires_at_ms, at)
+        && rule.allows(slot.expiry, at)
     {
-        slot.expires_at_ms = Some(at);
+        slot.expiry = Expiry::at(at);
     }
     Ok(())
 }
@@ -134,7 +166,7 @@ pub(super) fn persist(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let key = args.key()?;
     args.end()?;
     if let Some(slot) = space.slot(key) {
-        slot.expires_at_ms = None;
+        slot.expiry = Expiry::NEVER;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 use super::super::store::Store;
 use super::super::value::HashField;
 use super::args::{Arguments, BAD_TIME, Done, Halt, NOT_AN_INTEGER, OVERFLOW, SYNTAX, is_word};
-use super::expiry::{Rule, Time};
+use super::expiry::{Expiry, Rule, Time};
 use super::keyspace::Space;
 use super::named::{Hashing, Name, Named};
 use super::text::Text;
@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 pub(super) struct Field {
     field: Text,
     value: Text,
-    expires_at_ms: Option<i64>,
+    expiry: Expiry,
 }
 
 impl Name for Field {
@@ -44,21 +44,25 @@ impl Hash {
     pub(super) fn from_model(fields: &[HashField], hashing: &Hashing, memory: &mut Store) -> Result<Self, Fault> {
         let mut hash = Self::default();
         for HashField { field, value, expires_at_ms } in fields {
-            hash.set(field, value, |_| *expires_at_ms, hashing, memory)?;
+            hash.set(field, value, |_| (*expires_at_ms).into(), hashing, memory)?;
         }
         Ok(hash)
     }
 
     pub(super) fn into_model(self, blocks: &mut Store) -> Vec<HashField> {
-        let into_model = |Field { field, value, expires_at_ms }: Field| {
+        let into_model = |Field { field, value, expiry }: Field| {
             let (field, value) = (field.into_bytes(blocks), value.into_bytes(blocks));
-            HashField { field, value, expires_at_ms }
+            HashField { field, value, expires_at_ms: expiry.get() }
         };
         self.0.into_items().into_iter().map(into_model).collect()
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
         self.0.items().iter().map(Field::heap_bytes).fold(self.0.heap_bytes(), usize::saturating_add)
+    }
+
+    pub(super) fn touch(&self, depth: u8) -> usize {
+        if depth == 0 { self.0.len() } else { self.0.items().first().map_or(0, |field| field.value.heap_bytes()) }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -76,7 +80,7 @@ impl Hash {
         &mut self,
         field: &[u8],
         value: &[u8],
-        expiry: impl FnOnce(Option<i64>) -> Option<i64>,
+        expiry: impl FnOnce(Expiry) -> Expiry,
         hashing: &Hashing,
         memory: &mut Store,
     ) -> Result<(), Fault> {
@@ -84,15 +88,15 @@ impl Hash {
         if let Some(field) = self.0.get_mut(field, hashing) {
             memory.give_back(field.value.heap_bytes());
             field.value = value;
-            field.expires_at_ms = expiry(field.expires_at_ms);
+            field.expiry = expiry(field.expiry);
             return Ok(());
         }
         let field = Text::new(field, memory)?;
-        self.0.add(Field { field, value, expires_at_ms: expiry(None) }, hashing, memory)
+        self.0.add(Field { field, value, expiry: expiry(Expiry::NEVER) }, hashing, memory)
     }
 
     fn remove(&mut self, field: &[u8], hashing: &Hashing, memory: &mut Store) {
-        let removed = self.0.remove(field, hashing, memory);
+        let removed = self.0.remove(field, hashing);
         memory.give_back(removed.as_ref().map_or(0, Field::heap_bytes));
     }
 
@@ -101,9 +105,9 @@ impl Hash {
         let mut dropped = 0u64;
         let mut at = 0;
         while let Some(field) = self.0.at_mut(at) {
-            if field.expires_at_ms.is_none_or(|expires_at_ms| now_ms <= expires_at_ms) {
+            if !field.expiry.has_passed(now_ms) {
                 at = at.saturating_add(1);
-            } else if let Some(field) = self.0.remove_at(at, hashing, memory) {
+            } else if let Some(field) = self.0.remove_at(at, hashing) {
                 memory.give_back(field.heap_bytes());
                 dropped = dropped.saturating_add(1);
             }
@@ -119,7 +123,7 @@ pub(super) fn hset(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (hash, memory, hashing) = space.make::<Hash>(key)?;
     while args.left() > 0 {
         let (field, value) = (args.text()?, args.text()?);
-        hash.set(field, value, |_| None, hashing, memory)?;
+        hash.set(field, value, |_| Expiry::NEVER, hashing, memory)?;
     }
     Ok(())
 }
@@ -130,7 +134,7 @@ pub(super) fn hsetnx(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     args.end()?;
     let (hash, memory, hashing) = space.make::<Hash>(key)?;
     if hash.0.find(field, hashing).is_none() {
-        hash.set(field, value, |_| None, hashing, memory)?;
+        hash.set(field, value, |_| Expiry::NEVER, hashing, memory)?;
     }
     Ok(())
 }
@@ -222,9 +226,9 @@ fn expire(space: &mut Space, args: &mut Arguments<'_>, unit: Time) -> Done {
     let Some((hash, _, hashing)) = space.find::<Hash>(key)? else { return Ok(()) };
     while let Some(field) = args.next() {
         if let Some(field) = hash.0.get_mut(field, hashing)
-            && rule.allows(field.expires_at_ms, at)
+            && rule.allows(field.expiry, at)
         {
-            field.expires_at_ms = Some(at);
+            field.expiry = Expiry::at(at);
         }
     }
     Ok(())
@@ -234,7 +238,7 @@ fn expire(space: &mut Space, args: &mut Arguments<'_>, unit: Time) -> Done {
 pub(super) fn hpersist(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let key = args.key()?;
     fields(args, 1)?;
-    set_expiry(space, key, args, None)
+    set_expiry(space, key, args, Expiry::NEVER)
 }
 
 /// `HGETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST] FIELDS count field [field ..]`
@@ -242,21 +246,21 @@ pub(super) fn hgetex(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let key = args.key()?;
     if args.word("PERSIST") {
         fields(args, 1)?;
-        return set_expiry(space, key, args, None);
+        return set_expiry(space, key, args, Expiry::NEVER);
     }
     let Some(unit) = Time::taken(args) else { return fields(args, 1) };
     let time = args.text()?;
     fields(args, 1)?;
     let time = number::parse_int(time).ok_or(NOT_AN_INTEGER)?;
     let at = unit.positive(time, space.now_ms)?;
-    set_expiry(space, key, args, Some(at))
+    set_expiry(space, key, args, Expiry::at(at))
 }
 
-fn set_expiry(space: &mut Space, key: &[u8], args: &mut Arguments<'_>, expires_at_ms: Option<i64>) -> Done {
+fn set_expiry(space: &mut Space, key: &[u8], args: &mut Arguments<'_>, expiry: Expiry) -> Done {
     let Some((hash, _, hashing)) = space.find::<Hash>(key)? else { return Ok(()) };
     while let Some(field) = args.next() {
         if let Some(field) = hash.0.get_mut(field, hashing) {
-            field.expires_at_ms = expires_at_ms;
+            field.expiry = expiry;
         }
     }
     Ok(())
@@ -289,9 +293,9 @@ pub(super) fn hsetex(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         }
     }
     fields(args, 2)?;
-    let expires_at_ms = match time {
-        None => None,
-        Some((unit, time)) => Some(unit.positive(number::parse_int(time).ok_or(NOT_AN_INTEGER)?, space.now_ms)?),
+    let expiry = match time {
+        None => Expiry::NEVER,
+        Some((unit, time)) => Expiry::at(unit.positive(number::parse_int(time).ok_or(NOT_AN_INTEGER)?, space.now_ms)?),
     };
     let is_there = space.find::<Hash>(key)?.is_some();
     if key_there.is_some_and(|there| there != is_there) {
@@ -309,7 +313,7 @@ pub(super) fn hsetex(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (hash, memory, hashing) = space.make::<Hash>(key)?;
     while args.left() > 0 {
         let (field, value) = (args.text()?, args.text()?);
-        hash.set(field, value, |expiry| if keeps { expiry } else { expires_at_ms }, hashing, memory)?;
+        hash.set(field, value, |before| if keeps { before } else { expiry }, hashing, memory)?;
     }
     Ok(())
 }

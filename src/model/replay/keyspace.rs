@@ -3,7 +3,9 @@
 use super::super::dataset::{Database, Entry, Function};
 use super::super::store::Store;
 use super::args::{Done, Halt, WRONG_TYPE};
+use super::expiry::Expiry;
 use super::named::{Hashing, Named};
+use super::sorted::into_sorted;
 use super::text::Text;
 use super::value::{Container, Extra, Slot, Value};
 use crate::error::{Cause, Fault, FaultKind, Form};
@@ -124,6 +126,19 @@ impl Space {
         Keys { keys: &mut self.db.keys, memory: &mut self.memory, hashing: &self.hashing }
     }
 
+    /// Looks at a few keys, so that what they hold is at hand when commands come to them.
+    #[inline]
+    pub(super) fn look_at<'k, const FEW: usize>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        let mut places = [usize::MAX; FEW];
+        for (place, key) in places.iter_mut().zip(keys) {
+            *place = self.db.keys.guess(key, &self.hashing).unwrap_or(usize::MAX);
+        }
+        for depth in 0..3 {
+            let slots = places.iter().filter_map(|place| self.db.keys.items().get(*place));
+            core::hint::black_box(slots.map(|slot| slot.value.touch(depth)).fold(0, usize::wrapping_add));
+        }
+    }
+
     /// A key of the selected database.
     #[inline]
     pub(super) fn slot(&mut self, key: &[u8]) -> Option<&mut Slot> {
@@ -160,16 +175,16 @@ impl Space {
 
     /// Gives a key a value, in place of all that it had. The value's memory counts already.
     #[inline]
-    pub(super) fn put(&mut self, key: &[u8], value: Value, expires_at_ms: Option<i64>) -> Done {
+    pub(super) fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) -> Done {
         if let Some(slot) = self.db.keys.get_mut(key, &self.hashing) {
             self.memory.give_back(slot.value.heap_bytes());
             slot.value = value;
-            slot.expires_at_ms = expires_at_ms;
+            slot.expiry = expiry;
             slot.extra = None;
             return Ok(());
         }
         let key = Text::new(key, &mut self.memory)?;
-        self.add(Slot { key, value, expires_at_ms, extra: None })
+        self.add(Slot { key, value, expiry, extra: None })
     }
 
     /// Adds a key that is not there. The memory of its slot's content counts already.
@@ -180,7 +195,7 @@ impl Space {
 
     /// Takes a key out. The memory of what is in the slot still counts.
     pub(super) fn take(&mut self, key: &[u8]) -> Option<Slot> {
-        let slot = self.db.keys.remove(key, &self.hashing, &mut self.memory)?;
+        let slot = self.db.keys.remove(key, &self.hashing)?;
         self.memory.give_back(Self::ENTRY_BYTES);
         Some(slot)
     }
@@ -198,7 +213,7 @@ impl Space {
     pub(super) fn load(&mut self, key: &[u8], entry: Entry) -> Done {
         let Entry { value, expires_at_ms, eviction, metadata } = entry;
         let value = Value::from_model(value, &self.hashing, &mut self.memory)?;
-        self.put(key, value, expires_at_ms)?;
+        self.put(key, value, expires_at_ms.into())?;
         if (eviction != Eviction::None || !metadata.is_empty())
             && let Some(slot) = self.slot(key)
         {
@@ -208,22 +223,22 @@ impl Space {
     }
 
     /// Removes what has expired by this clock: keys, and fields of other keys. Says how many of each.
-    ///
-    /// Source: Redis 8.6 `db.c` `keyIsExpired()`, `t_hash.c` `hashTypeIsExpired()`.
     pub(super) fn drop_expired(&mut self, now_ms: i64) -> (u64, u64) {
         let (mut dropped_keys, mut dropped_fields) = (0u64, 0u64);
         let Self { db, others, memory, hashing, .. } = self;
         for Numbered { keys, .. } in core::iter::once(db).chain(others) {
             let mut at = 0;
             while let Some(slot) = keys.at_mut(at) {
-                let is_expired = slot.expires_at_ms.is_some_and(|expires_at_ms| now_ms > expires_at_ms);
+                let is_expired = slot.expiry.has_passed(now_ms);
                 if is_expired {
                     dropped_keys = dropped_keys.saturating_add(1);
                 } else if let Value::Hash(hash) = &mut slot.value {
                     dropped_fields = dropped_fields.saturating_add(hash.drop_expired(now_ms, hashing, memory));
                 }
                 if is_expired || matches!(&slot.value, Value::Hash(hash) if hash.is_empty()) {
-                    keys.remove_at(at, hashing, memory);
+                    if let Some(slot) = keys.remove_at(at, hashing) {
+                        memory.give_back(slot.heap_bytes().saturating_add(Self::ENTRY_BYTES));
+                    }
                 } else {
                     at = at.saturating_add(1);
                 }
@@ -243,14 +258,8 @@ impl Space {
             if keys.is_empty() {
                 continue;
             }
-            let mut slots = keys.into_items();
-            slots.sort_unstable_by(|a, b| a.key.as_slice().cmp(b.key.as_slice()));
-            let mut database = Database::new();
-            for slot in slots {
-                let (key, entry) = slot.into_model(&mut blocks);
-                database.insert(key, entry);
-            }
-            databases.insert(number, database);
+            let slots = into_sorted(keys.into_items());
+            databases.insert(number, slots.map(|slot| slot.into_model(&mut blocks)).collect());
         }
         (databases, functions)
     }
@@ -270,7 +279,7 @@ impl<'s> Keys<'s> {
             None => {
                 let key = Text::new(key, memory)?;
                 memory.take(Space::ENTRY_BYTES)?;
-                keys.add(Slot { key, value: value(), expires_at_ms: None, extra: None }, hashing, memory)?;
+                keys.add(Slot { key, value: value(), expiry: Expiry::NEVER, extra: None }, hashing, memory)?;
                 keys.len().saturating_sub(1)
             }
         };

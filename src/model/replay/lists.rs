@@ -53,6 +53,10 @@ impl List {
         all_bytes(self.0, blocks)
     }
 
+    pub(super) fn touch(&self, depth: u8) -> usize {
+        if depth == 0 { self.0.len() } else { self.0.front().map_or(0, Text::heap_bytes) }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

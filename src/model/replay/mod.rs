@@ -10,6 +10,7 @@
 mod args;
 mod arrays;
 mod expiry;
+mod geo;
 mod hashes;
 mod keys;
 mod keyspace;
@@ -17,7 +18,12 @@ mod lists;
 mod named;
 mod queue;
 mod report;
+mod scores;
 mod sets;
+mod sorted;
+mod stream_entries;
+mod stream_groups;
+mod stream_producers;
 mod streams;
 mod strings;
 mod table;
@@ -25,17 +31,19 @@ mod table;
 mod tests;
 mod text;
 mod value;
+mod zset_ranges;
+mod zset_stores;
 mod zsets;
 
-pub use report::{Applied, FailedCommand, ReplayReport, SkippedCommand, SkippedEffect};
+pub use report::{FailedCommand, ReplayReport, SkippedCommand, SkippedEffect};
 
 use super::build::Collected;
 use super::dataset::Dataset;
 use crate::aof::Command;
-use crate::error::{Error, ErrorKind, Fault, KeyPreview, Place, Result};
-use args::{Arguments, Halt};
+use crate::error::{Error, ErrorKind, KeyPreview, Place, Result};
+use args::Halt;
 use keyspace::Space;
-use queue::Queue;
+use queue::{Queue, Queued};
 use table::Action;
 
 /// How commands are replayed.
@@ -80,7 +88,7 @@ impl ReplayOptions {
 ///         replay.command(command, offset)?;
 ///     }
 /// }
-/// let (dataset, report) = replay.finish();
+/// let (dataset, report) = replay.finish()?;
 /// assert_eq!(dataset.databases[&0][&b"k"[..]].value, Value::String("v".into()));
 /// assert_eq!(report.applied, 2);
 /// # Ok::<(), aikv::Error>(())
@@ -89,7 +97,7 @@ pub struct Replay {
     space: Space,
     /// What a snapshot holds beside databases and functions.
     head: Dataset,
-    queue: Option<Queue>,
+    queue: Queue,
     report: ReplayReport,
     drop_expired_at_ms: Option<i64>,
 }
@@ -102,7 +110,7 @@ impl Replay {
         Self {
             space: Space::new(now_ms, seed, databases, max_total_bytes),
             head: Dataset::default(),
-            queue: None,
+            queue: Queue::default(),
             report: ReplayReport::default(),
             drop_expired_at_ms,
         }
@@ -121,115 +129,122 @@ impl Replay {
                 let selected = self.space.selected();
                 let done = self.space.select(db).and_then(|()| self.space.load(&key, entry));
                 if let Err(halt) = done.and_then(|()| self.space.select(selected)) {
-                    return Err(self.dress(halt, &[], Some(&key), 0));
+                    return Err(dress(&self.space, halt, &[], Some(&key), 0));
                 }
             }
         }
         Ok(())
     }
 
-    /// Applies a command that starts at `offset`, counted as the caller likes: it stands in errors and in the report.
+    /// Takes the next command, which starts at `offset`, counted as the caller likes: it stands in errors and in the report.
+    ///
+    /// Commands are applied a few at a time, so an error may be that of a command before: its offset says so.
     ///
     /// # Errors
     /// `UnsupportedCommand` for a command that is not known or has arguments that it does not take;
     /// `BadCommand` for a database that is none, and for `MULTI`, `EXEC` and `DISCARD` where no server logs
-    /// them; `LimitExceeded`. The data are in between then, and the replay of no further use but [`Replay::finish`].
-    pub fn command(&mut self, command: Command<'_>, offset: u64) -> Result<Applied> {
-        self.report.commands = self.report.commands.wrapping_add(1);
-        let Some((name, action)) = find(command) else {
-            return Err(self.dress(Halt::Form("a command that can be replayed"), command.name(), None, offset));
-        };
-        match (action, &mut self.queue) {
-            (Action::Multi | Action::Exec | Action::Discard, _) => self.transaction(name, action, offset),
-            (_, Some(queue)) => match queue.push(command, offset, &mut self.space.memory) {
-                Ok(()) => Ok(Applied::Queued),
-                Err(fault) => Err(self.dress(fault.into(), name, None, offset)),
-            },
-            _ => self.apply(name, action, command, offset),
+    /// them; `LimitExceeded`. Some of the commands taken were not applied then: the replay is of no further use.
+    #[inline]
+    pub fn command(&mut self, command: Command<'_>, offset: u64) -> Result<()> {
+        let (name, args) = command.split_name();
+        let Some((name, action)) = find(name) else { return Err(self.unknown(name, offset)) };
+        if matches!(action, Action::Multi | Action::Exec | Action::Discard) {
+            return self.transaction(name, action, offset);
         }
+        if let Err(fault) = self.queue.push(name, action, args, offset, &mut self.space.memory) {
+            return Err(dress(&self.space, fault.into(), name, None, offset));
+        }
+        if self.queue.is_full() { self.apply() } else { Ok(()) }
     }
 
     /// Says that the next command is the first of another file of the log. Its transactions are its own, and database 0 is selected.
     ///
     /// # Errors
-    /// `BadCommand` if a transaction has no `EXEC`: a log of several files goes on only behind whole ones.
+    /// As [`Replay::command`]; `BadCommand` if a transaction has no `EXEC`: a log goes on in another file only behind whole ones.
     pub fn next_file(&mut self) -> Result<()> {
-        if let Some(queue) = &self.queue {
-            return Err(self.dress(Halt::Fault(queue::unfinished()), b"MULTI", None, queue.offset()));
+        if let Some(offset) = self.queue.multi {
+            return Err(dress(&self.space, Halt::Fault(queue::unfinished()), b"MULTI", None, offset));
         }
-        self.space.select(0).map_err(|halt| self.dress(halt, &[], None, 0))
+        self.apply()?;
+        self.space.select(0).map_err(|halt| dress(&self.space, halt, b"SELECT", None, 0))
     }
 
     /// The data, and what is to be told of them. Of a transaction without `EXEC` nothing is in it.
-    #[must_use]
-    pub fn finish(self) -> (Dataset, ReplayReport) {
-        let Self { mut space, head, queue, mut report, drop_expired_at_ms } = self;
-        if let Some(queue) = queue {
-            report.unfinished = queue.len() as u64;
+    ///
+    /// # Errors
+    /// As [`Replay::command`].
+    pub fn finish(mut self) -> Result<(Dataset, ReplayReport)> {
+        if self.queue.multi.is_some() {
+            self.report.unfinished = self.queue.len() as u64;
+        } else {
+            self.apply()?;
         }
+        let Self { mut space, head, mut report, drop_expired_at_ms, .. } = self;
         if let Some(now_ms) = drop_expired_at_ms {
             (report.expired_keys, report.expired_fields) = space.drop_expired(now_ms);
         }
         let (databases, functions) = space.into_databases();
-        (Dataset { databases, functions, ..head }, report)
+        Ok((Dataset { databases, functions, ..head }, report))
     }
 
-    #[inline]
-    fn apply(&mut self, name: &'static [u8], action: Action, command: Command<'_>, offset: u64) -> Result<Applied> {
-        let apply = match action {
-            Action::Data(apply) => apply,
-            Action::Skip(effect) => return Ok(self.report.skip(table::text(name), effect, offset)),
-            // Stopped before; within a transaction they are not queued.
-            Action::Multi | Action::Exec | Action::Discard => return Ok(Applied::Data),
-        };
-        let mut arguments = Arguments::new(command);
-        let done = apply(&mut self.space, &mut arguments);
-        match self.report.note(name, done, offset) {
-            Ok(applied) => Ok(applied),
-            Err(halt) => Err(self.dress(halt, name, arguments.noted_key(), offset)),
-        }
+    /// Applies the commands that wait.
+    fn apply(&mut self) -> Result<()> {
+        let Self { space, queue, report, .. } = self;
+        queue.drain(space, |space, queued, args| {
+            let Queued { name, offset, action, .. } = *queued;
+            let done = match action {
+                Action::Data(apply) => apply(space, args),
+                Action::Skip(effect) => {
+                    report.skip(table::text(name), effect, offset);
+                    return Ok(());
+                }
+                // Not among those that wait.
+                Action::Multi | Action::Exec | Action::Discard => Ok(()),
+            };
+            report.note(name, done, offset).map_err(|halt| dress(space, halt, name, args.noted_key(), offset))
+        })
     }
 
     /// `MULTI` opens, `EXEC` applies all that came between.
     #[cold]
-    fn transaction(&mut self, name: &'static [u8], action: Action, offset: u64) -> Result<Applied> {
-        let is_open = self.queue.is_some();
-        match (action, self.queue.take()) {
+    fn transaction(&mut self, name: &'static [u8], action: Action, offset: u64) -> Result<()> {
+        match (action, self.queue.multi) {
             (Action::Multi, None) => {
-                self.queue = Some(Queue::new(offset));
-                Ok(Applied::Queued)
+                self.apply()?;
+                self.queue.multi = Some(offset);
             }
-            (Action::Exec, Some(queue)) => {
-                queue.give_back(&mut self.space.memory);
-                for (command, offset) in queue.commands() {
-                    if let Some((name, action)) = find(command) {
-                        self.apply(name, action, command, offset)?;
-                    }
-                }
+            (Action::Exec, Some(_)) => {
+                self.apply()?;
+                self.queue.multi = None;
                 self.report.transactions = self.report.transactions.wrapping_add(1);
-                Ok(Applied::Data)
             }
-            _ => Err(self.dress(Halt::Fault(queue::misplaced(is_open)), name, None, offset)),
+            (_, multi) => return Err(dress(&self.space, Halt::Fault(queue::misplaced(multi.is_some())), name, None, offset)),
         }
+        Ok(())
     }
 
     #[cold]
-    fn dress(&self, halt: Halt, name: &[u8], key: Option<&[u8]>, offset: u64) -> Error {
-        let place = Place { db: Some(self.space.selected()), key: key.map(KeyPreview::new), ..Place::default() };
-        let kind = match halt {
-            Halt::Fault(fault) => fault.error_kind(0),
-            Halt::Form(expected) | Halt::Answer(expected) => {
-                ErrorKind::UnsupportedCommand { name: KeyPreview::new(name), expected }
-            }
-        };
-        Error::new(kind, offset, place)
+    fn unknown(&mut self, name: &[u8], offset: u64) -> Error {
+        // An error of a command before comes first.
+        let before = if self.queue.multi.is_some() { Ok(()) } else { self.apply() };
+        let unknown = || dress(&self.space, Halt::Form("a command that can be replayed"), name, None, offset);
+        before.err().unwrap_or_else(unknown)
     }
+}
+
+#[cold]
+fn dress(space: &Space, halt: Halt, name: &[u8], key: Option<&[u8]>, offset: u64) -> Error {
+    let place = Place { db: Some(space.selected()), key: key.map(KeyPreview::new), ..Place::default() };
+    let kind = match halt {
+        Halt::Fault(fault) => fault.error_kind(0),
+        Halt::Form(expected) | Halt::Answer(expected) => ErrorKind::UnsupportedCommand { name: KeyPreview::new(name), expected },
+    };
+    Error::new(kind, offset, place)
 }
 
 /// The row of a command, whatever the case of its name.
 #[inline]
-fn find(command: Command<'_>) -> Option<(&'static [u8], Action)> {
-    let name = command.name();
+fn find(name: &[u8]) -> Option<(&'static [u8], Action)> {
     let mut capitals = [0; table::LONGEST_NAME];
     let capitals = capitals.get_mut(..name.len())?;
     capitals.copy_from_slice(name);

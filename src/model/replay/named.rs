@@ -7,7 +7,6 @@ use crate::error::Fault;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::hash::Hasher;
-use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
 /// What has a name.
@@ -41,10 +40,100 @@ struct Cell {
 }
 
 impl Cell {
-    /// A table takes its bucket from the low bits and its tag from the high ones.
+    /// The place of no item.
+    const NOWHERE: u32 = u32::MAX;
+    const FREE: Self = Self { hash: 0, at: Self::NOWHERE };
+}
+
+/// Where items are, by the hashes of their names: open addressing with linear probing, so that a
+/// look touches one line of memory as a rule.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    /// A power of two of cells, a third of them free at least, or none.
+    cells: Vec<Cell>,
+    used: usize,
+}
+
+impl Index {
+    const FIRST: usize = 32;
+
+    fn mask(&self) -> usize {
+        self.cells.len().wrapping_sub(1)
+    }
+
+    /// The cell of the item of this hash of which `is_it` says so.
     #[inline]
-    fn spread(hash: u32) -> u64 {
-        u64::from(hash) << 32 | u64::from(hash)
+    fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<usize> {
+        let mut place = hash as usize & self.mask();
+        loop {
+            let cell = self.cells.get(place)?;
+            if cell.at == Cell::NOWHERE {
+                return None;
+            }
+            if cell.hash == hash && is_it(cell.at) {
+                return Some(place);
+            }
+            place = place.wrapping_add(1) & self.mask();
+        }
+    }
+
+    /// Notes an item. There is a free cell.
+    #[inline]
+    fn insert(&mut self, cell: Cell) {
+        let mask = self.mask();
+        let mut place = cell.hash as usize & mask;
+        while let Some(there) = self.cells.get_mut(place) {
+            if there.at == Cell::NOWHERE {
+                *there = cell;
+                self.used = self.used.wrapping_add(1);
+                return;
+            }
+            place = place.wrapping_add(1) & mask;
+        }
+    }
+
+    /// Makes room for one more.
+    fn reserve(&mut self, memory: &mut Store) -> Result<(), Fault> {
+        if self.used.saturating_add(1).saturating_mul(3) <= self.cells.len().saturating_mul(2) {
+            return Ok(());
+        }
+        let len = self.cells.len().saturating_mul(2).max(Self::FIRST);
+        let mut wider = Self::default();
+        memory.grow(&mut wider.cells, len)?;
+        wider.cells.resize(len, Cell::FREE);
+        for cell in self.cells.iter().filter(|cell| cell.at != Cell::NOWHERE) {
+            wider.insert(*cell);
+        }
+        memory.give_back(self.heap_bytes());
+        *self = wider;
+        Ok(())
+    }
+
+    /// Frees a cell; those behind it move up, so that a look finds them without it.
+    fn remove(&mut self, place: usize) {
+        let mask = self.mask();
+        let (mut hole, mut place) = (place, place);
+        loop {
+            place = place.wrapping_add(1) & mask;
+            let Some(cell) = self.cells.get(place).copied() else { return };
+            let from_home = place.wrapping_sub(cell.hash as usize) & mask;
+            let from_hole = place.wrapping_sub(hole) & mask;
+            let is_free = cell.at == Cell::NOWHERE;
+            if is_free || from_home >= from_hole {
+                if let Some(there) = self.cells.get_mut(hole) {
+                    *there = if is_free { Cell::FREE } else { cell };
+                }
+                hole = place;
+            }
+            if is_free {
+                self.used = self.used.wrapping_sub(1);
+                return;
+            }
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.cells.capacity().saturating_mul(size_of::<Cell>())
     }
 }
 
@@ -52,7 +141,8 @@ impl Cell {
 #[derive(Clone, Debug)]
 pub(super) struct Named<T> {
     items: Vec<T>,
-    index: Option<Box<HashTable<Cell>>>,
+    /// Of many items only.
+    index: Option<Box<Index>>,
 }
 
 impl<T> Default for Named<T> {
@@ -64,8 +154,6 @@ impl<T> Default for Named<T> {
 impl<T: Name> Named<T> {
     /// Up to here names are searched one by one.
     const FEW: usize = 8;
-    /// Memory that counts for an item beside its own: its cell in a table that has just grown.
-    const INDEX_BYTES: usize = 32;
 
     pub(super) fn len(&self) -> usize {
         self.items.len()
@@ -91,15 +179,18 @@ impl<T: Name> Named<T> {
     /// Where the item of this name is, until one is removed.
     #[inline]
     pub(super) fn find(&self, name: &[u8], hashing: &Hashing) -> Option<usize> {
-        match &self.index {
-            None => self.items.iter().position(|item| item.name() == name),
-            Some(index) => {
-                let hash = hashing.of(name);
-                let is_it =
-                    |cell: &Cell| cell.hash == hash && self.items.get(cell.at as usize).is_some_and(|item| item.name() == name);
-                index.find(Cell::spread(hash), is_it).map(|cell| cell.at as usize)
-            }
-        }
+        let Some(index) = &self.index else { return self.items.iter().position(|item| item.name() == name) };
+        let is_it = |at| self.items.get(at as usize).is_some_and(|item| item.name() == name);
+        let place = index.find(hashing.of(name), is_it)?;
+        index.cells.get(place).map(|cell| cell.at as usize)
+    }
+
+    /// Where the item of this name is in all likelihood, without a look at it.
+    #[inline]
+    pub(super) fn guess(&self, name: &[u8], hashing: &Hashing) -> Option<usize> {
+        let index = self.index.as_ref()?;
+        let place = index.find(hashing.of(name), |_| true)?;
+        index.cells.get(place).map(|cell| cell.at as usize)
     }
 
     #[inline]
@@ -121,58 +212,56 @@ impl<T: Name> Named<T> {
     }
 
     /// Adds an item whose name is not there.
+    #[inline]
     pub(super) fn add(&mut self, item: T, hashing: &Hashing, memory: &mut Store) -> Result<(), Fault> {
-        let at = u32::try_from(self.items.len()).map_err(|_| memory.full())?;
-        memory.take(Self::INDEX_BYTES)?;
         if self.index.is_none() && self.items.len() >= Self::FEW {
-            let mut index = HashTable::with_capacity(2 * Self::FEW);
-            for (place, item) in (0u32..).zip(&self.items) {
-                let hash = hashing.of(item.name());
-                index.insert_unique(Cell::spread(hash), Cell { hash, at: place }, |cell| Cell::spread(cell.hash));
-            }
-            self.index = Some(Box::new(index));
+            self.index_all(hashing, memory)?;
         }
         if let Some(index) = &mut self.index {
-            let hash = hashing.of(item.name());
-            let again = |cell: &Cell| Cell::spread(cell.hash);
-            index.try_reserve(1, again).map_err(|_| memory.full())?;
-            memory.push(&mut self.items, item)?;
-            index.insert_unique(Cell::spread(hash), Cell { hash, at }, again);
-            return Ok(());
+            let at = u32::try_from(self.items.len()).ok().filter(|at| *at != Cell::NOWHERE);
+            let cell = Cell { hash: hashing.of(item.name()), at: at.ok_or_else(|| memory.full())? };
+            index.reserve(memory)?;
+            index.insert(cell);
         }
         memory.push(&mut self.items, item)
     }
 
+    #[cold]
+    fn index_all(&mut self, hashing: &Hashing, memory: &mut Store) -> Result<(), Fault> {
+        let mut index = Index::default();
+        for (at, item) in (0..).zip(&self.items) {
+            index.reserve(memory)?;
+            index.insert(Cell { hash: hashing.of(item.name()), at });
+        }
+        self.index = Some(Box::new(index));
+        Ok(())
+    }
+
     /// Removes the item at a place that was found; the last one takes its place.
-    pub(super) fn remove_at(&mut self, at: usize, hashing: &Hashing, memory: &mut Store) -> Option<T> {
-        let last = self.items.len().checked_sub(1)?;
+    pub(super) fn remove_at(&mut self, at: usize, hashing: &Hashing) -> Option<T> {
+        let last = self.items.len().checked_sub(1).filter(|last| at <= *last)?;
         if let Some(index) = &mut self.index {
-            let hash = hashing.of(self.items.get(at)?.name());
-            if let Ok(cell) = index.find_entry(Cell::spread(hash), |cell| cell.at as usize == at) {
-                cell.remove();
-            }
+            let hash = |at: usize| self.items.get(at).map(|item| hashing.of(item.name()));
+            let place = index.find(hash(at)?, |found| found as usize == at)?;
+            index.remove(place);
             if at != last {
-                let hash = hashing.of(self.items.get(last)?.name());
-                if let Some(cell) = index.find_mut(Cell::spread(hash), |cell| cell.at as usize == last) {
+                let place = index.find(hash(last)?, |found| found as usize == last)?;
+                if let Some(cell) = index.cells.get_mut(place) {
                     cell.at = u32::try_from(at).unwrap_or(cell.at);
                 }
             }
         }
-        if at > last {
-            return None;
-        }
-        memory.give_back(Self::INDEX_BYTES);
         Some(self.items.swap_remove(at))
     }
 
-    pub(super) fn remove(&mut self, name: &[u8], hashing: &Hashing, memory: &mut Store) -> Option<T> {
+    pub(super) fn remove(&mut self, name: &[u8], hashing: &Hashing) -> Option<T> {
         let at = self.find(name, hashing)?;
-        self.remove_at(at, hashing, memory)
+        self.remove_at(at, hashing)
     }
 
     /// Memory that counts for the items, but for what they hold themselves.
     pub(super) fn heap_bytes(&self) -> usize {
-        let index = self.items.len().saturating_mul(Self::INDEX_BYTES);
+        let index = self.index.as_ref().map_or(0, |index| index.heap_bytes());
         self.items.capacity().saturating_mul(size_of::<T>()).saturating_add(index)
     }
 }
@@ -198,20 +287,20 @@ mod tests {
             named.add(format!("name {n}"), &hashing, &mut memory).unwrap();
         }
         for n in (0..200).step_by(3) {
-            assert_eq!(named.remove(format!("name {n}").as_bytes(), &hashing, &mut memory), Some(format!("name {n}")));
+            assert_eq!(named.remove(format!("name {n}").as_bytes(), &hashing), Some(format!("name {n}")));
         }
         for n in 0..200 {
             let name = format!("name {n}");
             assert_eq!(named.get(name.as_bytes(), &hashing), (n % 3 != 0).then_some(&name), "{n}");
         }
         assert_eq!(named.len(), 133);
-        assert_eq!(named.remove_at(133, &hashing, &mut memory), None);
+        assert_eq!(named.remove_at(133, &hashing), None);
     }
 
     #[test]
     fn items_count_as_memory() {
         let hashing = Hashing::new([1, 2]);
-        let mut memory = Store::new(5 * 32 + 4 * 24 + 8);
+        let mut memory = Store::new(5 * 24);
         let mut named = Named::default();
         let mut added = 0;
         while named.add(format!("{added}"), &hashing, &mut memory).is_ok() {

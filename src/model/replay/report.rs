@@ -1,21 +1,8 @@
 //! What a replay tells beside the data.
 
-use super::args::Halt;
+use super::args::{Done, Halt};
+use super::table;
 use alloc::vec::Vec;
-
-/// What was made of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Applied {
-    /// It was applied to the data, which it may have left as they were.
-    Data,
-    /// It waits for the `EXEC` of its transaction.
-    Queued,
-    /// A server answers with an error: the data are as the server leaves them.
-    Failed,
-    /// It is no command on data and was passed over.
-    Skipped(SkippedEffect),
-}
 
 /// What a command that is passed over does on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +42,7 @@ pub struct FailedCommand {
 /// What was replayed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplayReport {
-    /// Commands read, `MULTI`, `EXEC` and those between included.
-    pub commands: u64,
-    /// Commands applied to the data.
+    /// Commands applied to the data, whether or not they changed any.
     pub applied: u64,
     /// Transactions applied.
     pub transactions: u64,
@@ -81,31 +66,29 @@ impl ReplayReport {
     }
 
     #[cold]
-    pub(super) fn skip(&mut self, name: &'static str, effect: SkippedEffect, offset: u64) -> Applied {
+    pub(super) fn skip(&mut self, name: &'static str, effect: SkippedEffect, offset: u64) {
         match self.skipped.iter_mut().find(|skipped| skipped.name == name) {
             Some(skipped) => skipped.count = skipped.count.saturating_add(1),
             None => self.skipped.push(SkippedCommand { name, effect, count: 1, first_offset: offset }),
         }
-        Applied::Skipped(effect)
     }
 
     #[cold]
-    pub(super) fn fail(&mut self, name: &'static str, reason: &'static str, offset: u64) -> Applied {
+    pub(super) fn fail(&mut self, name: &'static str, reason: &'static str, offset: u64) {
         match self.failed.iter_mut().find(|failed| failed.name == name && failed.reason == reason) {
             Some(failed) => failed.count = failed.count.saturating_add(1),
             None => self.failed.push(FailedCommand { name, reason, count: 1, first_offset: offset }),
         }
-        Applied::Failed
     }
 
     /// Notes how a command on data ended; gives back what stops the replay.
     #[inline]
-    pub(super) fn note(&mut self, name: &'static [u8], done: super::args::Done, offset: u64) -> Result<Applied, Halt> {
+    pub(super) fn note(&mut self, name: &'static [u8], done: Done, offset: u64) -> Done {
         self.applied = self.applied.wrapping_add(1);
-        match done {
-            Ok(()) => Ok(Applied::Data),
-            Err(Halt::Answer(reason)) => Ok(self.fail(super::table::text(name), reason, offset)),
-            Err(halt) => Err(halt),
+        if let Err(Halt::Answer(reason)) = done {
+            self.fail(table::text(name), reason, offset);
+            return Ok(());
         }
+        done
     }
 }

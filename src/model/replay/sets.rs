@@ -4,6 +4,7 @@
 
 use super::super::store::Store;
 use super::args::{Arguments, Done, Halt, WRONG_TYPE};
+use super::expiry::Expiry;
 use super::keyspace::Space;
 use super::named::{Hashing, Named};
 use super::text::Text;
@@ -26,6 +27,14 @@ impl Set {
         Ok(set)
     }
 
+    pub(super) fn items(&self) -> &[Text] {
+        self.0.items()
+    }
+
+    pub(super) fn contains(&self, member: &[u8], hashing: &Hashing) -> bool {
+        self.0.find(member, hashing).is_some()
+    }
+
     #[inline]
     fn add(&mut self, member: &[u8], hashing: &Hashing, memory: &mut Store) -> Result<(), Fault> {
         if self.0.find(member, hashing).is_none() {
@@ -36,7 +45,7 @@ impl Set {
     }
 
     fn remove(&mut self, member: &[u8], hashing: &Hashing, memory: &mut Store) -> bool {
-        let removed = self.0.remove(member, hashing, memory);
+        let removed = self.0.remove(member, hashing);
         memory.give_back(removed.as_ref().map_or(0, Text::heap_bytes));
         removed.is_some()
     }
@@ -126,7 +135,7 @@ pub(super) fn sinterstore(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         while let Some(member) = result.0.at_mut(at) {
             if set.is_some_and(|set| set.0.find(member.as_slice(), hashing).is_some()) {
                 at = at.saturating_add(1);
-            } else if let Some(member) = result.0.remove_at(at, hashing, memory) {
+            } else if let Some(member) = result.0.remove_at(at, hashing) {
                 memory.give_back(member.heap_bytes());
             }
         }
@@ -188,5 +197,5 @@ fn store(space: &mut Space, args: &mut Arguments<'_>, combine: Combine) -> Done 
         space.remove(destination);
         return Ok(());
     }
-    space.put(destination, Value::Set(Box::new(result)), None)
+    space.put(destination, Value::Set(Box::new(result)), Expiry::NEVER)
 }

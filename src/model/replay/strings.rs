@@ -5,7 +5,7 @@
 
 use super::super::store::Store;
 use super::args::{Arguments, Done, Halt, NOT_AN_INTEGER, OVERFLOW, SYNTAX, WRONG_TYPE, is_word};
-use super::expiry::Time;
+use super::expiry::{Expiry, Time};
 use super::keyspace::Space;
 use super::text::Text;
 use super::value::{Slot, Value};
@@ -17,7 +17,7 @@ const BAD_OFFSET: Halt = Halt::Answer("an offset out of range");
 
 /// What happens to a key's expiry.
 #[derive(Clone, Copy)]
-enum Expiry {
+enum Change {
     Clear,
     Keep,
     At(i64),
@@ -101,14 +101,14 @@ impl Space {
         }
     }
 
-    fn set(&mut self, key: &[u8], value: &[u8], expiry: Expiry) -> Done {
+    fn set(&mut self, key: &[u8], value: &[u8], expiry: Change) -> Done {
         let value = Value::string(value, &mut self.memory)?;
-        let expires_at_ms = match expiry {
-            Expiry::Clear => None,
-            Expiry::Keep => self.slot(key).and_then(|slot| slot.expires_at_ms),
-            Expiry::At(expires_at_ms) => Some(expires_at_ms),
+        let expiry = match expiry {
+            Change::Clear => Expiry::NEVER,
+            Change::Keep => self.slot(key).map_or(Expiry::NEVER, |slot| slot.expiry),
+            Change::At(at_ms) => Expiry::at(at_ms),
         };
-        self.put(key, value, expires_at_ms)
+        self.put(key, value, expiry)
     }
 }
 
@@ -117,7 +117,7 @@ pub(super) fn set(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, value) = (args.key()?, args.text()?);
     if args.left() == 0 {
         let value = Value::string(value, &mut space.memory)?;
-        return space.put(key, value, None);
+        return space.put(key, value, Expiry::NEVER);
     }
     let mut condition = Condition::None;
     let mut expiry = None;
@@ -136,20 +136,20 @@ pub(super) fn set(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         } else if is_word(word, "IFNE") && is_free {
             condition = Condition::Unequal(args.text()?);
         } else if is_word(word, "KEEPTTL") && expiry.is_none() {
-            expiry = Some(Expiry::Keep);
+            expiry = Some(Change::Keep);
         } else if let Some(unit) = Time::option(word)
             && expiry.is_none()
         {
             time = Some((unit, args.text()?));
-            expiry = Some(Expiry::Clear);
+            expiry = Some(Change::Clear);
         } else {
             return Err(SYNTAX);
         }
     }
-    let mut expiry = expiry.unwrap_or(Expiry::Clear);
+    let mut expiry = expiry.unwrap_or(Change::Clear);
     if let Some((unit, text)) = time {
         let number = number::parse_int(text).ok_or(NOT_AN_INTEGER)?;
-        expiry = Expiry::At(unit.positive(number, space.now_ms)?);
+        expiry = Change::At(unit.positive(number, space.now_ms)?);
     }
     if gets {
         space.string(key)?;
@@ -175,7 +175,7 @@ fn holds(space: &mut Space, key: &[u8], condition: &Condition<'_>) -> Result<boo
 pub(super) fn setnx(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, value) = (args.key()?, args.text()?);
     args.end()?;
-    if space.contains(key) { Ok(()) } else { space.set(key, value, Expiry::Clear) }
+    if space.contains(key) { Ok(()) } else { space.set(key, value, Change::Clear) }
 }
 
 /// `SETEX key s value`
@@ -193,7 +193,7 @@ fn set_for(space: &mut Space, args: &mut Arguments<'_>, unit: Time) -> Done {
     args.end()?;
     let number = number::parse_int(number).ok_or(NOT_AN_INTEGER)?;
     let at = unit.positive(number, space.now_ms)?;
-    space.set(key, value, Expiry::At(at))
+    space.set(key, value, Change::At(at))
 }
 
 /// `GETSET key value`
@@ -201,7 +201,7 @@ pub(super) fn getset(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, value) = (args.key()?, args.text()?);
     args.end()?;
     space.string(key)?;
-    space.set(key, value, Expiry::Clear)
+    space.set(key, value, Change::Clear)
 }
 
 /// `GETDEL key`
@@ -226,11 +226,11 @@ pub(super) fn getex(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     args.end()?;
     let now_ms = space.now_ms;
     let Some(slot) = space.string(key)? else { return Ok(()) };
-    slot.expires_at_ms = match time {
-        None => None,
+    slot.expiry = match time {
+        None => Expiry::NEVER,
         Some((unit, text)) => {
             let number = number::parse_int(text).ok_or(NOT_AN_INTEGER)?;
-            Some(unit.positive(number, now_ms)?)
+            Expiry::at(unit.positive(number, now_ms)?)
         }
     };
     Ok(())
@@ -266,13 +266,13 @@ fn delete_if(space: &mut Space, key: &[u8], condition: &Condition<'_>) -> Done {
 /// `MSET key value [key value ..]`
 pub(super) fn mset(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     args.pairs()?;
-    set_all(space, args, Expiry::Clear, usize::MAX)
+    set_all(space, args, Change::Clear, usize::MAX)
 }
 
 /// `MSETNX key value [key value ..]`: all or nothing.
 pub(super) fn msetnx(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     args.pairs()?;
-    if any(space, args, usize::MAX, true) { Ok(()) } else { set_all(space, args, Expiry::Clear, usize::MAX) }
+    if any(space, args, usize::MAX, true) { Ok(()) } else { set_all(space, args, Change::Clear, usize::MAX) }
 }
 
 /// Whether a key of these pairs is there, or is not.
@@ -291,7 +291,7 @@ fn any(space: &Space, args: &Arguments<'_>, pairs: usize, is_there: bool) -> boo
     false
 }
 
-fn set_all(space: &mut Space, args: &mut Arguments<'_>, expiry: Expiry, pairs: usize) -> Done {
+fn set_all(space: &mut Space, args: &mut Arguments<'_>, expiry: Change, pairs: usize) -> Done {
     let mut left = pairs;
     while left > 0 && args.left() > 0 {
         let (key, value) = (args.key()?, args.text()?);
@@ -317,11 +317,11 @@ pub(super) fn msetex(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         } else if is_word(word, "XX") && must_be_there.is_none() {
             must_be_there = Some(true);
         } else if is_word(word, "KEEPTTL") && expiry.is_none() {
-            expiry = Some(Expiry::Keep);
+            expiry = Some(Change::Keep);
         } else if let Some(unit) = Time::option(word)
             && expiry.is_none()
         {
-            expiry = Some(Expiry::At(unit.positive(options.int()?, space.now_ms)?));
+            expiry = Some(Change::At(unit.positive(options.int()?, space.now_ms)?));
         } else {
             return Err(SYNTAX);
         }
@@ -329,7 +329,7 @@ pub(super) fn msetex(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     if must_be_there.is_some_and(|must| any(space, args, count, !must)) {
         return Ok(());
     }
-    set_all(space, args, expiry.unwrap_or(Expiry::Clear), count)
+    set_all(space, args, expiry.unwrap_or(Change::Clear), count)
 }
 
 /// `APPEND key value`
@@ -391,7 +391,7 @@ pub(super) fn decrby(space: &mut Space, args: &mut Arguments<'_>) -> Done {
 }
 
 fn add(space: &mut Space, key: &[u8], increment: i64) -> Done {
-    let Some(slot) = space.slot(key) else { return space.put(key, Value::Int(increment), None) };
+    let Some(slot) = space.slot(key) else { return space.put(key, Value::Int(increment), Expiry::NEVER) };
     let int = match &slot.value {
         Value::Int(int) => Some(*int),
         other => other.with_string(number::parse_int)?,

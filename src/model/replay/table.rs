@@ -3,7 +3,7 @@
 use super::args::{Arguments, Done};
 use super::keyspace::Space;
 use super::report::SkippedEffect;
-use super::{expiry, hashes, keys, lists, sets, strings};
+use super::{expiry, geo, hashes, keys, lists, sets, stream_entries, stream_groups, stream_producers, strings, zset_ranges, zset_stores, zsets};
 
 /// What is done with a command.
 #[derive(Clone, Copy)]
@@ -131,13 +131,50 @@ commands! {
     b"SREM" => Data(sets::srem),
     b"SUNIONSTORE" => Data(sets::sunionstore),
 
+    // Sorted sets.
+    b"BZMPOP" => Data(zset_ranges::bzmpop),
+    b"BZPOPMAX" => Data(zset_ranges::bzpopmax),
+    b"BZPOPMIN" => Data(zset_ranges::bzpopmin),
+    b"GEOADD" => Data(geo::geoadd),
+    b"ZADD" => Data(zsets::zadd),
+    b"ZDIFFSTORE" => Data(zset_stores::zdiffstore),
+    b"ZINCRBY" => Data(zsets::zincrby),
+    b"ZINTERSTORE" => Data(zset_stores::zinterstore),
+    b"ZMPOP" => Data(zset_ranges::zmpop),
+    b"ZPOPMAX" => Data(zset_ranges::zpopmax),
+    b"ZPOPMIN" => Data(zset_ranges::zpopmin),
+    b"ZRANGESTORE" => Data(zset_ranges::zrangestore),
+    b"ZREM" => Data(zsets::zrem),
+    b"ZREMRANGEBYLEX" => Data(zset_ranges::zremrangebylex),
+    b"ZREMRANGEBYRANK" => Data(zset_ranges::zremrangebyrank),
+    b"ZREMRANGEBYSCORE" => Data(zset_ranges::zremrangebyscore),
+    b"ZUNIONSTORE" => Data(zset_stores::zunionstore),
+
+    // Streams.
+    b"XACK" => Data(stream_groups::xack),
+    b"XACKDEL" => Data(stream_groups::xackdel),
+    b"XADD" => Data(stream_entries::xadd),
+    b"XCFGSET" => Data(stream_producers::xcfgset),
+    b"XCLAIM" => Data(stream_groups::xclaim),
+    b"XDEL" => Data(stream_entries::xdel),
+    b"XDELEX" => Data(stream_entries::xdelex),
+    b"XGROUP" => Data(stream_groups::xgroup),
+    b"XIDMPRECORD" => Data(stream_producers::xidmprecord),
+    b"XSETID" => Data(stream_entries::xsetid),
+    b"XTRIM" => Data(stream_entries::xtrim),
+
     // What may change data, by itself or by what it runs.
     b"DEBUG" => Skip(MayChangeData),
     b"EVAL" => Skip(MayChangeData),
     b"EVALSHA" => Skip(MayChangeData),
     b"FCALL" => Skip(MayChangeData),
+    b"GEORADIUS" => Skip(MayChangeData),
+    b"GEORADIUSBYMEMBER" => Skip(MayChangeData),
+    b"GEOSEARCHSTORE" => Skip(MayChangeData),
     b"MIGRATE" => Skip(MayChangeData),
     b"MODULE" => Skip(MayChangeData),
+    b"XAUTOCLAIM" => Skip(MayChangeData),
+    b"XREADGROUP" => Skip(MayChangeData),
 
     // What servers log or were seen to run, and what changes no data.
     b"ACL" => Skip(Harmless),

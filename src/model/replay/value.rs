@@ -4,6 +4,7 @@ use super::super::dataset::{Entry, KeyMetadata};
 use super::super::store::Store;
 use super::super::value as model;
 use super::arrays::Array;
+use super::expiry::Expiry;
 use super::hashes::Hash;
 use super::lists::List;
 use super::named::{Hashing, Name, Named};
@@ -35,12 +36,13 @@ pub(super) enum Value {
     Array(Box<Array>),
 }
 
-/// A key and what belongs to it.
+/// A key and what belongs to it: one line of memory, which is what a look at a key costs.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(super) struct Slot {
     pub(super) key: Text,
     pub(super) value: Value,
-    pub(super) expires_at_ms: Option<i64>,
+    pub(super) expiry: Expiry,
     /// What few keys have.
     pub(super) extra: Option<Box<Extra>>,
 }
@@ -108,6 +110,21 @@ impl Value {
         }
     }
 
+    /// Reads a word of what the value has in memory, so that it is at hand: of its place, of what stands
+    /// behind that, of the elements.
+    pub(super) fn touch(&self, depth: u8) -> usize {
+        match (depth, self) {
+            (0, Self::String(_)) => 0,
+            (0, _) => 1,
+            (1, Self::String(text)) => text.as_slice().first().map_or(0, |byte| usize::from(*byte)),
+            (1, Self::List(list)) => list.touch(0),
+            (2, Self::List(list)) => list.touch(1),
+            (1, Self::Hash(hash)) => hash.touch(0),
+            (2, Self::Hash(hash)) => hash.touch(1),
+            _ => 0,
+        }
+    }
+
     /// Takes over a value; what it occupies counts from now on.
     pub(super) fn from_model(value: model::Value, hashing: &Hashing, memory: &mut Store) -> Result<Self, Fault> {
         Ok(match value {
@@ -116,7 +133,7 @@ impl Value {
             model::Value::Set(members) => Self::Set(Box::new(Set::from_model(&members, hashing, memory)?)),
             model::Value::Zset(members) => Self::Zset(Box::new(Zset::from_model(members, hashing, memory)?)),
             model::Value::Hash(fields) => Self::Hash(Box::new(Hash::from_model(&fields, hashing, memory)?)),
-            model::Value::Stream(stream) => Self::Stream(Box::new(Stream::from_model(*stream, memory)?)),
+            model::Value::Stream(stream) => Self::Stream(Box::new(Stream::from_model(*stream, hashing, memory)?)),
             model::Value::Module(module) => {
                 memory.take(module.items.bytes())?;
                 Self::Module(Box::new(module))
@@ -135,7 +152,7 @@ impl Value {
             Self::Set(set) => model::Value::Set(set.into_model(blocks)),
             Self::Zset(zset) => model::Value::Zset(zset.into_model(blocks)),
             Self::Hash(hash) => model::Value::Hash(hash.into_model(blocks)),
-            Self::Stream(stream) => model::Value::Stream(Box::new(stream.into_model())),
+            Self::Stream(stream) => model::Value::Stream(Box::new(stream.into_model(blocks))),
             Self::Module(module) => model::Value::Module(*module),
             Self::Array(slots) => model::Value::Array(slots.into_model(blocks)),
         }
@@ -143,6 +160,12 @@ impl Value {
 }
 
 impl Slot {
+    /// Takes everything out.
+    pub(super) fn take(&mut self) -> Self {
+        let nothing = Self { key: Text::EMPTY, value: Value::Int(0), expiry: Expiry::NEVER, extra: None };
+        core::mem::replace(self, nothing)
+    }
+
     /// Memory that counts beside the slot's own place.
     pub(super) fn heap_bytes(&self) -> usize {
         self.key.heap_bytes().saturating_add(self.value.heap_bytes())
@@ -150,10 +173,10 @@ impl Slot {
 
     /// Key and entry as they are handed out.
     pub(super) fn into_model(self, blocks: &mut Store) -> (Bytes, Entry) {
-        let Self { key, value, expires_at_ms, extra } = self;
+        let Self { key, value, expiry, extra } = self;
         let Extra { eviction, metadata } = extra.map_or(Extra { eviction: Eviction::None, metadata: Vec::new() }, |extra| *extra);
         let key = key.into_bytes(blocks);
-        (key, Entry { value: value.into_model(blocks), expires_at_ms, eviction, metadata })
+        (key, Entry { value: value.into_model(blocks), expires_at_ms: expiry.get(), eviction, metadata })
     }
 }
 
@@ -182,6 +205,6 @@ mod tests {
     #[test]
     fn sizes_stay_as_they_were_measured() {
         assert_eq!(size_of::<Value>(), 24);
-        assert_eq!(size_of::<Slot>(), 72);
+        assert_eq!(size_of::<Slot>(), 64);
     }
 }
