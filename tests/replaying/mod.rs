@@ -44,7 +44,11 @@ impl Target {
     /// A template without its condition, if that holds.
     pub(crate) fn knows<'t>(&self, template: &'t str) -> Option<&'t str> {
         let (condition, rest) = template.split_once(' ').unwrap_or((template, ""));
-        let Some(since) = condition.strip_suffix('+').filter(|since| since.starts_with(['r', 'v']) || since.as_bytes()[0].is_ascii_digit()) else { return Some(template) };
+        let Some(since) =
+            condition.strip_suffix('+').filter(|since| since.starts_with(['r', 'v']) || since.as_bytes()[0].is_ascii_digit())
+        else {
+            return Some(template);
+        };
         let holds = match (since.as_bytes()[0], self.is_valkey) {
             (b'r', is_valkey) => !is_valkey && ordinal(&since[1..]) <= self.number,
             (b'v', is_valkey) => is_valkey && ordinal(&since[1..]) <= self.number,

@@ -113,7 +113,9 @@ mod tests {
         }
         let long = alloc::format!("0.{}", "1".repeat(200));
         assert_eq!(parse(long.as_bytes()), Some(0.111_111_111_111_111_1));
-        for text in ["", " 1", "1 ", "nan", "-nan", "1e400", "-1e400", "1e-400", "x", "1x", "0x", "0xg", "0x1p", ".", "1e", "e5", "1\0"] {
+        for text in
+            ["", " 1", "1 ", "nan", "-nan", "1e400", "-1e400", "1e-400", "x", "1x", "0x", "0xg", "0x1p", ".", "1e", "e5", "1\0"]
+        {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse_bound(b""), Some(0.0));

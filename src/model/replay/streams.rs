@@ -252,7 +252,11 @@ impl Group {
     }
 
     /// A consumer group of a stream.
-    pub(super) fn find<'s>(space: &'s mut Space, key: &[u8], name: &[u8]) -> Result<(&'s mut Self, &'s mut Store, &'s Hashing), Halt> {
+    pub(super) fn find<'s>(
+        space: &'s mut Space,
+        key: &[u8],
+        name: &[u8],
+    ) -> Result<(&'s mut Self, &'s mut Store, &'s Hashing), Halt> {
         let (stream, memory, hashing) = space.find::<Stream>(key)?.ok_or(NO_GROUP)?;
         Ok((stream.groups.get_mut(name, hashing).ok_or(NO_GROUP)?, memory, hashing))
     }
@@ -261,7 +265,8 @@ impl Group {
         let consumers = self.consumers.items().iter().map(|consumer| consumer.name.heap_bytes());
         let own = self.consumers.heap_bytes().saturating_add(self.name.heap_bytes());
         let pending = self.pending.len().saturating_mul(Self::PENDING_BYTES);
-        let lists = self.held.capacity().saturating_add(self.unowned.capacity().saturating_mul(2)).saturating_mul(size_of::<u64>());
+        let lists =
+            self.held.capacity().saturating_add(self.unowned.capacity().saturating_mul(2)).saturating_mul(size_of::<u64>());
         consumers.fold(own.saturating_add(pending).saturating_add(lists), usize::saturating_add)
     }
 
@@ -276,7 +281,14 @@ impl Group {
         self.add_consumer(name, now_ms, NEVER, hashing, memory)
     }
 
-    fn add_consumer(&mut self, name: &[u8], seen_at_ms: i64, active_at_ms: i64, hashing: &Hashing, memory: &mut Store) -> Result<u32, Fault> {
+    fn add_consumer(
+        &mut self,
+        name: &[u8],
+        seen_at_ms: i64,
+        active_at_ms: i64,
+        hashing: &Hashing,
+        memory: &mut Store,
+    ) -> Result<u32, Fault> {
         let number = u32::try_from(self.held.len()).map_err(|_| memory.full())?;
         memory.push(&mut self.held, 0)?;
         let name = Text::new(name, memory)?;

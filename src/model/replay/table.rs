@@ -3,7 +3,10 @@
 use super::args::{Arguments, Done};
 use super::keyspace::Space;
 use super::report::SkippedEffect;
-use super::{expiry, geo, hashes, keys, lists, sets, stream_entries, stream_groups, stream_producers, strings, zset_ranges, zset_stores, zsets};
+use super::{
+    expiry, geo, hashes, keys, lists, sets, stream_entries, stream_groups, stream_producers, strings, zset_ranges, zset_stores,
+    zsets,
+};
 
 /// What is done with a command.
 #[derive(Clone, Copy)]

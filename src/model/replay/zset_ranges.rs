@@ -133,9 +133,7 @@ impl<'a> Range<'a> {
                 // Members are in their own order among equal scores only; servers search as if all were.
                 let is_sorted = first.0.score == last.0.score;
                 let begin = match from {
-                    Edge::Included(edge) | Edge::Excluded(edge) if is_sorted => {
-                        Bound::Included(Ranked::new(first.0.score, edge))
-                    }
+                    Edge::Included(edge) | Edge::Excluded(edge) if is_sorted => Bound::Included(Ranked::new(first.0.score, edge)),
                     _ => Bound::Unbounded,
                 };
                 let found = order.range((begin, Bound::Unbounded));

@@ -67,9 +67,7 @@ impl<'s> Source<'s> {
         match self {
             Self::Nothing => Ok(()),
             Self::Set(set) => set.items().iter().try_for_each(|member| each(member.as_slice(), 1.0)),
-            Self::Zset(zset) => {
-                zset.items().iter().try_for_each(|Scored { member, score }| each(member.as_slice(), *score))
-            }
+            Self::Zset(zset) => zset.items().iter().try_for_each(|Scored { member, score }| each(member.as_slice(), *score)),
         }
     }
 }

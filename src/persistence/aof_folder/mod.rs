@@ -275,7 +275,11 @@ fn locate(path: &Path) -> io::Result<Located> {
         let folder = Disk::open(path)?;
         let mut stems = Vec::new();
         for name in folder.list()? {
-            stems.extend(name.as_encoded_bytes().strip_suffix(b".manifest").map(<[u8]>::to_vec));
+            let name = name.as_encoded_bytes();
+            // Servers write one to a temporary file first.
+            if !name.starts_with(b"temp-") {
+                stems.extend(name.strip_suffix(b".manifest").map(<[u8]>::to_vec));
+            }
         }
         let stem = match &stems[..] {
             [] => STEM.to_vec(),

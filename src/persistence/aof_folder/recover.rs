@@ -194,7 +194,7 @@ fn read_all(
         let part = read_part(parts, file, &mut replay, is_last, options)?;
         report.parts.push(part);
     }
-    let (dataset, replayed) = replay.finish();
+    let (dataset, replayed) = replay.finish().map_err(|error| Task { doing: "read the log", path: &parts.path }.format(error))?;
     report.replay = replayed;
     Ok(dataset)
 }
