@@ -22,6 +22,8 @@ mod manifest;
 mod mark;
 mod names;
 mod resp;
+#[cfg(feature = "std")]
+mod search;
 mod transaction;
 mod words;
 
@@ -33,5 +35,7 @@ pub use mark::{Mark, write_marked};
 pub use names::{BaseFormat, NameKind, Names};
 
 pub(crate) use encode::{write_argument, write_argument_count};
+#[cfg(feature = "std")]
+pub(crate) use search::CommandSearch;
 #[cfg(feature = "std")]
 pub(crate) use transaction::Transaction;

@@ -3,7 +3,7 @@
 use super::error::{PersistenceError, Result, Task};
 use super::files::{open, read_chunks};
 use crate::aof::{Command, Decoder, Event, Summary};
-use crate::error::{Error, ErrorKind, Place};
+use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::kind::FileKind;
 use bytes::Bytes;
 use std::io::Read;
@@ -57,26 +57,59 @@ fn refuse(what: &'static str, offset: u64) -> Error {
     Error::new(ErrorKind::Unrepresentable { what, target: "a list of commands" }, offset, Place::default())
 }
 
+/// How a log is read that does not end whole.
+pub(super) struct Broken {
+    /// What is wrong, and where.
+    pub(super) error: Error,
+    /// What was read.
+    pub(super) summary: Summary,
+    /// The end of the last whole record.
+    pub(super) offset: u64,
+    /// The log ends there in the beginning of a record, in zeros, or in a transaction or span of an integrity mark.
+    pub(super) is_cut_short: bool,
+    /// It is not the commands that are broken but the snapshot in front of them.
+    pub(super) is_in_snapshot: bool,
+}
+
+/// Why reading stopped.
+enum Stop {
+    Failed(PersistenceError),
+    At(Fault),
+}
+
+impl From<PersistenceError> for Stop {
+    fn from(error: PersistenceError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// Reads a log to its end, which must be whole. `take` gets every event with
 /// the offset at which it begins.
 pub(super) fn read(
     file: &mut dyn Read,
     task: Task<'_>,
-    mut take: impl FnMut(Event<'_>, u64) -> Result<(), Error>,
+    take: impl FnMut(Event<'_>, u64) -> Result<(), Error>,
 ) -> Result<Summary, PersistenceError> {
+    read_what_is_whole(file, task, take)?.map_err(|broken| task.format(broken.error))
+}
+
+/// Reads a log as far as it is whole. `take` gets every event with the offset at which it begins, also of
+/// a transaction or span that turns out not to be whole.
+pub(super) fn read_what_is_whole(
+    file: &mut dyn Read,
+    task: Task<'_>,
+    mut take: impl FnMut(Event<'_>, u64) -> Result<(), Error>,
+) -> Result<Result<Summary, Broken>, PersistenceError> {
     let mut decoder = Decoder::new();
-    let mut is_first = true;
-    read_chunks(file, task, |mut chunk| {
-        if is_first && FileKind::sniff(chunk) == FileKind::Manifest {
-            return Err(task.format(refuse("the manifest of a multi-part log", 0)));
+    let mut first = None;
+    let read = read_chunks(file, task, |mut chunk| {
+        if first.is_none() && FileKind::sniff(chunk) == FileKind::Manifest {
+            return Err(task.format(refuse("the manifest of a multi-part log", 0)).into());
         }
-        is_first = false;
+        first = first.or(chunk.first().copied());
         loop {
             let offset = decoder.offset();
-            let step = match decoder.step(chunk) {
-                Ok(step) => step,
-                Err(fault) => return Err(task.format(decoder.dress(fault))),
-            };
+            let step = decoder.step(chunk).map_err(Stop::At)?;
             chunk = chunk.get(step.consumed..).unwrap_or_default();
             match step.event {
                 Some(event) => take(event, offset).map_err(|error| task.format(error))?,
@@ -84,6 +117,19 @@ pub(super) fn read(
                 None => {}
             }
         }
-    })?;
-    decoder.finish().map_err(|error| task.format(error))
+    });
+    let (summary, offset) = (decoder.summary(), decoder.offset());
+    let is_whole = summary.preamble.is_some_and(|preamble| preamble.bytes > 0);
+    let broken = |error, is_cut_short| {
+        let is_in_snapshot = matches!(first, Some(b'R' | b'V')) && !is_whole;
+        Ok(Err(Broken { error, summary, offset, is_cut_short, is_in_snapshot }))
+    };
+    match read {
+        Err(Stop::Failed(error)) => Err(error),
+        Err(Stop::At(fault)) => broken(decoder.dress(fault), false),
+        Ok(()) => match decoder.finish() {
+            Ok(summary) => Ok(Ok(summary)),
+            Err(error) => broken(error, true),
+        },
+    }
 }

@@ -15,6 +15,25 @@ pub enum AofSyncPolicy {
     No,
 }
 
+/// How a log that is one file is opened and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AofOptions {
+    /// When bytes are forced to the disk.
+    pub policy: AofSyncPolicy,
+    /// Whether a torn tail is kept beside the log, as `<name>.cut.<offset>`, when it is cut off.
+    pub keeps_cut_tail: bool,
+    /// Whether what is written at once has an [integrity mark](crate::aof::Mark) in front of it. Servers before Redis 7.0 do not
+    /// load such a log.
+    pub writes_marks: bool,
+}
+
+impl Default for AofOptions {
+    /// Synced every second, a tail is kept, no marks.
+    fn default() -> Self {
+        Self { policy: AofSyncPolicy::default(), keeps_cut_tail: true, writes_marks: false }
+    }
+}
+
 /// Where a host keeps its snapshot and its log, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersistenceConfig {

@@ -46,6 +46,15 @@ pub enum PersistenceErrorKind {
         /// Its process, where it has noted that.
         pid: Option<u32>,
     },
+    /// The log is damaged in a way that no torn write leaves, so nothing of it is cut off.
+    MidFileCorruption {
+        /// What is wrong, and at which byte of the file.
+        damage: Error,
+        /// Up to here it is whole, in bytes from its start.
+        offset: u64,
+        /// Where the first whole command behind the damage starts, if there is one. It may be part of a damaged value.
+        next_good: Option<u64>,
+    },
     /// The log could not be synced, or not be cut back after a failed write.
     /// Nothing more is written through this handle.
     Poisoned {
@@ -89,7 +98,7 @@ impl PersistenceError {
     #[must_use]
     pub fn format(&self) -> Option<&Error> {
         match &self.0.kind {
-            PersistenceErrorKind::Format(error) => Some(error),
+            PersistenceErrorKind::Format(error) | PersistenceErrorKind::MidFileCorruption { damage: error, .. } => Some(error),
             _ => None,
         }
     }
@@ -108,6 +117,7 @@ impl PersistenceError {
             PersistenceErrorKind::Format(error) => error.code(),
             PersistenceErrorKind::Io(_) => "io",
             PersistenceErrorKind::Locked { .. } => "locked",
+            PersistenceErrorKind::MidFileCorruption { .. } => "mid-file-corruption",
             PersistenceErrorKind::Poisoned { .. } => "poisoned",
         }
     }
@@ -124,6 +134,12 @@ impl fmt::Display for PersistenceError {
             PersistenceErrorKind::Io(error) => write!(f, "{error}")?,
             PersistenceErrorKind::Locked { pid: Some(pid) } => write!(f, "process {pid} has it open")?,
             PersistenceErrorKind::Locked { pid: None } => f.write_str("another writer has it open")?,
+            PersistenceErrorKind::MidFileCorruption { damage, offset, next_good: Some(next) } => {
+                write!(f, "it is whole up to byte {offset} only, but goes on at byte {next}: {damage}")?;
+            }
+            PersistenceErrorKind::MidFileCorruption { damage, offset, next_good: None } => {
+                write!(f, "it is whole up to byte {offset} only, and what follows is not torn but damaged: {damage}")?;
+            }
             PersistenceErrorKind::Poisoned { first, doubtful_from } => {
                 write!(f, "an earlier failure makes it doubtful from byte {doubtful_from} on: {first}")?;
             }
@@ -150,7 +166,7 @@ impl std::error::Error for PersistenceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.kind {
             PersistenceErrorKind::CommittedDurabilityUnknown(error) | PersistenceErrorKind::Io(error) => Some(error),
-            PersistenceErrorKind::Format(error) => Some(error),
+            PersistenceErrorKind::Format(error) | PersistenceErrorKind::MidFileCorruption { damage: error, .. } => Some(error),
             PersistenceErrorKind::Locked { .. } => None,
             PersistenceErrorKind::Poisoned { first, .. } => Some(&**first),
         }

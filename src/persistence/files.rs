@@ -38,18 +38,18 @@ pub(super) fn open(task: Task<'_>) -> Result<File, PersistenceError> {
 }
 
 /// Reads `file` to its end and hands it over in chunks.
-pub(super) fn read_chunks(
+pub(super) fn read_chunks<E: From<PersistenceError>>(
     file: &mut dyn Read,
     task: Task<'_>,
-    mut take: impl FnMut(&[u8]) -> Result<(), PersistenceError>,
-) -> Result<(), PersistenceError> {
+    mut take: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let mut buffer = vec![0; READ_BYTES];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(len) => take(&buffer[..len])?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(task.io(error)),
+            Err(error) => return Err(task.io(error).into()),
         }
     }
 }

@@ -30,13 +30,15 @@ mod crash;
 mod error;
 mod files;
 mod rdb_file;
+mod recover;
 mod storage;
 mod sync;
 
 pub use aof_file::{load_aof, load_aof_bytes};
 pub use aof_folder::{AofFolder, AofFolderOptions, AofFolderStatus, AofReport, PartReport, Rewrite, Rewritten};
 pub use aof_writer::AofWriter;
-pub use config::{AofSyncPolicy, PersistenceConfig};
+pub use config::{AofOptions, AofSyncPolicy, PersistenceConfig};
 pub use content::{Frozen, Sink};
 pub use error::{AikvError, PersistenceError, PersistenceErrorKind, Result};
 pub use rdb_file::{BytesDatabaseData, DatabaseData, load_rdb, load_rdb_bytes, save_rdb, save_rdb_bytes};
+pub use recover::{AofCut, AofRecovery};

@@ -140,8 +140,8 @@ pub(crate) fn log(commands: &[Command]) -> Vec<u8> {
     log
 }
 
-/// The commands of a log without a snapshot.
-pub(crate) fn commands_of(log: &[u8]) -> Vec<Command> {
+/// The commands of a log, unless a snapshot stands in front.
+pub(crate) fn commands_of(log: &[u8]) -> Option<Vec<Command>> {
     let mut decoder = aof::Decoder::new();
     let mut rest = log;
     let mut commands = Vec::new();
@@ -150,11 +150,12 @@ pub(crate) fn commands_of(log: &[u8]) -> Vec<Command> {
         rest = &rest[step.consumed..];
         match step.event {
             Some(aof::Event::Command(command)) => commands.push(command.args().map(<[u8]>::to_vec).collect()),
-            Some(aof::Event::Timestamp { .. } | aof::Event::Annotation(_)) => {}
-            other => panic!("{other:?}"),
+            Some(aof::Event::Timestamp { .. } | aof::Event::Annotation(_) | aof::Event::Mark(_)) => {}
+            Some(aof::Event::Snapshot(_)) => return None,
+            None => {}
         }
     }
-    commands
+    Some(commands)
 }
 
 /// A command as a person would type it.

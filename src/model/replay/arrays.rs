@@ -1,7 +1,11 @@
-//! Arrays.
+//! Arrays, as far as rewritten logs need it: what else changes them in Redis 8.8 is not known here.
+//!
+//! Source: Redis trunk (RDB 14) `aof.c`: `ARMSET` for the slots, then `ARSEEK` for the index behind the last insertion.
 
 use super::super::store::Store;
 use super::super::value::{self as model, ArrayValue};
+use super::args::{Arguments, Done, Halt, NOT_AN_INTEGER};
+use super::keyspace::Space;
 use super::text::Text;
 use crate::error::Fault;
 use alloc::collections::BTreeMap;
@@ -61,4 +65,42 @@ impl Array {
         });
         texts.fold(own, usize::saturating_add)
     }
+}
+
+/// `ARMSET key index value [index value ..]`
+pub(super) fn armset(space: &mut Space, args: &mut Arguments<'_>) -> Done {
+    let key = args.key()?;
+    args.pairs()?;
+    let mut ahead = args.clone();
+    while let (Some(text), Some(_)) = (ahead.next(), ahead.next()) {
+        index(text)?;
+    }
+    let (array, memory, _) = space.make::<Array>(key)?;
+    while args.left() > 0 {
+        let (index, text) = (index(args.text()?)?, args.text()?);
+        memory.take(Array::SLOT_BYTES)?;
+        let text = Text::new(text, memory)?;
+        if let Some(SlotText::Text(before)) = array.slots.insert(index, SlotText::Text(text)) {
+            memory.give_back(before.heap_bytes().saturating_add(Array::SLOT_BYTES));
+        }
+    }
+    Ok(())
+}
+
+/// `ARSEEK key index`: where the next insertion goes.
+pub(super) fn arseek(space: &mut Space, args: &mut Arguments<'_>) -> Done {
+    let (key, at) = (args.key()?, args.text()?);
+    args.end()?;
+    let at = index(at)?;
+    if let Some((array, ..)) = space.find::<Array>(key)? {
+        array.insert_index = at.checked_sub(1);
+    }
+    Ok(())
+}
+
+/// An index: below 2^64 - 1.
+fn index(text: &[u8]) -> Result<u64, Halt> {
+    let digits = core::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let index = digits.and_then(|digits| digits.parse().ok()).filter(|index| *index < u64::MAX);
+    index.ok_or(NOT_AN_INTEGER)
 }

@@ -6,9 +6,10 @@
 
 use super::super::store::Store;
 use super::super::value::HashField;
-use super::args::{Arguments, BAD_TIME, Done, Halt, NOT_AN_INTEGER, OVERFLOW, SYNTAX, is_word};
+use super::args::{Arguments, BAD_TIME, Done, Halt, NOT_AN_INTEGER, OVERFLOW, SYNTAX};
 use super::expiry::{Expiry, Rule, Time};
 use super::keyspace::Space;
+use super::long_double;
 use super::named::{Hashing, Name, Named};
 use super::text::Text;
 use crate::error::Fault;
@@ -178,10 +179,17 @@ pub(super) fn hincrby(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     Ok(hash.set(field, buffer.format(sum).as_bytes(), |expiry| expiry, hashing, memory)?)
 }
 
-/// `HINCRBYFLOAT key field increment`: servers log the result, with 80-bit floats behind it whose
-/// digits no other arithmetic gives.
-pub(super) fn hincrbyfloat(_: &mut Space, _: &mut Arguments<'_>) -> Done {
-    Err(Halt::Form("HSET, as which servers log it"))
+/// `HINCRBYFLOAT key field increment`
+pub(super) fn hincrbyfloat(space: &mut Space, args: &mut Arguments<'_>) -> Done {
+    let (key, field, increment) = (args.key()?, args.text()?, args.text()?);
+    args.end()?;
+    let before = match space.find::<Hash>(key)? {
+        Some((hash, _, hashing)) => hash.value(field, hashing),
+        None => None,
+    };
+    let sum = long_double::sum(before.unwrap_or(b"0"), increment)?;
+    let (hash, memory, hashing) = space.make::<Hash>(key)?;
+    Ok(hash.set(field, &sum, |expiry| expiry, hashing, memory)?)
 }
 
 /// `FIELDS count` in front of so many groups of arguments, which are all that is left.

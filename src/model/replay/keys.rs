@@ -8,17 +8,19 @@ use super::args::{Arguments, Done, Halt, NO_KEY, NOT_AN_INTEGER, SYNTAX, is_word
 use super::keyspace::Space;
 use super::text::Text;
 use super::value::Slot;
-use crate::error::{Error, ErrorKind, Place};
+use crate::error::{Cause, Error, ErrorKind, Fault, FaultKind, Form, Place};
 use crate::rdb::{DumpPayload, Eviction, ZeroChecksum};
 use crate::wire::{Limits, number};
 
+static NO_DATABASE: Cause = Cause::new(FaultKind::Command, "the number of a database", Form::Text("another"));
 const SAME: Halt = Halt::Answer("source and destination that are the same");
 
-/// `SELECT index`
+/// `SELECT index`. A server goes on in the database it is in if there is none of that number; replay ends there.
 pub(super) fn select(space: &mut Space, args: &mut Arguments<'_>) -> Done {
-    let number = database(space, args)?;
+    let number = number::parse_int(args.text()?).and_then(|number| space.number(number));
     args.end()?;
-    space.select(number)
+    // Everything behind it is meant for a database that is not there.
+    space.select(number.ok_or(Halt::Fault(Fault::new(&NO_DATABASE, 0)))?)
 }
 
 /// `SWAPDB index index`
@@ -28,10 +30,10 @@ pub(super) fn swapdb(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     space.swap(first, second)
 }
 
-/// The number of a database. What is none ends the replay: what follows is meant for a database that is not there.
+/// The number of a database.
 fn database(space: &Space, args: &mut Arguments<'_>) -> Result<u64, Halt> {
-    let number = number::parse_int(args.text()?).unwrap_or(-1);
-    space.number(number)
+    let number = number::parse_int(args.text()?).and_then(|number| space.number(number));
+    number.ok_or(Halt::Answer("a database that is none"))
 }
 
 /// `FLUSHDB [ASYNC | SYNC]`

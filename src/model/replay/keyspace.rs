@@ -8,14 +8,11 @@ use super::named::{Hashing, Named};
 use super::sorted::into_sorted;
 use super::text::Text;
 use super::value::{Container, Extra, Slot, Value};
-use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::Eviction;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
-
-static NO_DATABASE: Cause = Cause::new(FaultKind::Command, "the number of a database", Form::Text("another"));
 
 /// Everything that commands change, and what they need to do so.
 pub(super) struct Space {
@@ -65,10 +62,9 @@ impl Space {
         self.db.number
     }
 
-    /// The number of a database, as an argument has it.
-    pub(super) fn number(&self, number: i64) -> Result<u64, Halt> {
-        let number = u64::try_from(number).ok().filter(|number| *number < self.databases);
-        number.ok_or(Halt::Fault(Fault::new(&NO_DATABASE, 0)))
+    /// The number of a database, if there is one of this number.
+    pub(super) fn number(&self, number: i64) -> Option<u64> {
+        u64::try_from(number).ok().filter(|number| *number < self.databases)
     }
 
     /// Makes another database the selected one. A number from a snapshot may be any.
@@ -89,6 +85,9 @@ impl Space {
 
     /// `SWAPDB`: the keys of two databases change places.
     pub(super) fn swap(&mut self, first: u64, second: u64) -> Done {
+        if first == second {
+            return Ok(());
+        }
         let selected = self.selected();
         self.select(first)?;
         let keys = core::mem::take(&mut self.db.keys);

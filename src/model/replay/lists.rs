@@ -40,13 +40,9 @@ impl List {
         Ok(list)
     }
 
-    /// A list of these texts, whose memory counts already.
-    pub(super) fn of(items: impl Iterator<Item = Text>, memory: &mut Store) -> Result<Self, Fault> {
-        let mut list = Self::default();
-        for item in items {
-            list.push(item, End::Back, memory)?;
-        }
-        Ok(list)
+    /// Appends an element, whose memory counts already.
+    pub(super) fn push_back(&mut self, item: Text, memory: &mut Store) -> Result<(), Fault> {
+        self.push(item, End::Back, memory)
     }
 
     pub(super) fn into_model(self, blocks: &mut Store) -> Vec<Bytes> {

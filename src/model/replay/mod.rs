@@ -9,18 +9,24 @@
 
 mod args;
 mod arrays;
+mod bits;
 mod expiry;
+mod functions;
 mod geo;
 mod hashes;
+mod hll_sparse;
+mod hyperloglog;
 mod keys;
 mod keyspace;
 mod lists;
+mod long_double;
 mod named;
 mod queue;
 mod report;
 mod scores;
 mod sets;
 mod sorted;
+mod sorting;
 mod stream_entries;
 mod stream_groups;
 mod stream_producers;

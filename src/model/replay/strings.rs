@@ -7,6 +7,7 @@ use super::super::store::Store;
 use super::args::{Arguments, Done, Halt, NOT_AN_INTEGER, OVERFLOW, SYNTAX, WRONG_TYPE, is_word};
 use super::expiry::{Expiry, Time};
 use super::keyspace::Space;
+use super::long_double;
 use super::text::Text;
 use super::value::{Slot, Value};
 use crate::wire::number;
@@ -402,8 +403,13 @@ fn add(space: &mut Space, key: &[u8], increment: i64) -> Done {
     Ok(())
 }
 
-/// `INCRBYFLOAT key increment`: servers log the result as `SET`. The sum is one of 80-bit floats,
-/// whose digits no other arithmetic gives.
-pub(super) fn incrbyfloat(_: &mut Space, _: &mut Arguments<'_>) -> Done {
-    Err(Halt::Form("SET, as which servers log it"))
+/// `INCRBYFLOAT key increment`
+pub(super) fn incrbyfloat(space: &mut Space, args: &mut Arguments<'_>) -> Done {
+    let (key, increment) = (args.key()?, args.text()?);
+    args.end()?;
+    let sum = match space.string(key)? {
+        Some(slot) => slot.value.with_string(|text| long_double::sum(text, increment))??,
+        None => long_double::sum(b"0", increment)?,
+    };
+    space.set(key, &sum, Change::Keep)
 }

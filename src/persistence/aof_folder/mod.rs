@@ -53,13 +53,22 @@ pub struct AofFolderOptions {
     pub max_data_bytes: u64,
     /// Whether a torn tail is saved beside the log before it is cut off.
     pub keeps_cut_tails: bool,
+    /// Whether what is written to increments at once has an [integrity mark](crate::aof::Mark) in front of it.
+    pub writes_marks: bool,
 }
 
 impl Default for AofFolderOptions {
     /// Bases are snapshots that Redis from 7.0 and Valkey load, 16 databases, no bound on the
-    /// data, cut tails kept.
+    /// data, cut tails kept, no marks.
     fn default() -> Self {
-        Self { base_format: BaseFormat::Rdb, version: None, databases: 16, max_data_bytes: u64::MAX, keeps_cut_tails: true }
+        Self {
+            base_format: BaseFormat::Rdb,
+            version: None,
+            databases: 16,
+            max_data_bytes: u64::MAX,
+            keeps_cut_tails: true,
+            writes_marks: false,
+        }
     }
 }
 
@@ -140,7 +149,11 @@ impl AofFolder {
         let path = parts.path_of(name);
         let task = Task { doing: "open the log", path: &path };
         let file = parts.folder.append_to(&os_name(name)).map_err(|error| task.io(error))?;
-        let start = Start { file, path: path.clone(), len, db: None };
+        let unmarked = options.writes_marks.then(|| {
+            let read = report.parts.last().filter(|part| part.name == os_name(name));
+            len.saturating_sub(read.map_or(0, |part| part.summary.verified_up_to))
+        });
+        let start = Start { file, path: path.clone(), len, db: None, unmarked };
         let appender = Appender::new(start, policy, Some(lock)).map_err(|error| task.io(error))?;
         let listed = Mutex::new(Listed { manifest, is_certain: true, base_bytes, closed_bytes });
         let is_rewriting = AtomicBool::new(false);

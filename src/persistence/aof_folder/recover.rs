@@ -9,6 +9,7 @@ use super::super::aof_file;
 use super::super::content::{self, Form};
 use super::super::error::{PersistenceError, Result, Task};
 use super::super::files::os_name;
+use super::super::recover::recover as recover_file;
 use super::super::storage::Folder;
 use super::parts::Parts;
 use super::{AofFolderOptions, AofReport, PartReport};
@@ -53,6 +54,7 @@ pub(super) fn recover(
         manifest = before;
         report.is_previous_base = true;
     }
+    demand_all(parts, &manifest)?;
     let dataset = read_all(parts, &manifest, options, &mut report)?;
     make_durable(parts, &manifest)?;
     if manifest.incrs().next().is_none() {
@@ -186,36 +188,45 @@ fn read_all(
     });
     let files: Vec<_> = manifest.loaded().collect();
     for (index, file) in files.iter().enumerate() {
-        let is_last = index + 1 == files.len();
         if index > 0 {
             let task = Task { doing: "read the log", path: &parts.path_of(&file.name) };
             replay.next_file().map_err(|error| task.format(error))?;
         }
-        let part = read_part(parts, file, &mut replay, is_last, options)?;
-        report.parts.push(part);
+        if index + 1 == files.len() {
+            let path = parts.path_of(&file.name);
+            let task = Task { doing: "open the log", path: &path };
+            // The data get only what stays: this is read twice.
+            report.cut = recover_file(&*parts.folder, &os_name(&file.name), task, options.keeps_cut_tails, |_, _| Ok(()))?.cut;
+        }
+        report.parts.push(read_part(parts, file, &mut replay, options)?);
     }
     let (dataset, replayed) = replay.finish().map_err(|error| Task { doing: "read the log", path: &parts.path }.format(error))?;
     report.replay = replayed;
     Ok(dataset)
 }
 
+/// Demands that every file is there, and that no snapshot is empty: a log of no commands is, a snapshot of no data is not.
+fn demand_all(parts: &Parts, manifest: &Manifest) -> Result<(), PersistenceError> {
+    for file in manifest.loaded() {
+        let is_snapshot = file.name == parts.names.base(file.seq, BaseFormat::Rdb);
+        let (kind, reason) = match parts.len(&file.name)? {
+            None => (io::ErrorKind::NotFound, "the manifest lists it, but it is not there"),
+            Some(0) if is_snapshot => (io::ErrorKind::UnexpectedEof, "it is empty"),
+            Some(_) => continue,
+        };
+        return Err(Task { doing: "read the log", path: &parts.path_of(&file.name) }.io(io::Error::new(kind, reason)));
+    }
+    Ok(())
+}
+
 fn read_part(
     parts: &Parts,
     file: &ManifestFile,
     replay: &mut Replay,
-    is_last: bool,
     options: &AofFolderOptions,
 ) -> Result<PartReport, PersistenceError> {
     let path = parts.path_of(&file.name);
     let task = Task { doing: "read the log", path: &path };
-    let bytes = parts.len(&file.name)?;
-    let is_snapshot = file.name == parts.names.base(file.seq, BaseFormat::Rdb);
-    match bytes {
-        None => return Err(task.io(io::Error::new(io::ErrorKind::NotFound, "the manifest lists it, but it is not there"))),
-        // A base of no commands is empty, a snapshot of nothing is not.
-        Some(0) if is_snapshot => return Err(task.io(io::Error::new(io::ErrorKind::UnexpectedEof, "it is empty"))),
-        Some(_) => {}
-    }
     let mut collector = Collector::new(options.max_data_bytes);
     let take = |event: Event<'_>, offset: u64| {
         let placed = |fault: Fault| Error::new(fault.error_kind(0), offset, Place::default());
@@ -231,25 +242,10 @@ fn read_part(
             Event::Annotation(_) | Event::Mark(_) | Event::Timestamp { .. } => Ok(()),
         }
     };
-    let mut reader = parts.folder.read(&os_name(&file.name)).map_err(|error| task.io(error))?;
-    let summary = match aof_file::read(&mut *reader, task, take) {
-        Err(error) if is_last && error.format().is_some_and(|e| matches!(e.kind(), crate::ErrorKind::Truncated { .. })) => {
-            let offset = error.format().unwrap().offset();
-            let file = parts.folder.append_to(&os_name(&file.name)).map_err(|error| task.io(error))?;
-            file.truncate(offset).and_then(|()| file.sync()).map_err(|error| task.io(error))?;
-            crate::aof::Summary {
-                preamble: None,
-                commands: 0,
-                annotations: 0,
-                valid_up_to: offset,
-                marks: 0,
-                verified_bytes: 0,
-                verified_up_to: 0,
-            }
-        }
-        done => done?,
-    };
-    Ok(PartReport { name: os_name(&file.name), role: file.role, bytes: summary.valid_up_to, commands: summary.commands })
+    let name = os_name(&file.name);
+    let mut reader = parts.folder.read(&name).map_err(|error| task.io(error))?;
+    let summary = aof_file::read(&mut *reader, task, take)?;
+    Ok(PartReport { name, role: file.role, summary })
 }
 
 /// Forces to the disk what was read: what the program before had not synced may be in memory only.

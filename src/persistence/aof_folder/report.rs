@@ -1,7 +1,8 @@
 //! What a log's opening and its state tell.
 
 use super::super::error::PersistenceError;
-use crate::aof::Role;
+use super::super::recover::AofCut;
+use crate::aof::{Role, Summary};
 use crate::error::Error;
 use crate::model::ReplayReport;
 use std::ffi::OsString;
@@ -20,6 +21,8 @@ pub struct AofReport {
     pub is_previous_base: bool,
     /// The files read, in order.
     pub parts: Vec<PartReport>,
+    /// What was cut off from the last one, if anything.
+    pub cut: Option<AofCut>,
     /// What became of the commands.
     pub replay: ReplayReport,
     /// What is odd about the manifest.
@@ -38,10 +41,8 @@ pub struct PartReport {
     pub name: OsString,
     /// What it is to the log.
     pub role: Role,
-    /// Its size in bytes, without a tail that was cut off.
-    pub bytes: u64,
-    /// Commands in it, those of transactions and `MULTI` and `EXEC` included.
-    pub commands: u64,
+    /// What was read of it. It ends at [`Summary::valid_up_to`].
+    pub summary: Summary,
 }
 
 /// A log's sizes, and how far it is durable.

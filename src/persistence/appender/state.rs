@@ -9,7 +9,7 @@
 
 use super::super::config::AofSyncPolicy;
 use super::super::storage::StoredFile;
-use crate::aof::{Decoder, Transaction, write_command};
+use crate::aof::{Decoder, Transaction, write_command, write_marked};
 use crate::error::{ErrorKind, Found};
 use std::boxed::Box;
 use std::io;
@@ -48,6 +48,7 @@ struct Context {
 pub(in super::super) struct Records<'a> {
     out: &'a mut Vec<u8>,
     context: Context,
+    multi: Option<usize>,
 }
 
 impl Records<'_> {
@@ -66,22 +67,25 @@ impl Records<'_> {
         if bytes > Decoder::MAX_COMMAND_BYTES {
             return Err(ErrorKind::LimitExceeded { expected: "a command that can be read again", found: Found::Number(bytes) });
         }
+        let is_select = matches!(args, [name, _] if name.as_ref().eq_ignore_ascii_case(b"SELECT"));
+        if let Some(db) = self.context.db.filter(|_| !is_select) {
+            self.select(db)?;
+        }
         match args {
             [name] => {
-                self.context.transaction = self.context.transaction.after(name.as_ref()).map_err(|fault| fault.error_kind(0))?;
+                let before = self.context.transaction;
+                self.context.transaction = before.after(name.as_ref()).map_err(|fault| fault.error_kind(0))?;
+                if self.context.transaction != before {
+                    self.multi = (before == Transaction::Closed).then_some(self.out.len());
+                }
             }
-            [name, db] if name.as_ref().eq_ignore_ascii_case(b"SELECT") => {
+            [_, db] if is_select => {
                 // Servers refuse any other argument and stay where they are.
                 let db = str::from_utf8(db.as_ref()).ok().and_then(|db| db.parse().ok());
                 self.context.db = db.or(self.context.db);
                 self.context.selected = self.context.db;
             }
             _ => {}
-        }
-        if let Some(db) = self.context.db
-            && self.context.selected != Some(db)
-        {
-            self.select(db)?;
         }
         write_command(args, self.out)
     }
@@ -103,6 +107,7 @@ pub(super) struct Group {
     pub(super) bytes: Vec<u8>,
     fate: Arc<Fate>,
     behind: Context,
+    unmarked_before: Option<u64>,
 }
 
 /// When the oldest byte of each stage was accepted.
@@ -145,6 +150,8 @@ pub(in super::super) struct Start {
     pub(in super::super) len: u64,
     /// The database that is selected there, if it is known.
     pub(in super::super) db: Option<u64>,
+    /// Its bytes behind the last integrity mark and what that covers, if marks are to be written.
+    pub(in super::super) unmarked: Option<u64>,
 }
 
 pub(super) struct State {
@@ -161,6 +168,8 @@ pub(super) struct State {
     pending_fate: Arc<Fate>,
     /// A buffer that is not in use.
     spare: Vec<u8>,
+    /// Where in `pending` the open transaction begins, if it begins there.
+    multi: Option<usize>,
     /// What could not be written and has been accepted all the same.
     kept: Option<Group>,
     /// Something is kept, or is being written again.
@@ -173,6 +182,8 @@ pub(super) struct State {
     context: Context,
     context_written: Context,
     oldest: Oldest,
+    /// Bytes behind the last integrity mark and what that covers, if marks are written.
+    unmarked: Option<u64>,
 
     pub(super) is_writing: bool,
     /// The file was cut back, which no sync has covered: a crash may bring back what was cut off.
@@ -195,7 +206,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(start: Start, policy: AofSyncPolicy) -> Self {
-        let Start { file, path, len, db } = start;
+        let Start { file, path, len, db, unmarked } = start;
         let context = Context { transaction: Transaction::Closed, db, selected: db };
         Self {
             policy,
@@ -206,6 +217,7 @@ impl State {
             whole: 0,
             pending_fate: Arc::default(),
             spare: Vec::new(),
+            multi: None,
             kept: None,
             is_failing: false,
             accepted: len,
@@ -214,6 +226,7 @@ impl State {
             context,
             context_written: context,
             oldest: Oldest::default(),
+            unmarked,
             is_writing: false,
             was_cut: false,
             is_syncing: false,
@@ -263,9 +276,9 @@ impl State {
     ) -> Result<(), ErrorKind> {
         // What stands behind `whole` is of a call that has failed.
         self.pending.truncate(self.whole);
-        let mut records = Records { out: &mut self.pending, context: self.context };
+        let mut records = Records { out: &mut self.pending, context: self.context, multi: self.multi };
         write(&mut records)?;
-        self.context = records.context;
+        (self.context, self.multi) = (records.context, records.multi);
         if self.pending.len() > self.whole {
             self.accepted += (self.pending.len() - self.whole) as u64;
             self.whole = self.pending.len();
@@ -288,11 +301,10 @@ impl State {
             Some(kept) => kept,
             None if self.whole == 0 => return None,
             None => {
-                self.pending.truncate(self.whole);
-                self.whole = 0;
                 self.oldest.being_written = self.oldest.pending.take();
                 Group {
-                    bytes: mem::replace(&mut self.pending, mem::take(&mut self.spare)),
+                    unmarked_before: self.unmarked,
+                    bytes: self.take_pending(),
                     fate: mem::take(&mut self.pending_fate),
                     behind: self.context,
                 }
@@ -300,6 +312,28 @@ impl State {
         };
         self.is_writing = true;
         Some(group)
+    }
+
+    /// Empties what is pending. Its integrity mark makes the log longer than what was accepted; whoever waits for a
+    /// place in the group waits for its end, since nothing becomes durable in between.
+    fn take_pending(&mut self) -> Vec<u8> {
+        self.pending.truncate(self.whole);
+        let mut bytes = mem::take(&mut self.spare);
+        match &mut self.unmarked {
+            None => mem::swap(&mut bytes, &mut self.pending),
+            Some(unmarked) => {
+                // A transaction that is not finished may be cut off, and then its mark with it but no other record.
+                let (before, since) = self.pending.split_at(self.multi.unwrap_or(0));
+                write_marked(before, *unmarked, &mut bytes);
+                write_marked(since, if before.is_empty() { *unmarked } else { 0 }, &mut bytes);
+                *unmarked = 0;
+                self.pending.clear();
+                self.accepted += (bytes.len() - self.whole) as u64;
+            }
+        }
+        self.whole = 0;
+        self.multi = None;
+        bytes
     }
 
     /// A group is in the file.
@@ -333,8 +367,10 @@ impl State {
             }
             self.pending.clear();
             self.whole = 0;
+            self.multi = None;
             self.accepted = self.written;
             self.context = self.context_written;
+            self.unmarked = group.unmarked_before;
             self.oldest.being_written = None;
             self.oldest.pending = None;
         } else {
@@ -413,6 +449,7 @@ impl State {
         // Whoever reads a file begins with database 0.
         self.context.selected = Some(0);
         self.context_written = self.context;
+        self.unmarked = self.unmarked.map(|_| 0);
     }
 }
 

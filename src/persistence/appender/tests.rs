@@ -48,7 +48,7 @@ impl Fake {
     }
 
     fn writer(&self, policy: AofSyncPolicy) -> Appender {
-        let start = Start { file: Box::new(self.clone()), path: "test.aof".into(), len: 0, db: Some(0) };
+        let start = Start { file: Box::new(self.clone()), path: "test.aof".into(), len: 0, db: Some(0), unmarked: None };
         Appender::new(start, policy, None).unwrap()
     }
 
@@ -118,7 +118,7 @@ fn append<A: AsRef<[u8]>>(log: &Appender, args: &[A]) -> Result<(), PersistenceE
 }
 
 fn ping(log: &Appender) -> Result<(), PersistenceError> {
-    append(&log, &["PING"])
+    append(log, &["PING"])
 }
 
 /// Kind of the first failure and the byte from which the file is doubtful.
@@ -581,4 +581,34 @@ fn commands_of_many_threads_stay_whole() {
         }
         assert_eq!(next, [500; 4], "{policy:?}");
     }
+}
+
+/// Integrity marks stand in front of what was written at once, and never cover the beginning of a transaction and
+/// what stands before it, so that a transaction can be cut off alone.
+#[test]
+fn what_is_written_at_once_has_a_mark() {
+    let disk = Fake::default();
+    let start = Start { file: Box::new(disk.clone()), path: "test.aof".into(), len: 0, db: None, unmarked: Some(0) };
+    let log = Appender::new(start, AofSyncPolicy::Always, None).unwrap();
+    let mut expected = Vec::new();
+    let mut mark = |records: &[&[u8]]| crate::aof::write_marked(&records.concat(), 0, &mut expected);
+    ping(&log).unwrap();
+    mark(&[PING]);
+    log.append(|records| {
+        records.push(&["PING"])?;
+        records.push(&["MULTI"])?;
+        records.push(&["EXEC"])?;
+        records.push(&["MULTI"])?;
+        records.push(&["PING"])
+    })
+    .unwrap();
+    mark(&[PING, MULTI, EXEC]);
+    mark(&[MULTI, PING]);
+    disk.set(|disk| disk.room = Some(30));
+    assert!(ping(&log).is_err());
+    disk.set(|disk| disk.room = None);
+    append(&log, &["EXEC"]).unwrap();
+    mark(&[EXEC]);
+    assert_eq!(disk.get(|disk| disk.bytes.clone()), expected);
+    assert_eq!((log.accepted_offset(), log.durable_offset()), (expected.len() as u64, expected.len() as u64));
 }

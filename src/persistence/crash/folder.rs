@@ -2,7 +2,7 @@
 
 use super::super::aof_folder::{AofFolder, AofFolderOptions, Parts};
 use super::super::config::AofSyncPolicy;
-use super::super::error::{AikvError, PersistenceError};
+use super::super::error::{AikvError, PersistenceError, PersistenceErrorKind};
 use super::disk::Recorder;
 use super::mutant::Mutant;
 use super::states::{Bounds, Names};
@@ -108,9 +108,11 @@ impl Subject for Log {
     }
 
     fn open(&self, disk: &Recorder, add_one: bool) -> Result<usize, Refusal> {
-        let (log, found) = open(disk).map_err(|error| match error.format() {
-            Some(format) => Refusal::Damage { name: error.path().to_str().unwrap().into(), offset: format.offset() },
-            None => Refusal::Other(error.to_string()),
+        let (log, found) = open(disk).map_err(|error| match error.kind() {
+            PersistenceErrorKind::MidFileCorruption { offset, .. } => {
+                Refusal::Damage { name: error.path().to_str().unwrap().into(), offset: *offset }
+            }
+            _ => Refusal::Other(error.to_string()),
         })?;
         let units = (0..=self.count * 2).find(|units| data(*units).databases == found.databases);
         let units = units.ok_or_else(|| Refusal::Other(format!("no prefix of the units: {:?}", found.databases)))?;

@@ -129,7 +129,8 @@ impl<'a> Survey<'a> {
                 cut.is_garbled = false;
                 return self.recover(&cut);
             }
-            Err(refusal) => return Err(format!("it is refused: {refusal:?}")),
+            Err(Refusal::Damage { name, offset }) => return Err(format!("{name} is called damaged from byte {offset} on")),
+            Err(Refusal::Other(reason)) => return Err(format!("it is refused: {reason}")),
         };
         let mut walk = Walk::default();
         disk.operations().iter().for_each(|operation| walk.step(operation));
