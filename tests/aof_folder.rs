@@ -104,8 +104,7 @@ fn servers_start_at_every_step_of_a_log_written_here() {
     for format in [BaseFormat::Rdb, BaseFormat::Aof] {
         let temporary = TempDir::new();
         let folder = temporary.join("appendonlydir");
-        let mut options = AofFolderOptions::default();
-        options.base_format = format;
+        let options = AofFolderOptions { base_format: format, ..AofFolderOptions::default() };
         let (log, _, report) = open_with(&temporary.join("appendonly.aof"), &options);
         assert!(report.is_new);
         write(&log, 0..5);

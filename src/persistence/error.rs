@@ -1,7 +1,6 @@
 //! What was being done, to which file, and what went wrong.
 
 use crate::error::{Error, Escaped};
-use std::boxed::Box;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use std::sync::Arc;
 pub type Result<T, E = AikvError> = core::result::Result<T, E>;
 
 /// The error of everything that has to do with files.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AikvError {
     /// A snapshot or log could not be read or written.
@@ -20,7 +19,8 @@ pub enum AikvError {
 }
 
 /// A failure with the file it concerns. Its source is the I/O or format error.
-pub struct PersistenceError(Box<Inner>);
+#[derive(Clone)]
+pub struct PersistenceError(Arc<Inner>);
 
 struct Inner {
     doing: &'static str,
@@ -67,12 +67,14 @@ pub enum PersistenceErrorKind {
 
 impl PersistenceError {
     pub(super) fn new(doing: &'static str, path: &Path, kind: PersistenceErrorKind) -> Self {
-        Self(Box::new(Inner { doing, path: path.into(), kind, written_bytes: None }))
+        Self(Arc::new(Inner { doing, path: path.into(), kind, written_bytes: None }))
     }
 
     /// As [`PersistenceError::new`], after some bytes of a new file were written.
     pub(super) fn with_written(mut self, bytes: u64) -> Self {
-        self.0.written_bytes = Some(bytes);
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.written_bytes = Some(bytes);
+        }
         self
     }
 

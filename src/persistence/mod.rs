@@ -27,6 +27,7 @@ mod config;
 mod content;
 #[cfg(test)]
 mod crash;
+mod engine;
 mod error;
 mod files;
 mod rdb_file;
@@ -39,6 +40,7 @@ pub use aof_folder::{AofFolder, AofFolderOptions, AofFolderStatus, AofReport, Pa
 pub use aof_writer::AofWriter;
 pub use config::{AofOptions, AofSyncPolicy, PersistenceConfig};
 pub use content::{Frozen, Sink};
+pub use engine::{Host, Persistence, PersistenceOptions, PersistenceStatus, RecoveryReport, RecoverySource};
 pub use error::{AikvError, PersistenceError, PersistenceErrorKind, Result};
 pub use rdb_file::{BytesDatabaseData, DatabaseData, load_rdb, load_rdb_bytes, save_rdb, save_rdb_bytes};
 pub use recover::{AofCut, AofRecovery};

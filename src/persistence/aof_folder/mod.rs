@@ -38,8 +38,7 @@ const FOLDER: &str = "appendonlydir";
 const STEM: &[u8] = b"appendonly.aof";
 
 /// How a log in a folder is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AofFolderOptions {
     /// What bases are written in.
     pub base_format: BaseFormat,
@@ -157,7 +156,7 @@ impl AofFolder {
         let appender = Appender::new(start, policy, Some(lock)).map_err(|error| task.io(error))?;
         let listed = Mutex::new(Listed { manifest, is_certain: true, base_bytes, closed_bytes });
         let is_rewriting = AtomicBool::new(false);
-        let log = Self { appender, parts, options: options.clone(), listed, is_rewriting };
+        let log = Self { appender, parts, options: *options, listed, is_rewriting };
         Ok((log, dataset, report))
     }
 

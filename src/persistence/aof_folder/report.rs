@@ -46,7 +46,7 @@ pub struct PartReport {
 }
 
 /// A log's sizes, and how far it is durable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AofFolderStatus {
     /// Size of the base in bytes.
@@ -62,4 +62,12 @@ pub struct AofFolderStatus {
     pub oldest_unsynced_age: Option<Duration>,
     /// The failure that holds: what poisoned the log, or why the last write failed.
     pub last_error: Option<PersistenceError>,
+}
+
+impl AofFolderStatus {
+    /// Size of the whole log in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.base_bytes + self.incr_bytes
+    }
 }
