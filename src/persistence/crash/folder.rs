@@ -80,7 +80,7 @@ impl Log {
         *units += 1;
         let is_safe = match self.policy {
             AofSyncPolicy::Always => true,
-            _ => *units % self.flush_every == 0 && log.flush().is_ok(),
+            _ => units.is_multiple_of(self.flush_every) && log.flush().is_ok(),
         };
         if is_safe {
             disk.ack(*units);
