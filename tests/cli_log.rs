@@ -157,3 +157,23 @@ fn rules_for_keys_do_not_choose_commands() {
     assert_eq!(text(&output.stdout).lines().count(), 2);
     assert!(text(&output.stderr).contains("the rules are for keys"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn integrity_marks_are_counted_and_their_bytes_verified() {
+    // The example of docs/integrity-marks.md.
+    let log = [
+        &b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"[..],
+        b"#AIKV:v1;gap:23;len:33;crc64:75e40bc67c371f2d;line:fb83d8b2b3c960e3\r\n",
+        b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n",
+    ]
+    .concat();
+    let info: Value = serde_json::from_slice(&aikv(&["info", "-", "--json"], &log).stdout).unwrap();
+    assert_eq!((&info["marks"], &info["verified_bytes"], &info["commands"]), (&json!(1), &json!(33), &json!(2)));
+    assert!(text(&aikv(&["info", "-"], &log).stdout).contains("2 commands, 33 B in 1 mark verified"));
+    assert_eq!(aikv(&["check", "-"], &log).status.code(), Some(0));
+    let hole: Vec<u8> = log.iter().enumerate().map(|(at, byte)| if at == log.len() - 4 { 0 } else { *byte }).collect();
+    let output = aikv(&["check", "-", "--json"], &hole);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["findings"][0]["code"], &report["findings"][0]["offset"]), (&json!("bad-value"), &json!(23)));
+    assert_eq!(output.status.code(), Some(1));
+}

@@ -470,6 +470,13 @@ impl Decoder {
         self
     }
 
+    /// Takes no snapshot in front: an increment of a multi-part log has none.
+    #[must_use]
+    pub fn without_snapshot(mut self) -> Self {
+        self.feed.state_mut().phase = Phase::Commands;
+        self
+    }
+
     /// Whether this decoder is lenient.
     #[must_use]
     pub fn is_lenient(&self) -> bool {

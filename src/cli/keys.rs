@@ -26,7 +26,7 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     }
     let ending = input.read(&mut lines, &mut progress)?;
     ending.warn_of_commands();
-    ending.check(file)?;
+    ending.check()?;
     lines.output.finish()?;
     Ok(Outcome::Clean)
 }

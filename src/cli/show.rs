@@ -27,7 +27,8 @@ pub(super) fn run(args: &ShowArgs) -> Result {
         key: args.key.as_encoded_bytes().to_vec(),
         db: args.db,
         state: State::Seeking,
-        is_preamble: false,
+        // Those of the files behind the base are counted.
+        is_preamble: input.parts().is_some(),
         form,
         text: Vec::new(),
         output,
@@ -47,7 +48,7 @@ pub(super) fn run(args: &ShowArgs) -> Result {
         }
         // Damage ends a value in the middle, or hides whether the key is there.
         State::Seeking | State::Showing => {
-            ending.check(file)?;
+            ending.check()?;
             let place = args.db.map_or(String::new(), |db| format!(" in db {db}"));
             eprintln!("aikv: {}: no key \"{}\"{place}", safe(file), Escaped(&show.key));
             Ok(Outcome::Found)

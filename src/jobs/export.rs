@@ -16,7 +16,6 @@ use super::json_text::push_compact;
 use super::module_value::ModuleJson;
 use super::pending::PendingList;
 use super::seen::{Seed, Seen};
-use crate::aof::Command;
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::{Element, Elements, Event, Eviction, Key, KeyMeta, Kind, ModuleAux, ModuleId, ModuleItem, Part, ValueType};
 use crate::wire::{Limits, Scalar};
@@ -139,24 +138,6 @@ impl Export {
     /// Says that the key that comes is left out, and what stood in front of it with it.
     pub fn skip_key(&mut self) {
         self.meta.clear();
-    }
-
-    /// Appends the line of a command that starts `offset` bytes into the log named `file`. The time
-    /// is that of the last annotation before it.
-    pub fn command(command: Command<'_>, offset: u64, file: Option<&[u8]>, timestamp_s: Option<u64>, out: &mut Vec<u8>) {
-        let mut json = Json::new(out);
-        json.open(b'{').name("command").open(b'[');
-        for argument in command.args() {
-            json.bytes(Scalar::Bytes(argument));
-        }
-        json.close(b']').name("offset").int(offset);
-        if let Some(file) = file {
-            json.name("file").bytes(Scalar::Bytes(file));
-        }
-        if let Some(seconds) = timestamp_s {
-            json.name("timestamp_s").int(seconds);
-        }
-        json.close(b'}').end_line();
     }
 
     fn open(&mut self, key: &Key<'_>, out: &mut Vec<u8>) {

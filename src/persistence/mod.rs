@@ -30,6 +30,8 @@ mod crash;
 mod engine;
 mod error;
 mod files;
+#[cfg_attr(not(feature = "cli"), allow(dead_code))]
+pub(crate) mod parts;
 mod rdb_file;
 mod recover;
 mod storage;

@@ -64,7 +64,7 @@ pub(super) fn recover(
     let cut = cut().map_err(|error| task.io(error))?;
     // What counts is what the next reader finds.
     let mut file = folder.read(name).map_err(|error| task.io(error))?;
-    let summary = read(&mut *file, task, |_, _| Ok(()))?;
+    let summary = read(Decoder::new(), &mut *file, task, |_, _| Ok(()))?;
     Ok(AofRecovery { summary, cut: Some(cut) })
 }
 
