@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::jobs::{Job, Log, Reader};
 use crate::kind::FileKind;
 use crate::persistence::parts::{self, Parts};
-use crate::rdb;
+use crate::rdb::{self, Event};
 use crate::wire::Limits;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
@@ -177,11 +177,15 @@ impl Input {
         Self { is_lenient, ..self }
     }
 
-    /// Whether it is a log, going by how it begins.
+    pub(super) fn is_lenient(&self) -> bool {
+        self.is_lenient
+    }
+
+    /// Whether it is a log, going by how it begins: a snapshot at the head of a log says so.
     pub(super) fn is_log(&self) -> bool {
         match &self.what {
-            What::File { kind, .. } => *kind == FileKind::Aof,
-            What::Log(_) => true,
+            What::File { kind: FileKind::Aof, .. } | What::Log(_) => true,
+            What::File { head, .. } => is_preamble(head),
         }
     }
 
@@ -217,6 +221,25 @@ impl Input {
         pass.progress.finish();
         Ok(pass.ending)
     }
+}
+
+/// Whether a snapshot that begins so has the field that stands at the head of logs. Such fields come before all keys.
+fn is_preamble(head: &[u8]) -> bool {
+    let mut decoder = rdb::Decoder::new();
+    let mut rest = head;
+    while let Ok(step) = decoder.step(rest) {
+        rest = &rest[step.consumed..];
+        match step.event {
+            Some(Event::Aux { key, value }) => {
+                if key.with_text(|name| name.eq_ignore_ascii_case(b"aof-preamble")) {
+                    return value.as_int().is_some_and(|value| value != 0);
+                }
+            }
+            Some(Event::Start(_)) => {}
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// A reading of files one behind the other.
