@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Escaped, Fault, Place};
 use crate::jobs::{Check, Finding, Flow, Job, Json, Severity};
 use crate::kind::Codec;
 use crate::persistence::PersistenceError;
-use crate::persistence::parts::Parts;
+use crate::persistence::open_log::OpenLog;
 use crate::rdb::Event;
 use crate::wire::Scalar;
 use std::io::Write;
@@ -162,7 +162,7 @@ impl Findings {
     }
 
     /// Tells what is odd about a manifest that can be read, and about its folder.
-    fn manifest(&mut self, parts: &Parts) -> Result<()> {
+    fn manifest(&mut self, parts: &OpenLog) -> Result<()> {
         let path = parts.manifest_path();
         self.part = path.file_name().map(|name| name.as_encoded_bytes().to_vec());
         for error in &parts.deviations {

@@ -10,7 +10,7 @@ use crate::aof::Role;
 use crate::error::Error;
 use crate::jobs::{Job, Log, Reader};
 use crate::kind::FileKind;
-use crate::persistence::parts::{self, Parts};
+use crate::persistence::open_log::{self, OpenLog};
 use crate::rdb::{self, Event};
 use crate::wire::Limits;
 use std::path::{Path, PathBuf};
@@ -147,16 +147,16 @@ pub(super) struct Input {
 
 enum What {
     File { source: Box<Source>, head: Vec<u8>, kind: FileKind },
-    Log(Box<Parts>),
+    Log(Box<OpenLog>),
 }
 
 impl Input {
     /// Opens a file, the multi-part log of a folder or manifest, or stdin where it is named `-`.
     pub(super) fn open(file: &Path) -> Result<Self, Failure> {
-        let found = if file.as_os_str() == "-" { Ok(None) } else { parts::find(file) };
+        let found = if file.as_os_str() == "-" { Ok(None) } else { open_log::find(file) };
         let what = match found {
             Ok(Some((folder, manifest))) => {
-                What::Log(Box::new(Parts::open("read the log", folder, manifest).map_err(Failure::Log)?))
+                What::Log(Box::new(OpenLog::open("read the log", folder, manifest).map_err(Failure::Log)?))
             }
             // What is no regular file is told by the one who opens it.
             Ok(None) => Self::open_file(file)?,
@@ -190,7 +190,7 @@ impl Input {
     }
 
     /// The multi-part log, if it is one.
-    pub(super) fn parts(&self) -> Option<&Parts> {
+    pub(super) fn parts(&self) -> Option<&OpenLog> {
         match &self.what {
             What::File { .. } => None,
             What::Log(parts) => Some(parts),

@@ -2,7 +2,7 @@
 
 use super::error::{PersistenceError, Result, Task};
 use super::files::{open, read_chunks};
-use super::parts::{self, Parts};
+use super::open_log::{self, OpenLog};
 use crate::aof::{Command, Decoder, Event, Summary};
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::kind::FileKind;
@@ -50,12 +50,12 @@ fn load<A>(path: &Path, own: impl Fn(&[u8]) -> Option<A>) -> Result<Vec<Vec<A>>>
         }
         Ok(())
     };
-    match parts::find(path).map_err(|error| task.io(error))? {
+    match open_log::find(path).map_err(|error| task.io(error))? {
         None => {
             read_what_is_whole(&mut open(task)?, task, take)?.map_err(|broken| task.format(broken.error))?;
         }
         Some((folder, manifest)) => {
-            for mut part in Parts::open(task.doing, folder, manifest)?.files {
+            for mut part in OpenLog::open(task.doing, folder, manifest)?.files {
                 let task = Task { path: &part.path, ..task };
                 read(part.decoder(), &mut part.content, task, &mut take)?;
             }

@@ -31,7 +31,7 @@ mod engine;
 mod error;
 mod files;
 #[cfg_attr(not(feature = "cli"), allow(dead_code))]
-pub(crate) mod parts;
+pub(crate) mod open_log;
 mod rdb_file;
 mod recover;
 mod storage;

@@ -13,15 +13,15 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::vec::Vec;
 
-/// A manifest of servers has a few hundred bytes.
-const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+/// No manifest is longer: it would name some ten thousand files.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// A server may rewrite its log while we open it, but not without end.
 const MAX_TRIES: u32 = 100;
 
 /// A multi-part log. All of its files were open at one time, so that a server which removes them
 /// while they are read changes nothing.
-pub(crate) struct Parts {
+pub(crate) struct OpenLog {
     folder: Disk,
     /// The folder, as the caller named it.
     path: PathBuf,
@@ -31,11 +31,11 @@ pub(crate) struct Parts {
     /// What is odd about the manifest.
     pub(crate) deviations: Vec<Error>,
     /// The base, if there is one, then the increments.
-    pub(crate) files: Vec<Part>,
+    pub(crate) files: Vec<OpenPart>,
 }
 
 /// A file of a multi-part log, open.
-pub(crate) struct Part {
+pub(crate) struct OpenPart {
     pub(crate) path: PathBuf,
     pub(crate) name: Vec<u8>,
     pub(crate) role: Role,
@@ -45,7 +45,7 @@ pub(crate) struct Part {
     pub(crate) content: Box<dyn Read + Send>,
 }
 
-impl Part {
+impl OpenPart {
     /// What reads its commands.
     pub(super) fn decoder(&self) -> Decoder {
         match self.role {
@@ -87,7 +87,7 @@ fn manifest_in(folder: &Path) -> io::Result<OsString> {
     found.ok_or_else(|| io::Error::new(io::ErrorKind::IsADirectory, "it is a folder without the manifest of a log"))
 }
 
-impl Parts {
+impl OpenLog {
     /// Opens the log whose manifest has this name in this folder. Only the names that the manifest
     /// lists are opened, without following a link.
     ///
@@ -165,17 +165,17 @@ fn read_manifest(folder: &Disk, name: &OsStr, task: Task<'_>) -> Result<Vec<u8>,
     read.map_err(|error| task.io(error))?;
     let len = text.len() as u64;
     if len > MAX_MANIFEST_BYTES {
-        let kind = ErrorKind::LimitExceeded { expected: "a manifest of at most 16 MiB", found: Found::Number(len) };
+        let kind = ErrorKind::LimitExceeded { expected: "a manifest of at most 1 MiB", found: Found::Number(len) };
         return Err(task.format(Error::new(kind, 0, Place::default())));
     }
     Ok(text)
 }
 
-fn open_files(folder: &Disk, path: &Path, manifest: &Manifest, text: &[u8]) -> Result<Vec<Part>, Obstacle> {
+fn open_files(folder: &Disk, path: &Path, manifest: &Manifest, text: &[u8]) -> Result<Vec<OpenPart>, Obstacle> {
     manifest.loaded().map(|file| open_file(folder, path, file, || line_of(file, manifest, text))).collect()
 }
 
-fn open_file(folder: &Disk, path: &Path, file: &ManifestFile, line: impl Fn() -> u64) -> Result<Part, Obstacle> {
+fn open_file(folder: &Disk, path: &Path, file: &ManifestFile, line: impl Fn() -> u64) -> Result<OpenPart, Obstacle> {
     let at_line = |kind| Error::new(kind, line(), Place::default());
     let bad = |expected, found| at_line(ErrorKind::BadManifest { expected, found: Found::Text(found) });
     let no_file = |found| {
@@ -199,7 +199,7 @@ fn open_file(folder: &Disk, path: &Path, file: &ManifestFile, line: impl Fn() ->
     if file.role == Role::Base && bytes == 0 {
         return Err(Obstacle::Unsafe(bad("a base with something in it", "an empty one")));
     }
-    Ok(Part { path: file_path, name: file.name.clone(), role: file.role, seq: file.seq, bytes, content })
+    Ok(OpenPart { path: file_path, name: file.name.clone(), role: file.role, seq: file.seq, bytes, content })
 }
 
 /// Where the line of a file begins in its manifest.
