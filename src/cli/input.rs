@@ -49,6 +49,8 @@ pub(super) struct PartFacts {
     pub(super) name: Vec<u8>,
     pub(super) role: Role,
     pub(super) seq: u64,
+    /// Whether no other file comes behind it.
+    pub(super) is_last: bool,
 }
 
 /// What was read of a file, and how it ended.
@@ -208,8 +210,10 @@ impl Input {
             }
             What::Log(parts) => {
                 pass.progress.start(Some(parts.files.iter().map(|part| part.bytes).sum()));
-                for part in parts.files {
-                    let facts = PartFacts { name: part.name.clone(), role: part.role, seq: part.seq };
+                let count = parts.files.len();
+                for (index, part) in parts.files.into_iter().enumerate() {
+                    let is_last = index + 1 == count;
+                    let facts = PartFacts { name: part.name.clone(), role: part.role, seq: part.seq, is_last };
                     let file = FileFacts { path: part.path.clone(), part: Some(facts) };
                     let goes_on = pass.read(Source::of_part(part), Vec::new(), file)?;
                     if !goes_on {
@@ -257,7 +261,8 @@ impl<T: Task> Pass<'_, T> {
         if self.is_lenient {
             reader = reader.leniently();
         }
-        if file.part.as_ref().is_some_and(|part| part.role == Role::Incr) {
+        // A base that is empty is one of commands.
+        if file.part.as_ref().is_some_and(|part| part.role == Role::Incr || source.len() == Some(0)) {
             reader = reader.of_increment();
         }
         let before = self.ending.bytes();

@@ -23,7 +23,7 @@ use std::vec::Vec;
 /// the log, or any file of it, is damaged or does not end whole, with the offset where it
 /// stops being whole; where it begins with a snapshot; where an argument is not UTF-8
 /// (see [`load_aof_bytes`]). Of a manifest, `Format` stands for a line that cannot be
-/// read, for an empty base and for a file that is not there or no regular one.
+/// read, for an empty snapshot and for a file that is not there or no regular one.
 pub fn load_aof<P: AsRef<Path>>(path: P) -> Result<Vec<Vec<String>>> {
     load(path.as_ref(), |argument| String::from_utf8(argument.to_vec()).ok())
 }

@@ -33,7 +33,7 @@ mod files;
 #[cfg_attr(not(feature = "cli"), allow(dead_code))]
 pub(crate) mod open_log;
 mod rdb_file;
-mod recover;
+pub(crate) mod recover;
 mod storage;
 mod sync;
 

@@ -93,7 +93,7 @@ impl OpenLog {
     ///
     /// # Errors
     /// `Format` of the manifest, at the offset of the line: what [`Manifest::parse`] refuses,
-    /// `BadManifest` for a listed file that is not there and for an empty base, `UnsafePath` for
+    /// `BadManifest` for a listed file that is not there and for an empty snapshot, `UnsafePath` for
     /// one that is no regular file. `Io`.
     pub(crate) fn open(doing: &'static str, path: PathBuf, manifest_name: OsString) -> Result<Self, PersistenceError> {
         let manifest_path = path.join(&manifest_name);
@@ -196,8 +196,9 @@ fn open_file(folder: &Disk, path: &Path, file: &ManifestFile, line: impl Fn() ->
             });
         }
     };
-    if file.role == Role::Base && bytes == 0 {
-        return Err(Obstacle::Unsafe(bad("a base with something in it", "an empty one")));
+    // A log of no commands is empty, a snapshot of no keys is not.
+    if file.role == Role::Base && bytes == 0 && file.name.ends_with(b".rdb") {
+        return Err(Obstacle::Unsafe(bad("a snapshot with something in it", "an empty one")));
     }
     Ok(OpenPart { path: file_path, name: file.name.clone(), role: file.role, seq: file.seq, bytes, content })
 }
