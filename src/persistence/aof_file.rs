@@ -3,7 +3,7 @@
 use super::error::{PersistenceError, Result, Task};
 use super::files::{open, read_chunks};
 use super::open_log::{self, OpenLog};
-use crate::aof::{Command, Decoder, Event, Summary};
+use crate::aof::{Command, Decoder, Event, Role, Summary};
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::kind::FileKind;
 use bytes::Bytes;
@@ -57,11 +57,19 @@ fn load<A>(path: &Path, own: impl Fn(&[u8]) -> Option<A>) -> Result<Vec<Vec<A>>>
         Some((folder, manifest)) => {
             for mut part in OpenLog::open(task.doing, folder, manifest)?.files {
                 let task = Task { path: &part.path, ..task };
-                read(part.decoder(), &mut part.content, task, &mut take)?;
+                read(decoder_of(part.role), &mut part.content, task, &mut take)?;
             }
         }
     }
     Ok(commands)
+}
+
+/// What reads a file of a multi-part log: only its base may have a snapshot.
+pub(super) fn decoder_of(role: Role) -> Decoder {
+    match role {
+        Role::Incr => Decoder::new().without_snapshot(),
+        Role::Base | Role::History => Decoder::new(),
+    }
 }
 
 fn owned<A>(command: Command<'_>, own: impl Fn(&[u8]) -> Option<A>) -> Option<Vec<A>> {

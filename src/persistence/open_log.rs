@@ -1,9 +1,9 @@
 //! A multi-part log opened for reading: its manifest, and its files in the order they are loaded.
 
 use super::error::{PersistenceError, Task};
-use super::files::{demand_regular, resolve};
+use super::files::{demand_regular, os_name, resolve};
 use super::storage::{Disk, Folder};
-use crate::aof::{Decoder, Manifest, ManifestFile, NameKind, Names, Role};
+use crate::aof::{Manifest, ManifestFile, NameKind, Names, Role};
 use crate::error::{Error, ErrorKind, Found, Place};
 use crate::kind::FileKind;
 use std::boxed::Box;
@@ -43,16 +43,6 @@ pub(crate) struct OpenPart {
     /// Its size when it was opened.
     pub(crate) bytes: u64,
     pub(crate) content: Box<dyn Read + Send>,
-}
-
-impl OpenPart {
-    /// What reads its commands.
-    pub(super) fn decoder(&self) -> Decoder {
-        match self.role {
-            Role::Incr => Decoder::new().without_snapshot(),
-            Role::Base | Role::History => Decoder::new(),
-        }
-    }
 }
 
 /// The folder and the name of the manifest that a path means: its own, or that of the log in the
@@ -131,7 +121,7 @@ impl OpenLog {
 
     /// The size of a listed file, where it is there. Those that are history may be gone.
     pub(crate) fn len_of(&self, file: &ManifestFile) -> Option<u64> {
-        self.folder.len(&os_name(&file.name)?).ok()
+        self.folder.len(&os_name(&file.name)).ok()
     }
 
     /// Whether a file of this name is the lock of the one who writes the log.
@@ -181,7 +171,7 @@ fn open_file(folder: &Disk, path: &Path, file: &ManifestFile, line: impl Fn() ->
     let no_file = |found| {
         Obstacle::Unsafe(at_line(ErrorKind::UnsafePath { expected: "the name of a regular file", found: Found::Text(found) }))
     };
-    let name = os_name(&file.name).ok_or_else(|| no_file("one that is no text"))?;
+    let name = os_name(&file.name);
     let file_path = path.join(&name);
     let opened = folder.len(&name).and_then(|bytes| Ok((bytes, folder.read(&name)?)));
     let (bytes, content) = match opened {
@@ -213,16 +203,4 @@ fn line_of(file: &ManifestFile, manifest: &Manifest, text: &[u8]) -> u64 {
         (start, line)
     });
     lines.filter(|(_, line)| !line.starts_with(b"#")).nth(index).map_or(0, |(start, _)| start)
-}
-
-/// A name of a manifest as the system has it.
-#[cfg(unix)]
-fn os_name(name: &[u8]) -> Option<OsString> {
-    use std::os::unix::ffi::OsStringExt;
-    Some(OsString::from_vec(name.to_vec()))
-}
-
-#[cfg(not(unix))]
-fn os_name(name: &[u8]) -> Option<OsString> {
-    std::string::String::from_utf8(name.to_vec()).ok().map(OsString::from)
 }

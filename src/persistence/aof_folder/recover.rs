@@ -244,7 +244,7 @@ fn read_part(
     };
     let name = os_name(&file.name);
     let mut reader = parts.folder.read(&name).map_err(|error| task.io(error))?;
-    let summary = aof_file::read(&mut *reader, task, take)?;
+    let summary = aof_file::read(aof_file::decoder_of(file.role), &mut *reader, task, take)?;
     Ok(PartReport { name, role: file.role, summary })
 }
 
