@@ -12,7 +12,7 @@ mod replaying;
 use aikv::aof::{Decoder, Event};
 use aikv::model::{Collector, Dataset, Replay, ReplayOptions};
 use common::{Client, Reply, Server, TempDir};
-use replaying::commands::{Command, Generator, KINDS, SENT, WAITING};
+use replaying::commands::{Command, FOREIGN, Generator, KINDS, SENT, WAITING};
 use replaying::{Target, Terms, commands_of, log, shrink, typed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -116,7 +116,8 @@ fn loads_foreign_logs(name: &'static str) {
                 }
                 commands.push(vec![b"EXEC".to_vec()]);
             }
-            commands.push(generator.command());
+            let is_foreign = generator.rng.one_in(20);
+            commands.push(if is_foreign { generator.of(FOREIGN) } else { generator.command() });
         }
         assert_same(&target, seed, commands);
     }

@@ -87,7 +87,8 @@ const STRINGS: &[&str] = &[
     "INCR $s",
     "DECR $s",
     "INCRBY $s $n",
-    "DECRBY $s $n",
+    "7.0+ DECRBY $s $n",
+    "DECRBY $s $i",
     "GETSET $s $v",
     "6.2+ GETDEL $s",
     "6.2+ GETEX $s [|PERSIST|PXAT $at|EXAT $ats|EX $ttls|PX $ttl]",
@@ -119,7 +120,9 @@ const SETS: &[&str] = &[
     "SADD $e {$n}",
     "SREM $e {$m}",
     "SMOVE $e $e $m",
-    "SINTERSTORE $e {$e}",
+    // Whether a key that is not there or one of another type comes first counts since 7.0 only.
+    "7.0+ SINTERSTORE $e {$e}",
+    "SINTERSTORE $e $e",
     "SUNIONSTORE $e {$e}",
     "SDIFFSTORE $e {$e}",
 ];
@@ -199,12 +202,18 @@ const BITS: &[&str] = &[
     "BITOP NOT $s $s",
     "r8.2+ BITOP [DIFF|DIFF1|ANDOR|ONE] $s $s {$s}",
     "3.2+ BITFIELD $s SET [u8|i5|u3|i64] [0|3|#2] $n",
-    // What fails may make a key that is not logged.
-    "3.2+ BITFIELD $s OVERFLOW [WRAP|SAT|r8.6+ FAIL] INCRBY [u2|i8|u63] [1|#1] $n [|GET u4 0] [|SET i4 7 3]",
+    "3.2+ BITFIELD $s OVERFLOW [WRAP|SAT] INCRBY [u2|i8|u63] [1|#1] $n [|GET u4 0] [|SET i4 7 3]",
     "PFADD $p {$v}",
     "PFADD $p {$m}",
     "PFADD $p",
     "5.0+ PFMERGE $p {$p}",
+];
+
+/// What no server logs, or not all it does: only ever written into a log.
+pub(crate) const FOREIGN: &[&str] = &[
+    "3.2+ BITFIELD $s OVERFLOW FAIL INCRBY [u2|i8|u63] [1|#1] $n [|SET i4 7 3]",
+    "6.2+ XADD $x MAXLEN = 3 LIMIT 2 $next $f $v",
+    "SELECT 0",
 ];
 
 /// What servers log in another form, or in that of what it did: sent to a server only.
@@ -369,8 +378,9 @@ impl<'t> Generator<'t> {
     fn value(&mut self) -> Vec<u8> {
         match self.rng.below(12) {
             0 => self.rng.pick(FLOATS).into(),
-            1 => b"".to_vec(),
-            2 => b"\0\r\n\xff".to_vec(),
+            // Redis 2.8 counts on from it as from 0.
+            1 if self.target.number >= 300 => b"".to_vec(),
+            2 => b"x\0\r\n\xff".to_vec(),
             3 => vec![b'a' + self.rng.below(26) as u8; 70 + self.rng.below(60) as usize],
             4..=7 => self.integer(),
             _ => self.rng.pick(&["a", "b", "c", "10", "20", "hello"]).into(),
