@@ -26,6 +26,7 @@ pub(super) enum Value {
     /// A string that is the text of this integer.
     Int(i64),
     /// A string that grew in place.
+    #[allow(clippy::box_collection)] // a `Vec` has three words, for which there is no room
     Buffer(Box<Vec<u8>>),
     List(Box<List>),
     Set(Box<Set>),
