@@ -13,7 +13,7 @@ use super::expiry::Expiry;
 use super::hll_sparse::{self, Raised};
 use super::keyspace::Space;
 use super::strings::grow;
-use super::text::Text;
+use super::text::SlotText;
 use super::value::Value;
 use alloc::vec::Vec;
 
@@ -112,7 +112,7 @@ impl<'s> Counter<'s> {
             let value = Value::string(&empty, &mut space.memory)?;
             space.put(key, value, Expiry::NEVER)?;
         }
-        let (value, memory, _) = space.keys().or_add(key, || Value::String(Text::EMPTY))?;
+        let (value, memory, _) = space.keys().or_add(key, || Value::String(SlotText::EMPTY))?;
         if !value.with_string(is_counter)? {
             return Err(NO_COUNTER);
         }

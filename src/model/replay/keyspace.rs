@@ -6,7 +6,7 @@ use super::args::{Done, Halt, WRONG_TYPE};
 use super::expiry::Expiry;
 use super::named::{Hashing, Named};
 use super::sorted::into_sorted;
-use super::text::Text;
+use super::text::SlotText;
 use super::value::{Container, Extra, Slot, Value};
 use crate::rdb::Eviction;
 use alloc::boxed::Box;
@@ -182,7 +182,7 @@ impl Space {
             slot.extra = None;
             return Ok(());
         }
-        let key = Text::new(key, &mut self.memory)?;
+        let key = SlotText::new(key, &mut self.memory)?;
         self.add(Slot { key, value, expiry, extra: None })
     }
 
@@ -276,7 +276,7 @@ impl<'s> Keys<'s> {
         let at = match keys.find(key, hashing) {
             Some(at) => at,
             None => {
-                let key = Text::new(key, memory)?;
+                let key = SlotText::new(key, memory)?;
                 memory.take(Space::ENTRY_BYTES)?;
                 keys.add(Slot { key, value: value(), expiry: Expiry::NEVER, extra: None }, hashing, memory)?;
                 keys.len().saturating_sub(1)

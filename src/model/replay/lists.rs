@@ -46,7 +46,7 @@ impl List {
     }
 
     pub(super) fn into_model(self, blocks: &mut Store) -> Vec<Bytes> {
-        all_bytes(self.0, blocks)
+        all_bytes(self.0.into(), blocks)
     }
 
     pub(super) fn touch(&self, depth: u8) -> usize {

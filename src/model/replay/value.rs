@@ -10,7 +10,7 @@ use super::lists::List;
 use super::named::{Hashing, Name, Named};
 use super::sets::Set;
 use super::streams::Stream;
-use super::text::Text;
+use super::text::{SlotText, Text};
 use super::zsets::Zset;
 use crate::error::Fault;
 use crate::rdb::Eviction;
@@ -22,7 +22,7 @@ use bytes::Bytes;
 /// ([`Value::heap_bytes`]), so that a value has the size of a short text.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
-    String(Text),
+    String(SlotText),
     /// A string that is the text of this integer.
     Int(i64),
     /// A string that grew in place.
@@ -41,7 +41,7 @@ pub(super) enum Value {
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(super) struct Slot {
-    pub(super) key: Text,
+    pub(super) key: SlotText,
     pub(super) value: Value,
     pub(super) expiry: Expiry,
     /// What few keys have.
@@ -129,7 +129,7 @@ impl Value {
     /// Takes over a value; what it occupies counts from now on.
     pub(super) fn from_model(value: model::Value, hashing: &Hashing, memory: &mut Store) -> Result<Self, Fault> {
         Ok(match value {
-            model::Value::String(text) => Self::String(Text::new(&text, memory)?),
+            model::Value::String(text) => Self::String(SlotText::new(&text, memory)?),
             model::Value::List(items) => Self::List(Box::new(List::from_model(&items, memory)?)),
             model::Value::Set(members) => Self::Set(Box::new(Set::from_model(&members, hashing, memory)?)),
             model::Value::Zset(members) => Self::Zset(Box::new(Zset::from_model(members, hashing, memory)?)),
@@ -163,7 +163,7 @@ impl Value {
 impl Slot {
     /// Takes everything out.
     pub(super) fn take(&mut self) -> Self {
-        let nothing = Self { key: Text::EMPTY, value: Value::Int(0), expiry: Expiry::NEVER, extra: None };
+        let nothing = Self { key: SlotText::EMPTY, value: Value::Int(0), expiry: Expiry::NEVER, extra: None };
         core::mem::replace(self, nothing)
     }
 
@@ -181,8 +181,8 @@ impl Slot {
     }
 }
 
-/// Texts as they are handed out.
-pub(super) fn all_bytes(texts: impl IntoIterator<Item = Text>, blocks: &mut Store) -> Vec<Bytes> {
+/// Texts as they are handed out, in the same memory.
+pub(super) fn all_bytes(texts: Vec<Text>, blocks: &mut Store) -> Vec<Bytes> {
     texts.into_iter().map(|text| text.into_bytes(blocks)).collect()
 }
 
