@@ -190,8 +190,9 @@ fn replays_the_logs_of(name: &'static str) {
             assert_same(&target, seed, commands);
             panic!("{name} seed {seed}: the log as a whole\n  {}", found.join("\n  "));
         }
-        // A consumer that gets nothing is not always logged.
-        let terms = Terms { keeps_expired: false, keeps_idle_consumers: false, ..terms(&target) };
+        // A consumer that gets nothing is not always logged, and Redis 7.0 does not log how many entries were read.
+        let has_counters = target.number > 700;
+        let terms = Terms { keeps_expired: false, keeps_idle_consumers: false, has_counters, ..terms(&target) };
         let found = terms.differences(replayed(&logs).unwrap(), held);
         assert!(found.is_empty(), "{name} seed {seed}: what the server held\n  {}", found.join("\n  "));
     }

@@ -84,11 +84,15 @@ const STRINGS: &[&str] = &[
     "MSETNX {$s $v}",
     "APPEND $s $v",
     "SETRANGE $s $offset $v",
-    "INCR $s",
-    "DECR $s",
-    "INCRBY $s $n",
+    "3.0+ INCR $s",
+    "3.0+ DECR $s",
+    "3.0+ INCRBY $s $n",
     "7.0+ DECRBY $s $n",
-    "DECRBY $s $i",
+    "3.0+ DECRBY $s $i",
+    // Redis 2.8 takes many texts for numbers.
+    "INCR $j",
+    "DECRBY $j $i",
+    "INCRBY $j $i",
     "GETSET $s $v",
     "6.2+ GETDEL $s",
     "6.2+ GETEX $s [|PERSIST|PXAT $at|EXAT $ats|EX $ttls|PX $ttl]",
@@ -152,7 +156,8 @@ const HASHES: &[&str] = &[
     "HMSET $h {$f $v}",
     "HSETNX $h $f $v",
     "HDEL $h {$f}",
-    "HINCRBY $h $f $n",
+    "3.0+ HINCRBY $h $f $n",
+    "HINCRBY $j $f $i",
     "r7.4+ HPEXPIREAT $h $at [|NX|XX|GT|LT] FIELDS [1 $f|2 $f $f]",
     "v9.0+ HPEXPIREAT $h $at [|NX|XX|GT|LT] FIELDS [1 $f|2 $f $f]",
     "r7.4+ HEXPIREAT $h $ats [|NX|GT] FIELDS [1 $f|2 $f $f]",
@@ -218,7 +223,8 @@ pub(crate) const FOREIGN: &[&str] = &[
 
 /// What servers log in another form, or in that of what it did: sent to a server only.
 pub(crate) const SENT: &[&str] = &[
-    "INCRBYFLOAT $s $float",
+    // Before, it is logged as a SET that drops the expiry.
+    "6.0+ INCRBYFLOAT $s $float",
     "HINCRBYFLOAT $h $f $float",
     "SPOP $e [|3.2+ $u]",
     "5.0+ XADD $x * {$f $v}",
@@ -323,7 +329,7 @@ impl<'t> Generator<'t> {
                 let kind = self.rng.pick(b"slezhxp");
                 self.key(kind)
             }
-            "y" => self.key(b'y'),
+            "j" | "y" => self.key(name.as_bytes()[0]),
             "s" | "l" | "e" | "z" | "h" | "x" | "p" => {
                 let kind = if self.rng.one_in(20) { self.rng.pick(b"slezhxp") } else { name.as_bytes()[0] };
                 self.key(kind)
@@ -350,7 +356,10 @@ impl<'t> Generator<'t> {
             "radius" => self.rng.pick(&["200", "1", "0", "5000", "100.5", "-1", "20000"]).into(),
             "db" => self.rng.pick(&["0", "1", "2", "1", "0", "15", "16", "-1", "x"]).into(),
             "at" => self.at_ms().to_string().into(),
-            "ats" => (self.at_ms() / 1000).to_string().into(),
+            "ats" => match self.at_ms() / 1000 {
+                0 => b"1".to_vec(),
+                seconds => seconds.to_string().into(),
+            },
             // What is beyond all times is refused since 7.0.
             "ttl" if self.target.number >= 700 && self.rng.one_in(9) => b"9223372036854775807".to_vec(),
             "ttls" if self.target.number >= 700 && self.rng.one_in(9) => b"9223372036854775807".to_vec(),
@@ -399,7 +408,6 @@ impl<'t> Generator<'t> {
         let now = self.now_ms as i64;
         match self.rng.below(12) {
             0 => 1,
-            1 => 0,
             2 => now - 10_000_000,
             3 => -5,
             n => now + 100_000_000 * n as i64,

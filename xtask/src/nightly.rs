@@ -88,6 +88,7 @@ pub fn fuzz() -> Result<Done> {
         command.args(["-max_len=65536", "-rss_limit_mb=1024", "-malloc_limit_mb=64"]);
         match name.as_str() {
             "aof" => command.arg("-dict=fuzz/aof.dict"),
+            "replay" => command.arg("-dict=fuzz/replay.dict"),
             "lzf" | "unpack" => &mut command,
             _ => command.arg("-dict=fuzz/rdb.dict"),
         };
