@@ -61,7 +61,8 @@ const KEYS: &[&str] = &[
     "PERSIST $k",
     "RENAME $k $k",
     "RENAMENX $k $k",
-    "MOVE $k $db",
+    // Redis 2.8 leaves the expiry behind.
+    "3.0+ MOVE $k $db",
     "6.2+ COPY $k $k [|DB $db] [|REPLACE]",
     "SELECT [0|1|2]",
     "SELECT 0",
@@ -168,10 +169,11 @@ const HASHES: &[&str] = &[
     "v9.0+ HPERSIST $h FIELDS [1 $f|2 $f $f]",
     "r8.0+ HGETDEL $h FIELDS [1 $f|2 $f $f]",
     "v9.1+ HGETDEL $h FIELDS [1 $f|2 $f $f]",
-    "r8.0+ HGETEX $h [|PERSIST|PXAT $at|EXAT $ats|EX $ttls] FIELDS [1 $f|2 $f $f]",
-    "v9.0+ HGETEX $h [|PERSIST|PXAT $at|EXAT $ats|EX $ttls] FIELDS [1 $f|2 $f $f]",
-    "r8.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX $ttl|KEEPTTL] FIELDS [1 $f $v|2 $f $v $f $v]",
-    "v9.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX $ttl|KEEPTTL] FIELDS [1 $f $v|2 $f $v $f $v]",
+    // A time of 0 is none to Redis, one to Valkey, and makes Redis 8.6 end itself when it loads the log.
+    "r8.0+ HGETEX $h [|PERSIST|PXAT $at|EXAT $ats|EX 100000] FIELDS [1 $f|2 $f $f]",
+    "v9.0+ HGETEX $h [|PERSIST|PXAT $at|EXAT $ats|EX 100000] FIELDS [1 $f|2 $f $f]",
+    "r8.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX 100000000|KEEPTTL] FIELDS [1 $f $v|2 $f $v $f $v]",
+    "v9.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX 100000000|KEEPTTL] FIELDS [1 $f $v|2 $f $v $f $v]",
 ];
 
 const STREAMS: &[&str] = &[
@@ -360,6 +362,9 @@ impl<'t> Generator<'t> {
                 0 => b"1".to_vec(),
                 seconds => seconds.to_string().into(),
             },
+            // The oldest servers die of times that are none in a log.
+            "ttl" if self.target.number < 500 => b"100000000".to_vec(),
+            "ttls" if self.target.number < 500 => b"100000".to_vec(),
             // What is beyond all times is refused since 7.0.
             "ttl" if self.target.number >= 700 && self.rng.one_in(9) => b"9223372036854775807".to_vec(),
             "ttls" if self.target.number >= 700 && self.rng.one_in(9) => b"9223372036854775807".to_vec(),
@@ -409,7 +414,8 @@ impl<'t> Generator<'t> {
         match self.rng.below(12) {
             0 => 1,
             2 => now - 10_000_000,
-            3 => -5,
+            // Redis 8.6 loses sight of times before 1970: BITOP leaves them with its result.
+            3 if self.target.number != 806 => -5,
             n => now + 100_000_000 * n as i64,
         }
     }
