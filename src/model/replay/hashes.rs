@@ -62,8 +62,8 @@ impl Hash {
         self.0.items().iter().map(Field::heap_bytes).fold(self.0.heap_bytes(), usize::saturating_add)
     }
 
-    pub(super) fn touch(&self, depth: u8) -> usize {
-        if depth == 0 { self.0.len() } else { self.0.items().first().map_or(0, |field| field.value.heap_bytes()) }
+    pub(super) fn members(&self) -> &Named<Field> {
+        &self.0
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -23,7 +23,7 @@ impl Hashing {
     }
 
     #[inline]
-    fn of(&self, name: &[u8]) -> u32 {
+    pub(super) fn of(&self, name: &[u8]) -> u32 {
         let mut hasher = self.0;
         hasher.write(name);
         let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
@@ -186,11 +186,30 @@ impl<T: Name> Named<T> {
         self.index.cells.get(place).map(|cell| cell.at as usize)
     }
 
-    /// Where the item of this name is in all likelihood, without a look at it.
+    /// Reads a word where an item of this hash is looked for first.
     #[inline]
-    pub(super) fn guess(&self, name: &[u8], hashing: &Hashing) -> Option<usize> {
-        let place = self.index.find(hashing.of(name), |_| true)?;
+    pub(super) fn touch(&self, hash: u32) -> usize {
+        self.index.cells.get(hash as usize & self.index.mask()).map_or(0, |cell| cell.at as usize)
+    }
+
+    /// Where the item of a name with this hash is in all likelihood, without a look at it.
+    #[inline]
+    pub(super) fn guess(&self, hash: u32) -> Option<usize> {
+        if self.index.cells.is_empty() {
+            return self.items.len().checked_sub(1);
+        }
+        let place = self.index.find(hash, |_| true)?;
         self.index.cells.get(place).map(|cell| cell.at as usize)
+    }
+
+    /// For [`Value::touch`](super::value::Value::touch).
+    #[inline]
+    pub(super) fn touch_deep(&self, depth: u8, hash: u32) -> usize {
+        match depth {
+            1 => self.items.len(),
+            2 => self.touch(hash),
+            _ => self.guess(hash).and_then(|at| self.items.get(at)).map_or(0, |item| item.name().len()),
+        }
     }
 
     #[inline]

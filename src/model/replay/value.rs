@@ -111,17 +111,20 @@ impl Value {
         }
     }
 
-    /// Reads a word of what the value has in memory, so that it is at hand: of its place, of what stands
-    /// behind that, of the elements.
-    pub(super) fn touch(&self, depth: u8) -> usize {
+    /// Places that stand one behind the other, for [`Value::touch`].
+    pub(super) const DEPTHS: u8 = 4;
+
+    /// Reads a word of what the value has in memory, so that it is at hand: of its own place, of what
+    /// stands behind that, of where an element of this hash is noted, of the element.
+    #[inline]
+    pub(super) fn touch(&self, depth: u8, element: u32) -> usize {
         match (depth, self) {
-            (0, Self::String(_)) => 0,
-            (0, _) => 1,
+            (0, _) => usize::from(matches!(self, Self::Int(_))),
             (1, Self::String(text)) => text.as_slice().first().map_or(0, |byte| usize::from(*byte)),
-            (1, Self::List(list)) => list.touch(0),
-            (2, Self::List(list)) => list.touch(1),
-            (1, Self::Hash(hash)) => hash.touch(0),
-            (2, Self::Hash(hash)) => hash.touch(1),
+            (depth, Self::List(list)) => list.touch(depth),
+            (depth, Self::Hash(hash)) => hash.members().touch_deep(depth, element),
+            (depth, Self::Set(set)) => set.members().touch_deep(depth, element),
+            (depth, Self::Zset(zset)) => zset.members().touch_deep(depth, element),
             _ => 0,
         }
     }

@@ -103,6 +103,10 @@ impl Zset {
         self.members.len()
     }
 
+    pub(super) fn members(&self) -> &Named<Scored> {
+        &self.members
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
