@@ -140,6 +140,20 @@ fn wait_and_serve(generator: &mut Generator<'_>, server: &Server, client: &mut C
     waits.read().map(drop)
 }
 
+/// Has a server dump a value, and restore it under another key.
+fn dump_and_restore(generator: &mut Generator<'_>, client: &mut Client) -> std::io::Result<()> {
+    let [from, to] = [(); 2].map(|()| generator.rng.pick(b"slezhxp")).map(|kind| generator.key(kind));
+    if let Reply::Bytes(payload) = client.try_ask(&[&b"DUMP"[..], &from])? {
+        let at = (now_ms() + 400_000_000).to_string();
+        let options: &[(&str, &[&str])] = &[("0", &[]), ("500000000", &[]), ("0", &["REPLACE"]), (&at, &["REPLACE", "ABSTTL"])];
+        let (time, words) = generator.rng.pick(options);
+        let mut command = vec![&b"RESTORE"[..], &to, time.as_bytes(), &payload];
+        command.extend(words.iter().map(|word| word.as_bytes()));
+        client.try_ask(&command)?;
+    }
+    Ok(())
+}
+
 fn rewrite(client: &mut Client) {
     assert!(matches!(client.ask(&["BGREWRITEAOF"]), Reply::Status(_)));
     let is_done = |client: &mut Client| match client.ask(&["INFO", "persistence"]) {
@@ -166,7 +180,8 @@ fn send(generator: &mut Generator<'_>, server: &Server, client: &mut Client, rew
                 client.try_ask(&["EXEC"])?;
             }
             2 => wait_and_serve(generator, server, client)?,
-            3..=15 => drop(client.try_ask(&generator.of(SENT))?),
+            3 => dump_and_restore(generator, client)?,
+            4..=15 => drop(client.try_ask(&generator.of(SENT))?),
             _ => drop(client.try_ask(&generator.command())?),
         }
         if step == 300 && rewrites {

@@ -238,6 +238,9 @@ pub(crate) const SENT: &[&str] = &[
     "6.2+ XAUTOCLAIM $x $g $c 0 [$id|-|0] [|COUNT 2] [|JUSTID]",
     "5.0+ XREADGROUP GROUP $g $c [|COUNT 2] [|NOACK] STREAMS $x [>|>|0|$id]",
     "5.0+ EVAL $script 0",
+    "7.0+ FUNCTION LOAD [|REPLACE] $library",
+    "7.0+ FUNCTION DELETE [one|two]",
+    "7.0+ FCALL [one|two] 1 $s $v",
 ];
 
 /// Commands that wait for another client, and what that sends.
@@ -381,11 +384,16 @@ impl<'t> Generator<'t> {
             "g" => self.rng.pick(&["g1", "g2", "g3"]).into(),
             "c" => self.rng.pick(&["alice", "bob", "carol", ""]).into(),
             "script" => self.script(),
+            "library" => {
+                let name = self.rng.pick(&["one", "two"]);
+                let body = self.rng.pick(&["redis.call('SET', keys[1], args[1])", "redis.call('APPEND', keys[1], args[1])"]);
+                format!("#!lua name={name}\nredis.register_function('{name}', function(keys, args) return {body} end)").into()
+            }
             _ => panic!("{word} stands for nothing"),
         }
     }
 
-    fn key(&mut self, kind: u8) -> Vec<u8> {
+    pub(crate) fn key(&mut self, kind: u8) -> Vec<u8> {
         vec![kind, b'0' + self.rng.below(4) as u8]
     }
 

@@ -171,6 +171,10 @@ impl Stream {
     }
 
     pub(super) fn contains(&self, id: StreamId) -> bool {
+        // As a rule it is asked for what came last.
+        if self.entries.back().is_some_and(|last| last.id == id) {
+            return true;
+        }
         let found = self.entries.binary_search_by_key(&id, |kept| kept.id).ok();
         found.and_then(|at| self.entries.get(at)).is_some_and(|kept| kept.fields.is_some())
     }
@@ -270,15 +274,18 @@ impl Group {
         consumers.fold(own.saturating_add(pending).saturating_add(lists), usize::saturating_add)
     }
 
-    /// The number of a consumer, which is made if it is not there, and seen now.
-    pub(super) fn consumer(&mut self, name: &[u8], now_ms: i64, hashing: &Hashing, memory: &mut Store) -> Result<u32, Fault> {
-        if let Some(consumer) = self.consumers.get_mut(name, hashing) {
-            consumer.seen_at_ms = now_ms;
-            return Ok(consumer.number);
+    /// The place of a consumer, which is made if it is not there, and seen now.
+    pub(super) fn consumer(&mut self, name: &[u8], now_ms: i64, hashing: &Hashing, memory: &mut Store) -> Result<usize, Fault> {
+        if let Some(place) = self.consumers.find(name, hashing) {
+            if let Some(consumer) = self.consumers.at_mut(place) {
+                consumer.seen_at_ms = now_ms;
+            }
+            return Ok(place);
         }
         /// It never read anything.
         const NEVER: i64 = -1;
-        self.add_consumer(name, now_ms, NEVER, hashing, memory)
+        self.add_consumer(name, now_ms, NEVER, hashing, memory)?;
+        Ok(self.consumers.len().saturating_sub(1))
     }
 
     fn add_consumer(
@@ -296,11 +303,11 @@ impl Group {
         Ok(number)
     }
 
-    /// Notes that a consumer was given something.
-    pub(super) fn note_active(&mut self, name: &[u8], now_ms: i64, hashing: &Hashing) {
-        if let Some(consumer) = self.consumers.get_mut(name, hashing) {
-            consumer.active_at_ms = now_ms;
-        }
+    /// Notes that a consumer was given something; gives its number.
+    pub(super) fn note_active(&mut self, place: usize, now_ms: i64) -> Option<u32> {
+        let consumer = self.consumers.at_mut(place)?;
+        consumer.active_at_ms = now_ms;
+        Some(consumer.number)
     }
 
     /// Removes a consumer and what is pending with it.

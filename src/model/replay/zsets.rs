@@ -124,15 +124,29 @@ impl Zset {
     /// Gives a member a score, which is not NaN. One that is equal to what it had leaves that.
     #[inline]
     pub(super) fn set(&mut self, member: &[u8], score: f64, hashing: &Hashing, memory: &mut Store) -> Result<(), Fault> {
+        self.change(member, hashing, memory, |_| Ok(Some(score)))
+    }
+
+    /// Gives a member the score that comes of what it had, if one does.
+    #[inline]
+    fn change<E: From<Fault>>(
+        &mut self,
+        member: &[u8],
+        hashing: &Hashing,
+        memory: &mut Store,
+        score: impl FnOnce(Option<f64>) -> Result<Option<f64>, E>,
+    ) -> Result<(), E> {
         let Some(known) = self.members.get_mut(member, hashing) else {
+            let Some(score) = score(None)? else { return Ok(()) };
             let member = Text::new(member, memory)?;
             let scored = Scored { member, score };
             if let Some(order) = &mut self.order {
                 memory.take(Self::RANKED_BYTES.saturating_add(scored.member.heap_bytes()))?;
                 order.insert(Ranked(scored.clone()));
             }
-            return self.members.add(scored, hashing, memory);
+            return Ok(self.members.add(scored, hashing, memory)?);
         };
+        let Some(score) = score(Some(known.score))? else { return Ok(()) };
         if known.score == score {
             return Ok(());
         }
@@ -156,6 +170,16 @@ impl Zset {
         }
         memory.give_back(bytes);
         true
+    }
+
+    /// Removes the first member, or the last one; says whether there was one.
+    pub(super) fn pop(&mut self, is_last: bool, hashing: &Hashing, memory: &mut Store) -> Result<bool, Fault> {
+        self.order(memory)?;
+        let end = self.order.as_mut().and_then(|order| if is_last { order.pop_last() } else { order.pop_first() });
+        let Some(ranked) = end else { return Ok(false) };
+        self.members.remove(ranked.member(), hashing);
+        memory.give_back(ranked.0.member.heap_bytes().saturating_mul(2).saturating_add(Self::RANKED_BYTES));
+        Ok(true)
     }
 
     /// The members in order.
@@ -266,10 +290,7 @@ pub(super) fn put_all<'a>(
     }
     let (zset, memory, hashing) = space.make::<Zset>(key)?;
     while let Some((score, member)) = next() {
-        let before = zset.score(member, hashing);
-        if let Some(score) = condition.score(before, score)? {
-            zset.set(member, score, hashing, memory)?;
-        }
+        zset.change(member, hashing, memory, |before| condition.score(before, score))?;
     }
     Ok(())
 }
