@@ -246,11 +246,11 @@ pub(super) fn xadd(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     }
     let now_ms = space.now_ms;
     let (stream, memory, _) = space.make::<Stream>(key)?;
-    if let Some(producer) = &options.producer {
-        if stream.is_repeated(producer, !matches!(new_id, NewId::Next)) {
-            stream.note_repeated();
-            return Ok(());
-        }
+    if let Some(producer) = &options.producer
+        && stream.is_repeated(producer, !matches!(new_id, NewId::Next))
+    {
+        stream.note_repeated();
+        return Ok(());
     }
     let id = new_id.behind(stream.last_id, now_ms)?;
     if let Some(producer) = &options.producer {

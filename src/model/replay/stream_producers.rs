@@ -6,7 +6,7 @@ use super::super::stream::{StreamIdempotency, StreamProducer};
 use super::args::{Arguments, Done, Halt, SYNTAX};
 use super::keyspace::Space;
 use super::stream_entries::parse_id;
-use super::streams::{Stream, idempotency_bytes};
+use super::streams::{PRODUCED_BYTES, PRODUCER_BYTES, Stream, idempotency_bytes};
 use crate::error::Fault;
 use crate::rdb::StreamId;
 use alloc::vec::Vec;
@@ -65,7 +65,7 @@ impl Stream {
         let at = match producers.iter().position(|known| known.name == producer.name) {
             Some(at) => at,
             None => {
-                memory.take(producer.name.len().saturating_add(2 * size_of::<StreamProducer>()))?;
+                memory.take(producer.name.len().saturating_add(PRODUCER_BYTES))?;
                 producers.push(StreamProducer { name: Bytes::copy_from_slice(producer.name), ids: Vec::new() });
                 producers.len().saturating_sub(1)
             }
@@ -75,7 +75,7 @@ impl Stream {
                 let (iid, _) = known.ids.remove(0);
                 memory.give_back(iid.len());
             } else {
-                memory.take(2 * size_of::<(Bytes, StreamId)>())?;
+                memory.take(PRODUCED_BYTES)?;
             }
             memory.take(iid.len())?;
             known.ids.push((Bytes::copy_from_slice(iid), id));

@@ -33,6 +33,15 @@ struct Kept {
     fields: Option<Vec<(Text, Text)>>,
 }
 
+impl Kept {
+    /// Memory that counts for an entry's place, in a list that may be half full.
+    const BYTES: usize = 2 * size_of::<Self>();
+}
+
+/// Memory that counts for a producer, and for an id that it gave, beside their names.
+pub(super) const PRODUCER_BYTES: usize = 2 * size_of::<model::StreamProducer>();
+pub(super) const PRODUCED_BYTES: usize = 2 * size_of::<(Bytes, StreamId)>();
+
 /// A consumer group.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
@@ -78,10 +87,10 @@ impl Name for Consumer {
     }
 }
 
-/// Memory that counts for an entry, whose place may be free half of the time.
+/// Memory that counts for an entry.
 fn entry_bytes(fields: &[(Text, Text)]) -> usize {
     let texts = fields.iter().map(|(field, value)| field.heap_bytes().saturating_add(value.heap_bytes()));
-    texts.fold(2 * size_of::<Kept>(), usize::saturating_add).saturating_add(size_of_val(fields))
+    texts.fold(Kept::BYTES, usize::saturating_add).saturating_add(size_of_val(fields))
 }
 
 impl Stream {
@@ -164,7 +173,7 @@ impl Stream {
 
     /// Appends an entry, whose id is above all others. The memory of its texts counts already.
     pub(super) fn push(&mut self, id: StreamId, fields: Vec<(Text, Text)>, memory: &mut Store) -> Result<(), Fault> {
-        memory.take(size_of_val(&fields[..]).saturating_add(2 * size_of::<Kept>()))?;
+        memory.take(size_of_val(&fields[..]).saturating_add(Kept::BYTES))?;
         self.entries.push_back(Kept { id, fields: Some(fields) });
         self.len = self.len.saturating_add(1);
         Ok(())
@@ -206,8 +215,8 @@ impl Stream {
 /// Memory that counts for what is known of producers.
 pub(super) fn idempotency_bytes(idempotency: &StreamIdempotency) -> usize {
     let producers = idempotency.producers.iter().map(|producer| {
-        let ids = producer.ids.iter().map(|(iid, _)| iid.len().saturating_add(2 * size_of::<(Bytes, StreamId)>()));
-        ids.fold(producer.name.len().saturating_add(2 * size_of::<model::StreamProducer>()), usize::saturating_add)
+        let ids = producer.ids.iter().map(|(iid, _)| iid.len().saturating_add(PRODUCED_BYTES));
+        ids.fold(producer.name.len().saturating_add(PRODUCER_BYTES), usize::saturating_add)
     });
     producers.fold(0, usize::saturating_add)
 }

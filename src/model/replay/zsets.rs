@@ -249,7 +249,8 @@ pub(super) fn zadd(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     }
     args.pairs()?;
     let Condition { nx, xx, gt, lt, increments } = condition;
-    if nx && xx || nx && (gt || lt) || gt && lt || increments && args.left() > 2 {
+    let contradicts = nx && (xx || gt || lt) || gt && lt;
+    if contradicts || increments && args.left() > 2 {
         return Err(CONTRADICTION);
     }
     put(space, key, args, condition)
