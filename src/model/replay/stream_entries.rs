@@ -245,16 +245,16 @@ pub(super) fn xadd(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         return Ok(());
     }
     let now_ms = space.now_ms;
-    let (stream, memory, _) = space.make::<Stream>(key)?;
+    let (stream, memory, hashing) = space.make::<Stream>(key)?;
     if let Some(producer) = &options.producer
-        && stream.is_repeated(producer, !matches!(new_id, NewId::Next))
+        && stream.is_repeated(producer, !matches!(new_id, NewId::Next), hashing)
     {
         stream.note_repeated();
         return Ok(());
     }
     let id = new_id.behind(stream.last_id, now_ms)?;
     if let Some(producer) = &options.producer {
-        stream.note_produced(producer, id, memory)?;
+        stream.note_produced(producer, id, hashing, memory)?;
     }
     let mut fields = Vec::with_capacity(args.left() / 2);
     while let (Some(field), Some(value)) = (args.next(), args.next()) {

@@ -1,16 +1,17 @@
 //! Streams: entries and consumer groups while commands change them.
 
 use super::super::store::Store;
-use super::super::stream::{self as model, StreamConsumer, StreamEntry, StreamGroup, StreamIdempotency, StreamPending};
+use super::super::stream::{self as model, StreamConsumer, StreamEntry, StreamGroup, StreamPending};
 use super::args::Halt;
 use super::keyspace::Space;
 use super::named::{Hashing, Name, Named};
+use super::stream_producers::Producers;
 use super::text::Text;
 use crate::error::Fault;
 use crate::rdb::StreamId;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use bytes::Bytes;
 
 /// A stream.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +24,7 @@ pub(super) struct Stream {
     pub(super) max_deleted_id: StreamId,
     pub(super) entries_added: u64,
     pub(super) groups: Named<Group>,
-    pub(super) idempotency: Option<StreamIdempotency>,
+    pub(super) producers: Option<Box<Producers>>,
 }
 
 /// An entry, or where one was.
@@ -37,10 +38,6 @@ impl Kept {
     /// Memory that counts for an entry's place, in a list that may be half full.
     const BYTES: usize = 2 * size_of::<Self>();
 }
-
-/// Memory that counts for a producer, and for an id that it gave, beside their names.
-pub(super) const PRODUCER_BYTES: usize = 2 * size_of::<model::StreamProducer>();
-pub(super) const PRODUCED_BYTES: usize = 2 * size_of::<(Bytes, StreamId)>();
 
 /// A consumer group.
 #[derive(Clone, Debug)]
@@ -96,7 +93,7 @@ fn entry_bytes(fields: &[(Text, Text)]) -> usize {
 impl Stream {
     pub(super) fn from_model(stream: model::Stream, hashing: &Hashing, memory: &mut Store) -> Result<Self, Fault> {
         let model::Stream { entries, last_id, max_deleted_id, entries_added, groups, idempotency } = stream;
-        let mut made = Self { last_id, max_deleted_id, entries_added, idempotency, ..Self::default() };
+        let mut made = Self { last_id, max_deleted_id, entries_added, ..Self::default() };
         for StreamEntry { id, fields } in entries {
             let mut kept = Vec::with_capacity(fields.len());
             for (field, value) in fields {
@@ -118,14 +115,14 @@ impl Stream {
             }
             made.groups.add(group, hashing, memory)?;
         }
-        if let Some(idempotency) = &made.idempotency {
-            memory.take(idempotency_bytes(idempotency))?;
+        if let Some(idempotency) = idempotency {
+            made.producers = Some(Box::new(Producers::from_model(idempotency, hashing, memory)?));
         }
         Ok(made)
     }
 
     pub(super) fn into_model(self, blocks: &mut Store) -> model::Stream {
-        let Self { entries, last_id, max_deleted_id, entries_added, groups, idempotency, .. } = self;
+        let Self { entries, last_id, max_deleted_id, entries_added, groups, producers, .. } = self;
         let entry = |Kept { id, fields }| {
             let fields: Vec<(Text, Text)> = fields?;
             let text = |(field, value): (Text, Text)| (field.into_bytes(blocks), value.into_bytes(blocks));
@@ -133,8 +130,7 @@ impl Stream {
         };
         let entries = entries.into_iter().filter_map(entry).collect();
         let groups = groups.into_items().into_iter().map(|group| group.into_model(blocks)).collect();
-        // What a server has that was not told otherwise is not written down.
-        let idempotency = idempotency.filter(|idempotency| *idempotency != StreamIdempotency::default());
+        let idempotency = producers.and_then(|producers| producers.into_model(blocks));
         model::Stream { entries, last_id, max_deleted_id, entries_added, groups, idempotency }
     }
 
@@ -147,7 +143,7 @@ impl Stream {
     pub(super) fn heap_bytes(&self) -> usize {
         let entries = self.entries.iter().map(|kept| entry_bytes(kept.fields.as_deref().unwrap_or_default()));
         let groups = self.groups.items().iter().map(Group::heap_bytes);
-        let own = self.groups.heap_bytes().saturating_add(self.idempotency.as_ref().map_or(0, idempotency_bytes));
+        let own = self.groups.heap_bytes().saturating_add(self.producers.as_ref().map_or(0, |producers| producers.heap_bytes()));
         entries.chain(groups).fold(own, usize::saturating_add)
     }
 
@@ -210,15 +206,6 @@ impl Stream {
             self.entries.retain(|kept| kept.fields.is_some());
         }
     }
-}
-
-/// Memory that counts for what is known of producers.
-pub(super) fn idempotency_bytes(idempotency: &StreamIdempotency) -> usize {
-    let producers = idempotency.producers.iter().map(|producer| {
-        let ids = producer.ids.iter().map(|(iid, _)| iid.len().saturating_add(PRODUCED_BYTES));
-        ids.fold(producer.name.len().saturating_add(PRODUCER_BYTES), usize::saturating_add)
-    });
-    producers.fold(0, usize::saturating_add)
 }
 
 impl Group {
