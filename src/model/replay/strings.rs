@@ -83,9 +83,15 @@ impl Value {
 
 /// Makes bytes at least this long, with zeros.
 pub(super) fn grow(bytes: &mut Vec<u8>, len: usize, memory: &mut Store) -> Done {
+    /// Room to spare for what grows byte by byte.
+    const MOST_SPARE: usize = 1 << 20;
     if len > bytes.capacity() {
         let more = len.saturating_sub(bytes.len());
-        memory.grow(bytes, more)?;
+        let spare = bytes.len().min(MOST_SPARE);
+        // Without room to spare where there is none.
+        if more >= spare || memory.grow(bytes, spare).is_err() {
+            memory.grow(bytes, more)?;
+        }
     }
     if len > bytes.len() {
         bytes.resize(len, 0);
