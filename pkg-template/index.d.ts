@@ -118,7 +118,7 @@ export type Entry =
   | { aux: [Bytes, Bytes] }
   | { function: Bytes }
   /** Of a log, behind the keys of the snapshot in front of it. Commands are not applied. */
-  | { command: Bytes[]; offset: Integer; timestamp_s?: Integer }
+  | { command: Bytes[]; offset: Integer; timestamp_s?: Integer; transaction?: Integer }
   /** What was passed over in the entry before; only where `lenient` was asked for. */
   | { deviation: Deviation };
 

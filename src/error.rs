@@ -219,6 +219,14 @@ pub enum ErrorKind {
         /// What stands here.
         found: Found,
     },
+    /// A command that replay does not know, or with arguments that it does not take.
+    #[error("expected {expected}, found \"{name}\"")]
+    UnsupportedCommand {
+        /// The beginning of the command's name.
+        name: KeyPreview,
+        /// What replay takes here.
+        expected: &'static str,
+    },
     /// A well-formed header of a version that is not read.
     #[error("expected RDB version {supported}, found {dialect} version {version}")]
     UnsupportedVersion {
@@ -253,6 +261,7 @@ impl ErrorKind {
             Self::UnreadableType { .. } => "unreadable-type",
             Self::Unrepresentable { .. } => "unrepresentable",
             Self::UnsafePath { .. } => "unsafe-path",
+            Self::UnsupportedCommand { .. } => "unsupported-command",
             Self::UnsupportedVersion { .. } => "unsupported-version",
         }
     }

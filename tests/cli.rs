@@ -122,11 +122,11 @@ fn exit_codes_say_how_it_ended() {
         (&["view", &small], 2, "--www DIR"),
         (&["view", &small, "--www", folder.path().to_str().unwrap()], 2, "no index.html"),
         (&["info", "/nowhere/dump.rdb"], 3, "/nowhere/dump.rdb: "),
-        (&["info", folder.path().to_str().unwrap()], 3, "is a folder"),
+        (&["info", folder.path().to_str().unwrap()], 3, "expected a file that is there"),
         (&["info", &zip], 3, "It looks like zip: unpack it first"),
         (&["info", &empty], 3, "is empty"),
         (&["keys", &export], 3, "JSON Lines export"),
-        (&["keys", &manifest], 3, "manifest of a multi-part log"),
+        (&["keys", &manifest], 3, "expected a file that is there, found none of this name: byte 0"),
         (&["check", &newer], 3, "found redis version 16: byte 5"),
         (&["export", &valkey], 3, "found valkey version 81: byte 6"),
         (&["export", &valkey, "--lenient"], 0, "valkey.rdb: passed over: expected RDB version"),
@@ -561,6 +561,19 @@ fn an_output_file_appears_whole_or_not_at_all() {
     let nowhere = aikv(&["keys", good.to_str().unwrap(), "-o", "/nowhere/out"]);
     assert_eq!(code(&nowhere), 3);
     assert!(stderr(&nowhere).contains("/nowhere/out: cannot be written"), "{}", stderr(&nowhere));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_limit_on_the_size_of_files_is_an_error_that_is_told() {
+    let folder = TempDir::new();
+    let path = fixture("redis-7.0/lists.rdb");
+    // A block has 512 bytes. Stdout itself is the file that grows too large.
+    let script = "ulimit -f 1; exec \"$0\" export \"$1\" > \"$2\"";
+    let output =
+        Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_aikv"), &path]).arg(folder.join("out")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(stderr(&output).contains("the output cannot be written: File too large"), "{}", stderr(&output));
 }
 
 #[test]

@@ -176,11 +176,42 @@ fn persistence_log_with_a_snapshot_or_a_manifest_is_refused_by_name() {
 
     let manifest = b"file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n";
     fs::write(&path, manifest).unwrap();
-    for error in [format_error(load_aof(&path)), format_error(AofWriter::new(&path, AofSyncPolicy::Always))] {
-        assert_eq!((error.code(), error.offset()), ("unrepresentable", 0));
-        assert!(error.to_string().contains("manifest"), "{error}");
-    }
+    let error = format_error(AofWriter::new(&path, AofSyncPolicy::Always));
+    assert_eq!((error.code(), error.offset()), ("unrepresentable", 0));
+    assert!(error.to_string().contains("manifest"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), manifest);
+}
+
+#[test]
+fn persistence_log_of_several_files_is_loaded_in_the_order_of_its_manifest() {
+    let folder = TempDir::new();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
+    let manifest = folder.join("a.aof.manifest");
+    write("a.aof.manifest", b"file a.2 seq 2 type i\nfile a.3 seq 3 type i\nfile base seq 1 type b\n");
+    write("base", b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\n1\r\n");
+    write("a.2", b"");
+    write("a.3", b"#TS:1\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n");
+    for path in [&manifest, folder.path()] {
+        assert_eq!(load_aof(path).unwrap(), [&["SELECT", "0"][..], &["SET", "k", "1"], &["DEL", "k"]]);
+    }
+
+    // Errors name the file that they are of.
+    let refused = |code: &str, offset: u64, file: &str| {
+        let error = failure(load_aof(folder.path()));
+        assert_eq!((error.code(), error.path()), (code, &*folder.join(file)));
+        assert_eq!(error.format().unwrap().offset(), offset);
+    };
+    write("a.2", b"*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPI");
+    refused("truncated", 14, "a.2");
+    write("a.2", SNAPSHOT);
+    refused("bad-command", 0, "a.2");
+    fs::remove_file(folder.join("a.2")).unwrap();
+    refused("bad-manifest", 0, "a.aof.manifest");
+    write("a.2", b"");
+    write("base", SNAPSHOT);
+    refused("unrepresentable", 0, "base");
+    fs::remove_file(&manifest).unwrap();
+    assert_eq!(io_kind(load_aof(folder.path())), io::ErrorKind::IsADirectory);
 }
 
 #[test]

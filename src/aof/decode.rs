@@ -57,14 +57,16 @@ impl Grammar for AofGrammar {
         scratch: &'e mut Scratch,
         emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
     ) -> Result<R, Fault> {
-        match state.phase {
-            Phase::Commands => record(state, at, cursor, scratch, emit),
-            Phase::Snapshot => {
-                let event = snapshot(state, at, cursor, scratch)?;
-                Ok(emit(Event::Snapshot(event), cursor))
-            }
-            Phase::Start => start(state, at, cursor, scratch, emit),
+        let is_snapshot = match state.phase {
+            Phase::Commands => false,
+            Phase::Snapshot => true,
+            Phase::Start => begins_snapshot(cursor)?,
+        };
+        if is_snapshot {
+            let event = snapshot(state, at, cursor, scratch)?;
+            return Ok(emit(Event::Snapshot(event), cursor));
         }
+        record(state, at, cursor, scratch, emit)
     }
 
     fn may_end(state: &State) -> bool {
@@ -80,32 +82,20 @@ impl Grammar for AofGrammar {
     }
 }
 
-/// The first step: a snapshot where one of the two magics stands, else commands.
+/// What the first step is of: a snapshot where one of the two magics stands, else commands.
 #[cold]
 #[inline(never)]
-fn start<'i: 'e, 'e, R>(
-    state: &mut State,
-    at: &Position,
-    cursor: &mut Cursor<'i>,
-    scratch: &'e mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+fn begins_snapshot(cursor: &Cursor<'_>) -> Result<bool, Fault> {
     let bytes = cursor.rest();
     let magics = [&b"REDIS"[..], b"VALKEY"];
     if magics.iter().any(|magic| bytes.starts_with(magic)) {
-        let event = snapshot(state, at, cursor, scratch)?;
-        state.phase = Phase::Snapshot;
-        return Ok(emit(Event::Snapshot(event), cursor));
+        return Ok(true);
     }
     if magics.iter().any(|magic| magic.starts_with(bytes)) {
         // One byte more may tell already, and must, however the log is cut.
         return Err(Fault::short(1));
     }
-    let result = record(state, at, cursor, scratch, emit);
-    if result.is_ok() {
-        state.phase = Phase::Commands;
-    }
-    result
+    Ok(false)
 }
 
 /// A step of the snapshot; its last one opens the commands.
@@ -127,6 +117,7 @@ fn snapshot<'i: 'e, 'e>(
         }
         _ => {}
     }
+    state.phase = Phase::Snapshot;
     if state.snapshot.is_done() {
         state.phase = Phase::Commands;
         if let Some(preamble) = &mut state.preamble {
@@ -148,7 +139,8 @@ fn record<'i: 'e, 'e, R>(
     emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
 ) -> Result<R, Fault> {
     if cursor.rest().first() != Some(&b'*') {
-        return annotation(state, at, cursor, scratch, emit);
+        let event = annotation(state, at, cursor, scratch)?;
+        return Ok(emit(event, cursor));
     }
     let mut ahead = *cursor;
     let argc = resp::count(&mut ahead).or_else(|fault| lax(fault, state.db, at, cursor, &mut ahead, scratch, resp::lax_count))?;
@@ -182,6 +174,7 @@ fn record<'i: 'e, 'e, R>(
         state.marks = marks;
     }
     *cursor = ahead;
+    state.phase = Phase::Commands;
     state.commands = state.commands.wrapping_add(1);
     Ok(emit(Event::Command(command), cursor))
 }
@@ -310,13 +303,7 @@ fn marked(
 
 /// A line that servers skip, or no record at all.
 #[inline(never)]
-fn annotation<'i: 'e, 'e, R>(
-    state: &mut State,
-    at: &Position,
-    cursor: &mut Cursor<'i>,
-    scratch: &mut Scratch,
-    emit: impl FnOnce(Event<'e>, &Cursor<'i>) -> R,
-) -> Result<R, Fault> {
+fn annotation<'i>(state: &mut State, at: &Position, cursor: &mut Cursor<'i>, scratch: &mut Scratch) -> Result<Event<'i>, Fault> {
     let rest = cursor.rest();
     let line = match rest.split_first() {
         Some((b'#', line)) => line,
@@ -342,15 +329,15 @@ fn annotation<'i: 'e, 'e, R>(
     }
     cursor.take(len)?;
     let text = text.strip_suffix(b"\r").unwrap_or(text);
+    state.phase = Phase::Commands;
     state.annotations = state.annotations.wrapping_add(1);
     let seconds = text.strip_prefix(b"TS:").and_then(number::parse_int);
     let unix_s = seconds.and_then(|seconds| u64::try_from(seconds).ok());
-    let event = match (unix_s, found) {
+    Ok(match (unix_s, found) {
         (Some(unix_s), _) => Event::Timestamp { unix_s },
         (None, Some(mark)) => Event::Mark(mark),
         (None, None) => Event::Annotation(text),
-    };
-    Ok(emit(event, cursor))
+    })
 }
 
 /// What was read of a log.
@@ -480,6 +467,13 @@ impl Decoder {
     #[must_use]
     pub fn leniently(mut self) -> Self {
         self.feed.scratch_mut().notes.is_lenient = true;
+        self
+    }
+
+    /// Takes no snapshot in front: an increment of a multi-part log has none.
+    #[must_use]
+    pub fn without_snapshot(mut self) -> Self {
+        self.feed.state_mut().phase = Phase::Commands;
         self
     }
 

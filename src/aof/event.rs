@@ -59,6 +59,14 @@ impl<'a> Command<'a> {
         Args { cursor: Cursor::new(self.framed), left: self.argc }
     }
 
+    /// The name, and the arguments behind it as if they were a command.
+    #[inline]
+    pub(crate) fn split_name(self) -> (&'a [u8], Self) {
+        let mut args = self.args();
+        let name = args.next().unwrap_or_default();
+        (name, Self { framed: args.cursor.rest(), argc: args.left })
+    }
+
     /// The arguments with their lengths, without the command's count.
     pub(crate) fn framed(self) -> &'a [u8] {
         self.framed

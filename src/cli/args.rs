@@ -16,7 +16,8 @@ use std::prelude::rust_2024::*;
     version,
     about = "Look into, check and export the files of Redis and Valkey: RDB snapshots and AOF logs"
 )]
-#[command(after_help = "FILE is an RDB snapshot, an AOF log, or - for stdin; what it is, is decided by its bytes.\n\
+#[command(after_help = "FILE is an RDB snapshot, an AOF log, the folder or manifest of a multi-part AOF log, or - for stdin;\n\
+what it is, is decided by its bytes.\n\
 Exit codes: 0 done, nothing wrong; 1 done, and there is something to report; 2 wrong usage; 3 the input cannot be read.")]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -101,7 +102,7 @@ pub(super) struct ViewArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// The file, or - for stdin
+    /// The file, the folder of a multi-part log, or - for stdin
     pub(super) file: PathBuf,
     /// Where to write; the file appears whole or not at all
     #[arg(short, long, value_name = "OUT")]

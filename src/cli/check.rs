@@ -2,14 +2,18 @@
 
 use super::args::ReadArgs;
 use super::failure::{Failure, within};
-use super::input::{Input, Task};
+use super::input::{FileEnding, FileFacts, Input, Task};
 use super::output::{Output, Progress};
 use super::print::{plural, safe};
+use super::source::Packing;
 use super::{Outcome, Result, random_seed};
 use crate::aof;
-use crate::error::{Error, ErrorKind, Fault, Place};
+use crate::error::{Error, ErrorKind, Escaped, Fault, Place};
 use crate::jobs::{Check, Finding, Flow, Job, Json, Severity};
 use crate::kind::Codec;
+use crate::persistence::open_log::OpenLog;
+use crate::persistence::recover;
+use crate::persistence::{PersistenceError, PersistenceErrorKind};
 use crate::rdb::Event;
 use crate::wire::Scalar;
 use std::io::Write;
@@ -18,13 +22,18 @@ use std::prelude::rust_2024::*;
 pub(super) fn run(args: &ReadArgs) -> Result {
     let filter = args.filter.filter()?;
     let file = &args.input.file;
-    let input = Input::open(file)?.leniently(args.input.lenient);
+    let input = match Input::open(file) {
+        // What is wrong with a manifest is a finding like any other.
+        Err(Failure::Log(error)) if error.format().is_some() => Err(error),
+        opened => Ok(opened?),
+    };
     let path = args.input.output.as_deref();
     let output = if args.json { Output::open_json(path)? } else { Output::open(path)? };
     let mut progress = Progress::new(&output);
     let mut task = Findings {
         check: Check::new(random_seed()?, Check::LIMIT_BYTES).with_filter(filter),
         is_json: args.json,
+        part: None,
         errors: 0,
         warnings: 0,
         last_s: None,
@@ -32,20 +41,24 @@ pub(super) fn run(args: &ReadArgs) -> Result {
         text: Vec::new(),
         output,
     };
-    let ending = input.read(&mut task, &mut progress)?;
-    if let Some(damage) = ending.damage().filter(|damage| is_unreadable(&damage.error)) {
-        return Err(Failure::Format { file: file.clone(), damage });
+    let mut commands = None;
+    match input {
+        Ok(input) => {
+            if let Some(parts) = input.parts() {
+                task.manifest(parts)?;
+            }
+            let ending = input.leniently(args.input.lenient).read(&mut task, &mut progress)?;
+            if let [FileEnding { file: FileFacts { part: None, .. }, .. }] = &ending.files[..]
+                && ending.files[0].damage().is_some_and(|damage| is_unreadable(&damage.error))
+            {
+                ending.check()?;
+                return Ok(Outcome::Found);
+            }
+            commands = ending.log().map(|log| log.commands);
+        }
+        Err(error) => task.bad_manifest(&error),
     }
-    match (&ending.error, &ending.snapshot) {
-        (Some(error), _) => task.check.end(Err(error)),
-        (None, Some(summary)) => task.check.end(Ok(summary)),
-        (None, None) => {}
-    }
-    task.take();
-    if let Some((codec, error)) = ending.packing.and_then(|packing| Some((packing.codec, packing.error?))) {
-        task.add(&packed(codec, &error), Some(codec));
-    }
-    task.end(&safe(file), ending.log.map(|log| log.commands));
+    task.finish(&safe(file), commands);
     task.output.write(&mut task.text)?;
     task.output.finish()?;
     Ok(if task.errors + task.warnings > 0 { Outcome::Found } else { Outcome::Clean })
@@ -62,6 +75,8 @@ const OPENING: &[u8] = b"{\"findings\":[";
 struct Findings {
     check: Check,
     is_json: bool,
+    /// The file of a multi-part log that is read.
+    part: Option<Vec<u8>>,
     errors: u64,
     warnings: u64,
     /// The last time that a log names.
@@ -116,6 +131,34 @@ impl Task for Findings {
         self.take();
         self.output.write(&mut self.text)
     }
+
+    fn begin(&mut self, file: &FileFacts) {
+        self.part = file.part.as_ref().map(|part| part.name.clone());
+    }
+
+    fn end(&mut self, ending: &FileEnding) {
+        match (&ending.error, &ending.snapshot) {
+            // Then there is nothing to check.
+            (Some(error), _) if ending.file.part.is_none() && is_unreadable(error) => return,
+            (Some(error), snapshot) if ending.log.is_some() && ending.packing.is_none() => {
+                if let Some(summary) = snapshot {
+                    self.check.end(Ok(summary));
+                }
+                self.log_findings.push(of_log(&ending.file, error));
+            }
+            (Some(error), _) => self.check.end(Err(error)),
+            (None, Some(summary)) => self.check.end(Ok(summary)),
+            (None, None) => {}
+        }
+        self.take();
+        if let Some(Packing { codec, error: Some(error), .. }) = &ending.packing {
+            self.add(&packed(*codec, error), Some(*codec));
+        }
+    }
+
+    fn reads_on(&self) -> bool {
+        true
+    }
 }
 
 impl Findings {
@@ -123,6 +166,31 @@ impl Findings {
         let place = Place::default();
         let severity = Severity::Warning;
         self.log_findings.push(Finding { severity, code, offset, place, text, is_repairable: true });
+    }
+
+    /// Tells what is odd about a manifest that can be read, and about its folder.
+    fn manifest(&mut self, parts: &OpenLog) -> Result<()> {
+        let path = parts.manifest_path();
+        self.part = path.file_name().map(|name| name.as_encoded_bytes().to_vec());
+        for error in &parts.deviations {
+            self.warn(error.code(), error.offset(), error.kind().to_string());
+        }
+        self.take();
+        let unlisted = parts.unlisted().map_err(|error| Failure::Input { file: path, error })?;
+        for name in unlisted.into_iter().filter(|name| !parts.is_lock(name)) {
+            self.part = Some(name.as_encoded_bytes().to_vec());
+            self.warn("unlisted-file", 0, "it is in the folder of the log, and the manifest does not list it".into());
+            self.take();
+        }
+        Ok(())
+    }
+
+    /// Tells what keeps a manifest from being read.
+    fn bad_manifest(&mut self, error: &PersistenceError) {
+        self.part = error.path().file_name().map(|name| name.as_encoded_bytes().to_vec());
+        if let Some(format) = error.format() {
+            self.add(&Finding::from_error(format, false), None);
+        }
     }
 
     /// Writes the findings that are settled.
@@ -139,8 +207,12 @@ impl Findings {
         if self.is_json {
             // Not earlier: of a file that is not read, nothing is written.
             self.text.extend_from_slice(if self.errors + self.warnings > 0 { b"," } else { OPENING });
-            push_json(finding, codec, &mut self.text);
+            push_json(finding, self.part.as_deref(), codec, &mut self.text);
         } else {
+            if let Some(part) = &self.part {
+                // A vector takes every byte.
+                let _ = write!(self.text, "{}: ", Escaped(part));
+            }
             let repair = if finding.is_repairable { "" } else { "; nothing behind it can be read" };
             // A vector takes every byte.
             let _ = writeln!(self.text, "{finding} [{}]{repair}", finding.code);
@@ -151,7 +223,7 @@ impl Findings {
         }
     }
 
-    fn end(&mut self, file: &str, commands: Option<u64>) {
+    fn finish(&mut self, file: &str, commands: Option<u64>) {
         let keys = self.check.keys();
         if self.is_json {
             if self.errors + self.warnings == 0 {
@@ -180,6 +252,37 @@ impl Findings {
     }
 }
 
+/// What ends a log: a torn tail, which the next writer cuts off, or damage that it leaves alone.
+fn of_log(file: &FileFacts, error: &Error) -> Finding {
+    let mut finding = Finding::from_error(error, false);
+    if file.path.as_os_str() == "-" {
+        return finding;
+    }
+    let is_last = file.part.as_ref().is_none_or(|part| part.is_last);
+    match recover::examine(&file.path) {
+        Ok(Some(cut)) if is_last => {
+            let bytes = plural(cut.bytes, "byte");
+            finding
+                .text
+                .push_str(&format!("; a torn tail of {bytes} from byte {} on, which the next writer cuts off", cut.offset));
+            finding.is_repairable = true;
+        }
+        Ok(Some(_)) => finding.text.push_str("; only the last file of a log may be torn"),
+        // Where it is whole by now, or cannot be read again, there is no more to say.
+        Ok(None) => {}
+        Err(error) => match error.kind() {
+            PersistenceErrorKind::MidFileCorruption { next_good: Some(next), .. } => {
+                finding.text.push_str(&format!("; no torn tail: commands go on at byte {next}"));
+            }
+            PersistenceErrorKind::MidFileCorruption { .. } => {
+                finding.text.push_str("; no torn tail: a torn write leaves no such bytes")
+            }
+            _ => {}
+        },
+    }
+    finding
+}
+
 /// What is wrong with a compressed file.
 fn packed(codec: Codec, error: &Error) -> Finding {
     Finding {
@@ -192,9 +295,12 @@ fn packed(codec: Codec, error: &Error) -> Finding {
     }
 }
 
-fn push_json(finding: &Finding, codec: Option<Codec>, out: &mut Vec<u8>) {
+fn push_json(finding: &Finding, file: Option<&[u8]>, codec: Option<Codec>, out: &mut Vec<u8>) {
     let mut json = Json::new(out);
     json.open(b'{').name("severity").text(finding.severity.name()).name("code").text(finding.code);
+    if let Some(file) = file {
+        json.name("file").bytes(Scalar::Bytes(file));
+    }
     if let Some(codec) = codec {
         json.name("compression").text(codec.name());
     }

@@ -2,12 +2,12 @@
 
 use super::args::{ExportArgs, ExportFormat};
 use super::failure::Failure;
-use super::input::{Input, Task};
+use super::input::{FileFacts, Input, Task};
 use super::output::{Output, Progress};
 use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::Fault;
-use crate::jobs::{Export, Filter, Flow, Job};
+use crate::jobs::{Export, ExportLog, Filter, Flow, Job};
 use crate::rdb::Event;
 use std::prelude::rust_2024::*;
 
@@ -18,21 +18,20 @@ pub(super) fn run(args: &ExportArgs) -> Result {
     let input = Input::open(file)?.leniently(args.input.lenient);
     let output = Output::open_json(args.input.output.as_deref())?;
     let mut progress = Progress::new(&output);
-    let name = if file.as_os_str() == "-" { None } else { file.file_name() };
     let mut lines = Lines {
         filter,
         export: Export::new().refusing_duplicates(random_seed()?),
-        file: name.map(|name| name.as_encoded_bytes().to_vec()),
-        timestamp_s: None,
+        log: ExportLog::new(),
+        name: None,
         line: Line::Open,
         text: Vec::new(),
         output,
     };
     let ending = input.read(&mut lines, &mut progress)?;
-    if !args.filter.is_empty() && ending.log.is_some_and(|log| log.commands > 0) {
+    if !args.filter.is_empty() && ending.log().is_some_and(|log| log.commands > 0) {
         eprintln!("aikv: the rules are for keys; the commands of this log are exported whole");
     }
-    ending.check(file)?;
+    ending.check()?;
     lines.output.finish()?;
     Ok(Outcome::Clean)
 }
@@ -40,8 +39,9 @@ pub(super) fn run(args: &ExportArgs) -> Result {
 struct Lines {
     filter: Filter,
     export: Export,
-    file: Option<Vec<u8>>,
-    timestamp_s: Option<u64>,
+    log: ExportLog,
+    /// Of the file that is read.
+    name: Option<Vec<u8>>,
     line: Line,
     text: Vec<u8>,
     output: Output,
@@ -85,13 +85,7 @@ impl Job for Lines {
     }
 
     fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> std::result::Result<(), Fault> {
-        match event {
-            aof::Event::Command(command) => {
-                Export::command(*command, offset, self.file.as_deref(), self.timestamp_s, &mut self.text);
-            }
-            aof::Event::Timestamp { unix_s } => self.timestamp_s = Some(*unix_s),
-            aof::Event::Annotation(_) | aof::Event::Mark(_) | aof::Event::Snapshot(_) => {}
-        }
+        self.log.push(event, offset, self.name.as_deref(), &mut self.text);
         Ok(())
     }
 }
@@ -113,6 +107,11 @@ impl Lines {
 }
 
 impl Task for Lines {
+    fn begin(&mut self, file: &FileFacts) {
+        let is_stdin = file.path.as_os_str() == "-";
+        self.name = file.path.file_name().filter(|_| !is_stdin).map(|name| name.as_encoded_bytes().to_vec());
+    }
+
     fn drain(&mut self) -> std::result::Result<(), Failure> {
         let Line::Held { start, bytes } = self.line else { return self.output.write(&mut self.text) };
         let held = self.text.split_off(start);

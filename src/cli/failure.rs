@@ -3,6 +3,7 @@
 use super::print::safe;
 use crate::error::Error;
 use crate::kind::Codec;
+use crate::persistence::{PersistenceError, PersistenceErrorKind};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,12 +19,17 @@ pub(super) enum Failure {
     Format { file: PathBuf, damage: Damage },
     /// The file cannot be opened or read.
     Input { file: PathBuf, error: io::Error },
+    /// A multi-part log cannot be opened.
+    Log(PersistenceError),
     /// The file is nothing that this command reads.
     Kind { file: PathBuf, text: String },
     /// The result cannot be written; `None` is stdout.
     Output { file: Option<PathBuf>, error: io::Error },
     /// The system gives no random numbers.
     Random(String),
+    /// The system does not let a signal be caught.
+    #[cfg(unix)]
+    Signal(io::Error),
     /// The command line asks for something that is not there.
     Usage(String),
 }
@@ -60,9 +66,14 @@ impl Failure {
             // Whoever reads the output has had enough of it.
             Self::Output { file: None, error } if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Usage(_) => ExitCode::from(2),
-            Self::Format { .. } | Self::Input { .. } | Self::Kind { .. } | Self::Output { .. } | Self::Random(_) => {
-                ExitCode::from(3)
-            }
+            Self::Format { .. }
+            | Self::Input { .. }
+            | Self::Log(_)
+            | Self::Kind { .. }
+            | Self::Output { .. }
+            | Self::Random(_) => ExitCode::from(3),
+            #[cfg(unix)]
+            Self::Signal(_) => ExitCode::from(3),
             // As shells say it of a program that was interrupted.
             Self::Interrupted => ExitCode::from(130),
         }
@@ -83,10 +94,17 @@ impl fmt::Display for Failure {
             Self::Interrupted => f.write_str("stopped; no output file was written"),
             Self::Format { file, damage } => write!(f, "{}: {damage}", safe(file)),
             Self::Input { file, error } => write!(f, "{}: {error}", safe(file)),
+            Self::Log(error) => match error.kind() {
+                PersistenceErrorKind::Io(cause) => write!(f, "{}: {cause}", safe(error.path())),
+                PersistenceErrorKind::Format(cause) => write!(f, "{}: {cause}", safe(error.path())),
+                _ => write!(f, "{error}"),
+            },
             Self::Kind { file, text } => write!(f, "{}: {text}", safe(file)),
             Self::Output { file: Some(file), error } => write!(f, "{}: cannot be written: {error}", safe(file)),
             Self::Output { file: None, error } => write!(f, "the output cannot be written: {error}"),
             Self::Random(error) => write!(f, "the system gives no random numbers: {error}"),
+            #[cfg(unix)]
+            Self::Signal(error) => write!(f, "a signal cannot be caught: {error}"),
             Self::Usage(text) => f.write_str(text),
         }
     }

@@ -1,14 +1,14 @@
 //! `aikv info`: what a file is and what it holds.
 
 use super::args::ReadArgs;
-use super::input::{Ending, Input, Task};
+use super::info_log::{self, Layout, LogFacts};
+use super::input::{Ending, FileFacts, Input, Task};
 use super::output::{Output, Progress};
 use super::print::{count, now_ms, plural, push_escaped, safe, size, time};
 use super::{Outcome, Result};
 use crate::aof;
 use crate::error::{Escaped, Fault};
 use crate::jobs::{Analyse, Count, Expiry, Flow, Job, Json, Report};
-use crate::kind::FileKind;
 use crate::rdb::{Checksum, Event};
 use crate::wire::Scalar;
 use comfy_table::{CellAlignment, Table, presets};
@@ -23,21 +23,20 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     let filter = args.filter.filter()?;
     let file = &args.input.file;
     let input = Input::open(file)?.leniently(args.input.lenient);
-    let is_log = input.kind() == FileKind::Aof;
+    let is_log = input.is_log();
+    let layout = input.parts().map(Layout::of).transpose()?;
     let mut output = Output::open(args.input.output.as_deref())?;
     let now_ms = now_ms();
-    let mut task = Info {
-        analyse: Analyse::new().with_clock(now_ms).with_largest(LARGEST).with_filter(filter),
-        first_s: None,
-        last_s: None,
-    };
+    let mut task =
+        Info { analyse: Analyse::new().with_clock(now_ms).with_largest(LARGEST).with_filter(filter), files: Vec::new() };
     let mut progress = Progress::until_done();
     let ending = input.read(&mut task, &mut progress)?;
     let facts = Facts {
         file,
-        is_log: is_log || ending.log.is_some(),
+        is_log: is_log || ending.log().is_some(),
         now_ms,
-        written: task.first_s.zip(task.last_s),
+        files: task.files,
+        layout,
         report: task.analyse.into_report(),
         ending: &ending,
     };
@@ -49,15 +48,14 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     }
     output.write(&mut text)?;
     output.finish()?;
-    ending.check(file)?;
+    ending.check()?;
     Ok(Outcome::Clean)
 }
 
 struct Info {
     analyse: Analyse,
-    /// The first and last time that a log names.
-    first_s: Option<u64>,
-    last_s: Option<u64>,
+    /// Of each file that was read.
+    files: Vec<LogFacts>,
 }
 
 impl Job for Info {
@@ -67,23 +65,32 @@ impl Job for Info {
     }
 
     fn log(&mut self, event: &aof::Event<'_>, _offset: u64) -> std::result::Result<(), Fault> {
-        if let aof::Event::Timestamp { unix_s } = event {
-            self.first_s = self.first_s.or(Some(*unix_s));
-            self.last_s = Some(*unix_s);
+        if let Some(file) = self.files.last_mut() {
+            file.note(event);
         }
         Ok(())
     }
 }
 
-impl Task for Info {}
+impl Task for Info {
+    fn begin(&mut self, _file: &FileFacts) {
+        self.files.push(LogFacts::default());
+    }
+
+    fn reads_on(&self) -> bool {
+        true
+    }
+}
 
 /// All that is to be told.
 struct Facts<'a> {
     file: &'a Path,
     is_log: bool,
     now_ms: i64,
-    /// First and last time in a log, Unix seconds.
-    written: Option<(u64, u64)>,
+    /// Of each file that was read.
+    files: Vec<LogFacts>,
+    /// Of a multi-part log.
+    layout: Option<Layout>,
     report: Report,
     ending: &'a Ending,
 }
@@ -115,11 +122,11 @@ fn buckets(expiry: &Expiry) -> [(&'static str, &'static str, u64); 7] {
 impl Facts<'_> {
     /// What the trailer, or the bytes behind it, said in the end.
     fn checksum(&self) -> Option<Checksum> {
-        self.ending.snapshot.map(|summary| summary.checksum).or(self.report.checksum)
+        self.ending.snapshot().map(|summary| summary.checksum).or(self.report.checksum)
     }
 
     fn trailing_bytes(&self) -> u64 {
-        self.ending.snapshot.and_then(|summary| summary.trailing).map_or(0, |span| span.len())
+        self.ending.snapshot().and_then(|summary| summary.trailing).map_or(0, |span| span.len())
     }
 
     fn push_json(&self, out: &mut Vec<u8>) {
@@ -135,19 +142,16 @@ impl Facts<'_> {
         if let Some(at) = report.saved_at_ms() {
             json.name("saved_at_ms").int(at);
         }
-        json.name("file_bytes").int(self.ending.bytes).name("is_whole").bool(self.ending.damage().is_none());
-        if let Some(packing) = &self.ending.packing {
+        json.name("file_bytes").int(self.ending.bytes()).name("is_whole").bool(self.ending.is_whole());
+        if let Some(packing) = self.ending.packing() {
             json.name("compression").text(packing.codec.name()).name("unpacked_bytes").int(packing.unpacked_bytes);
         }
         if report.version.is_some() {
             json.name("checksum").text(checksum_word(self.checksum())).name("trailing_bytes").int(self.trailing_bytes());
         }
-        if let Some(log) = self.ending.log {
-            json.name("commands").int(log.commands).name("annotations").int(log.annotations);
-            json.name("commands_start").int(log.start);
-        }
-        if let Some((first, last)) = self.written {
-            json.name("first_timestamp_s").int(first).name("last_timestamp_s").int(last);
+        info_log::push_commands_json(&self.files, self.ending, self.layout.is_some(), &mut json);
+        if let Some(layout) = &self.layout {
+            layout.push_json(&self.files, self.ending, &mut json);
         }
         let total = report.total;
         json.name("keys").int(total.keys).name("elements").int(total.elements);
@@ -208,8 +212,8 @@ impl Facts<'_> {
         // A vector takes every byte.
         let _ = writeln!(out, "{}", self.heading());
         let _ = writeln!(out, "{}, {}", self.sizes(), self.ending_words());
-        if let Some(log) = self.ending.log {
-            let _ = writeln!(out, "{}", log_words(log.commands, log.start, self.written));
+        if let Some(line) = info_log::commands_line(&self.files, self.ending) {
+            let _ = writeln!(out, "{line}");
         }
         let total = report.total;
         let _ = writeln!(
@@ -220,6 +224,9 @@ impl Facts<'_> {
             count(total.expiring),
             size(total.bytes)
         );
+        if let Some(layout) = &self.layout {
+            layout.push_text(&self.files, self.ending, out);
+        }
         self.push_tables(out);
         for (title, items) in [("Aux fields", self.aux_lines()), ("Function libraries", self.library_lines())] {
             if !items.is_empty() {
@@ -253,6 +260,8 @@ impl Facts<'_> {
     fn heading(&self) -> String {
         let report = &self.report;
         let what = match (self.is_log, report.version) {
+            (true, Some(version)) if self.layout.is_some() => format!("multi-part AOF log with {version} as its base"),
+            (true, None) if self.layout.is_some() => "multi-part AOF log".into(),
             (true, Some(version)) => format!("AOF log with {version} in front"),
             (true, None) => "AOF log".into(),
             (false, Some(version)) => format!("{version} snapshot"),
@@ -260,12 +269,12 @@ impl Facts<'_> {
         };
         let by = report.producer().map_or(String::new(), |producer| format!(", written by {}", Escaped(producer.as_bytes())));
         let at = report.saved_at_ms().map_or(String::new(), |at| format!(", {}", time(at)));
-        format!("{}: {what}{by}{at}", safe(self.file))
+        format!("{}: {what}{by}{at}", safe(self.layout.as_ref().map_or(self.file, Layout::manifest)))
     }
 
     fn sizes(&self) -> String {
-        let file = size(self.ending.bytes);
-        match &self.ending.packing {
+        let file = size(self.ending.bytes());
+        match self.ending.packing() {
             Some(packing) => format!("{file}, {}, unpacked to {}", packing.codec.name(), size(packing.unpacked_bytes)),
             None => file,
         }
@@ -281,7 +290,7 @@ impl Facts<'_> {
             Some(Checksum::Unchecked) | None => "checksum not reached",
         };
         let mut words = String::from(checksum);
-        if self.ending.damage().is_some() {
+        if !self.ending.is_whole() {
             words = "not read to the end".into();
         }
         if self.trailing_bytes() > 0 {
@@ -364,20 +373,8 @@ fn push_count(json: &mut Json<'_>, count: Count) {
     json.name("bytes").int(count.bytes).name("expiring").int(count.expiring);
 }
 
-fn log_words(commands: u64, start: u64, written: Option<(u64, u64)>) -> String {
-    let mut words = plural(commands, "command");
-    if start > 0 {
-        words.push_str(&format!(" from byte {start} on, not applied to the keys below"));
-    }
-    if let Some((first, last)) = written {
-        let at = |seconds: u64| time(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000));
-        words.push_str(&format!(", written {} to {}", at(first), at(last)));
-    }
-    words
-}
-
 /// A table without lines, its columns from `first_right` on aligned to the right.
-fn table(heading: &[&str], first_right: usize) -> Table {
+pub(super) fn table(heading: &[&str], first_right: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(heading.iter().copied());
     for column in table.column_iter_mut().skip(first_right) {

@@ -1,23 +1,20 @@
-//! Reads a file from front to back and hands what is in it to a job.
+//! Reads what FILE names from front to back and hands what is in it to a job: one file, or the
+//! files of a multi-part log in the order they are loaded.
 
 use super::deviations::Deviations;
 use super::failure::{Damage, Failure};
 use super::output::Progress;
 use super::print::plural;
+use super::source::{Packing, Source};
+use crate::aof::Role;
 use crate::error::Error;
 use crate::jobs::{Job, Log, Reader};
-use crate::kind::{Codec, FileKind};
-use crate::rdb;
-use crate::unpack::Unpacker;
+use crate::kind::FileKind;
+use crate::persistence::open_log::{self, OpenLog};
+use crate::rdb::{self, Event};
 use crate::wire::Limits;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
-
-/// Bytes read at once.
-const CHUNK_BYTES: usize = 256 * 1024;
 
 /// A job of the command line: one that may have output to be written.
 pub(super) trait Task: Job {
@@ -25,11 +22,41 @@ pub(super) trait Task: Job {
     fn drain(&mut self) -> Result<(), Failure> {
         Ok(())
     }
+
+    /// The bytes of a file begin.
+    fn begin(&mut self, _file: &FileFacts) {}
+
+    /// They have ended.
+    fn end(&mut self, _ending: &FileEnding) {}
+
+    /// Whether the files behind one that is damaged are wanted. No server loads them.
+    fn reads_on(&self) -> bool {
+        false
+    }
 }
 
-/// What was read, and how it ended.
+/// A file that is read.
+#[derive(Clone, Debug)]
+pub(super) struct FileFacts {
+    pub(super) path: PathBuf,
+    /// What it is to a multi-part log.
+    pub(super) part: Option<PartFacts>,
+}
+
+/// What a file is to a multi-part log.
+#[derive(Clone, Debug)]
+pub(super) struct PartFacts {
+    pub(super) name: Vec<u8>,
+    pub(super) role: Role,
+    pub(super) seq: u64,
+    /// Whether no other file comes behind it.
+    pub(super) is_last: bool,
+}
+
+/// What was read of a file, and how it ended.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(super) struct FileEnding {
+    pub(super) file: FileFacts,
     /// Bytes of the file that were read.
     pub(super) bytes: u64,
     /// The snapshot, where the file is one or begins with one and it is whole.
@@ -40,30 +67,9 @@ pub(super) struct Ending {
     pub(super) error: Option<Error>,
     /// What there was to be unpacked.
     pub(super) packing: Option<Packing>,
-    /// What a lenient reading passed over and the task did not take.
-    pub(super) deviations: u64,
 }
 
-/// How a file is compressed as a whole.
-#[derive(Debug)]
-pub(super) struct Packing {
-    pub(super) codec: Codec,
-    pub(super) unpacked_bytes: u64,
-    /// What is wrong with it. What was unpacked ends there too.
-    pub(super) error: Option<Error>,
-}
-
-impl Ending {
-    /// Says that commands were not applied, for a command that shows keys.
-    pub(super) fn warn_of_commands(&self) {
-        if let Some(log) = self.log.filter(|log| log.commands > 0) {
-            eprintln!(
-                "aikv: the {} of this log are not applied; only keys of its snapshot are shown",
-                plural(log.commands, "command")
-            );
-        }
-    }
-
+impl FileEnding {
     /// The cause of what is wrong: where a compressed file is damaged, what is in it only seems to be cut.
     pub(super) fn damage(&self) -> Option<Damage> {
         let outer = self.packing.as_ref().and_then(|packing| packing.error.clone().zip(Some(packing.codec)));
@@ -72,78 +78,100 @@ impl Ending {
             None => self.error.clone().map(|error| Damage { error, codec: None }),
         }
     }
+}
 
-    /// Fails where the file is not whole.
-    pub(super) fn check(self, file: &Path) -> Result<Self, Failure> {
-        match self.damage() {
-            Some(damage) => Err(Failure::Format { file: file.into(), damage }),
-            None => Ok(self),
+/// What was read, and how it ended.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// The file; of a multi-part log those that were read, in their order.
+    pub(super) files: Vec<FileEnding>,
+    /// What a lenient reading passed over and the task did not take.
+    pub(super) deviations: u64,
+}
+
+impl Ending {
+    /// Bytes that were read.
+    pub(super) fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// The snapshot: only the first file may be one or begin with one.
+    pub(super) fn snapshot(&self) -> Option<rdb::Summary> {
+        self.files.first().and_then(|file| file.snapshot)
+    }
+
+    /// The commands of all files, where there are any.
+    pub(super) fn log(&self) -> Option<Log> {
+        self.files.iter().filter_map(|file| file.log).reduce(|sum, log| Log {
+            start: sum.start,
+            commands: sum.commands + log.commands,
+            annotations: sum.annotations + log.annotations,
+            marks: sum.marks + log.marks,
+            verified_bytes: sum.verified_bytes + log.verified_bytes,
+        })
+    }
+
+    /// What there was to be unpacked; a file of a multi-part log is not.
+    pub(super) fn packing(&self) -> Option<&Packing> {
+        self.files.first().and_then(|file| file.packing.as_ref())
+    }
+
+    /// Whether all files are whole.
+    pub(super) fn is_whole(&self) -> bool {
+        self.files.iter().all(|file| file.damage().is_none())
+    }
+
+    /// Says that commands were not applied, for a command that shows keys.
+    pub(super) fn warn_of_commands(&self) {
+        if let Some(log) = self.log().filter(|log| log.commands > 0) {
+            eprintln!(
+                "aikv: the {} of this log are not applied; only keys of its snapshot are shown",
+                plural(log.commands, "command")
+            );
+        }
+    }
+
+    /// Fails where a file is not whole.
+    pub(super) fn check(self) -> Result<(), Failure> {
+        let damaged = self.files.iter().find_map(|file| Some((&file.file, file.damage()?)));
+        match damaged {
+            Some((file, damage)) => Err(Failure::Format { file: file.path.clone(), damage }),
+            None => Ok(()),
         }
     }
 }
 
-/// A file that is open, its first bytes read.
+/// What FILE names, open.
 pub(super) struct Input {
-    file: PathBuf,
-    reader: Box<dyn Read>,
+    what: What,
     is_lenient: bool,
-    len: Option<u64>,
-    buffer: Vec<u8>,
-    /// What of the buffer was not taken yet.
-    waiting: Range<usize>,
-    bytes: u64,
-    unpacker: Unpacker,
-    /// What is wrong with the compression.
-    error: Option<Error>,
-    /// The first bytes, unpacked.
-    head: Vec<u8>,
-    kind: FileKind,
+}
+
+enum What {
+    File { source: Box<Source>, head: Vec<u8>, kind: FileKind },
+    Log(Box<OpenLog>),
 }
 
 impl Input {
-    /// Opens a file, or stdin where it is named `-`.
+    /// Opens a file, the multi-part log of a folder or manifest, or stdin where it is named `-`.
     pub(super) fn open(file: &Path) -> Result<Self, Failure> {
-        let failed = |error| Failure::Input { file: file.into(), error };
-        let (reader, len): (Box<dyn Read>, _) = if file.as_os_str() == "-" {
-            (Box::new(io::stdin().lock()), None)
-        } else {
-            // Asked before it is opened: to open a pipe is to wait for its other end.
-            let facts = fs::metadata(file).map_err(failed)?;
-            if facts.is_dir() {
-                return Err(Failure::kind(file, "is a folder. Give one of the files in it"));
+        let found = if file.as_os_str() == "-" { Ok(None) } else { open_log::find(file) };
+        let what = match found {
+            Ok(Some((folder, manifest))) => {
+                What::Log(Box::new(OpenLog::open("read the log", folder, manifest).map_err(Failure::Log)?))
             }
-            if !facts.is_file() {
-                return Err(Failure::kind(file, "is not a regular file. Give - to read a pipe from stdin"));
-            }
-            (Box::new(File::open(file).map_err(failed)?), Some(facts.len()))
+            // What is no regular file is told by the one who opens it.
+            Ok(None) => Self::open_file(file)?,
+            Err(error) if file.is_dir() => return Err(Failure::Input { file: file.into(), error }),
+            Err(_) => Self::open_file(file)?,
         };
-        let mut input = Self {
-            file: file.into(),
-            reader,
-            is_lenient: false,
-            len,
-            buffer: vec![0; CHUNK_BYTES],
-            waiting: 0..0,
-            bytes: 0,
-            unpacker: Unpacker::new(),
-            error: None,
-            head: Vec::new(),
-            kind: FileKind::Unknown { looks_like: None },
-        };
-        let mut head = Vec::new();
-        while head.len() < FileKind::PREFIX_BYTES && input.advance(|bytes| head.extend_from_slice(bytes))? {}
-        input.kind = FileKind::sniff(&head);
-        input.head = head;
-        match (input.kind, input.unpacker.codec(), &input.error) {
-            (FileKind::Rdb { .. } | FileKind::Aof, ..) => Ok(input),
-            (_, Some(codec), Some(error)) => {
-                Err(Failure::Format { file: file.into(), damage: Damage { error: error.clone(), codec: Some(codec) } })
-            }
-            (other, Some(codec), None) => {
-                Err(Failure::kind(file, format!("is {}, and what it holds {}", codec.name(), refusal(other))))
-            }
-            (other, None, _) => Err(Failure::kind(file, refusal(other))),
-        }
+        Ok(Self { what, is_lenient: false })
+    }
+
+    fn open_file(file: &Path) -> Result<What, Failure> {
+        let mut source = Source::open(file)?;
+        let (head, kind) = source.head()?;
+        Ok(What::File { source: Box::new(source), head, kind })
     }
 
     /// Reads on where the framing is whole, if that is asked for.
@@ -151,103 +179,124 @@ impl Input {
         Self { is_lenient, ..self }
     }
 
-    pub(super) fn kind(&self) -> FileKind {
-        self.kind
+    pub(super) fn is_lenient(&self) -> bool {
+        self.is_lenient
     }
 
-    /// Hands the next bytes, unpacked, to `take`; whether there were any. Where there are none,
-    /// [`Input::error`] says whether there should be.
-    fn advance(&mut self, take: impl FnOnce(&[u8])) -> Result<bool, Failure> {
-        loop {
-            match self.unpacker.step(&self.buffer[self.waiting.clone()]) {
-                Ok(step) => {
-                    self.waiting.start += step.consumed;
-                    if !step.output.is_empty() {
-                        take(step.output);
-                        return Ok(true);
+    /// Whether it is a log, going by how it begins: a snapshot at the head of a log says so.
+    pub(super) fn is_log(&self) -> bool {
+        match &self.what {
+            What::File { kind: FileKind::Aof, .. } | What::Log(_) => true,
+            What::File { head, .. } => is_preamble(head),
+        }
+    }
+
+    /// The multi-part log, if it is one.
+    pub(super) fn parts(&self) -> Option<&OpenLog> {
+        match &self.what {
+            What::File { .. } => None,
+            What::Log(parts) => Some(parts),
+        }
+    }
+
+    /// Reads everything, or until the job has seen enough. A damaged file is no failure here: see [`Ending::check`].
+    pub(super) fn read<T: Task>(self, task: &mut T, progress: &mut Progress) -> Result<Ending, Failure> {
+        let mut pass = Pass { is_lenient: self.is_lenient, ending: Ending { files: Vec::new(), deviations: 0 }, task, progress };
+        match self.what {
+            What::File { source, head, .. } => {
+                pass.progress.start(source.len());
+                let file = FileFacts { path: source.file().into(), part: None };
+                pass.read(*source, head, file)?;
+            }
+            What::Log(parts) => {
+                pass.progress.start(Some(parts.files.iter().map(|part| part.bytes).sum()));
+                let count = parts.files.len();
+                for (index, part) in parts.files.into_iter().enumerate() {
+                    let is_last = index + 1 == count;
+                    let facts = PartFacts { name: part.name.clone(), role: part.role, seq: part.seq, is_last };
+                    let file = FileFacts { path: part.path.clone(), part: Some(facts) };
+                    let goes_on = pass.read(Source::of_part(part), Vec::new(), file)?;
+                    if !goes_on {
+                        break;
                     }
                 }
-                Err(error) => {
-                    self.error = Some(error);
-                    return Ok(false);
-                }
-            }
-            if self.read_more()? == 0 {
-                self.error = self.unpacker.finish().err();
-                return Ok(false);
             }
         }
+        pass.progress.finish();
+        Ok(pass.ending)
     }
+}
 
-    fn read_more(&mut self) -> Result<usize, Failure> {
-        loop {
-            match self.reader.read(&mut self.buffer) {
-                Ok(len) => {
-                    self.waiting = 0..len;
-                    self.bytes += len as u64;
-                    return Ok(len);
+/// Whether a snapshot that begins so has the field that stands at the head of logs. Such fields come before all keys.
+fn is_preamble(head: &[u8]) -> bool {
+    let mut decoder = rdb::Decoder::new();
+    let mut rest = head;
+    while let Ok(step) = decoder.step(rest) {
+        rest = &rest[step.consumed..];
+        match step.event {
+            Some(Event::Aux { key, value }) => {
+                if key.with_text(|name| name.eq_ignore_ascii_case(b"aof-preamble")) {
+                    return value.as_int().is_some_and(|value| value != 0);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Failure::Input { file: self.file.clone(), error }),
             }
+            Some(Event::Start(_)) => {}
+            _ => return false,
         }
     }
+    false
+}
 
-    /// Reads everything, or until the job has seen enough. A damaged file is no failure here: see [`Ending::damage`].
-    pub(super) fn read<T: Task>(mut self, task: &mut T, progress: &mut Progress) -> Result<Ending, Failure> {
-        progress.start(self.len);
+/// A reading of files one behind the other.
+struct Pass<'a, T> {
+    is_lenient: bool,
+    ending: Ending,
+    task: &'a mut T,
+    progress: &'a mut Progress,
+}
+
+impl<T: Task> Pass<'_, T> {
+    /// Reads a file, of which `head` was taken already; whether the next one is wanted.
+    fn read(&mut self, mut source: Source, head: Vec<u8>, file: FileFacts) -> Result<bool, Failure> {
         let mut reader = Reader::new(Limits::default());
         if self.is_lenient {
             reader = reader.leniently();
         }
-        let file = self.file.clone();
-        let mut deviations = Deviations::new(&file);
-        let head = std::mem::take(&mut self.head);
-        let mut result = reader.feed(&head, task);
+        // A base that is empty is one of commands.
+        if file.part.as_ref().is_some_and(|part| part.role == Role::Incr || source.len() == Some(0)) {
+            reader = reader.of_increment();
+        }
+        let before = self.ending.bytes();
+        let mut deviations = Deviations::new(&file.path);
+        self.task.begin(&file);
+        let mut result = reader.feed(&head, self.task);
         loop {
-            task.drain()?;
-            progress.at(self.bytes)?;
+            self.task.drain()?;
+            self.progress.at(before + source.bytes())?;
             for error in reader.deviations() {
-                deviations.tell(&error, progress);
+                deviations.tell(&error, self.progress);
             }
             // Damage to the compression shows at its checksum, behind what it did to the content.
-            let is_over = reader.is_stopped() || (result.is_err() && self.unpacker.codec().is_none());
+            let is_over = reader.is_stopped() || (result.is_err() && source.codec().is_none());
             let feed = |bytes: &[u8]| {
                 if result.is_ok() {
-                    result = reader.feed(bytes, task);
+                    result = reader.feed(bytes, self.task);
                 }
             };
-            if is_over || !self.advance(feed)? {
+            if is_over || !source.advance(feed)? {
                 break;
             }
         }
-        progress.finish();
         let error = reader.finish().err();
-        for error in reader.deviations().into_iter().filter_map(|error| task.deviation(error)) {
-            deviations.tell(&error, progress);
+        for error in reader.deviations().into_iter().filter_map(|error| self.task.deviation(error)) {
+            deviations.tell(&error, self.progress);
         }
-        task.drain()?;
-        let deviations = deviations.finish();
-        let unpacked_bytes = self.unpacker.unpacked_bytes();
-        let packing = self.unpacker.codec().map(|codec| Packing { codec, unpacked_bytes, error: self.error });
-        Ok(Ending { bytes: self.bytes, snapshot: reader.snapshot(), log: reader.log(), error, packing, deviations })
-    }
-}
-
-/// Why a file is not read, and what to do about it.
-fn refusal(kind: FileKind) -> String {
-    match kind {
-        FileKind::Jsonl => "is a JSON Lines export, which is not read back yet".into(),
-        FileKind::Manifest => "is the manifest of a multi-part log. Give one of the files that it names".into(),
-        FileKind::Unknown { looks_like: Some("empty") } => {
-            "is empty: expected 9 more bytes, found the end: byte 0. A server starts without keys from it".into()
-        }
-        FileKind::Unknown { looks_like: Some(name @ ("zip" | "xz" | "bzip2" | "7z" | "tar")) } => {
-            format!("does not begin like an RDB or AOF file: byte 0. It looks like {name}: unpack it first")
-        }
-        FileKind::Unknown { looks_like: Some(name) } => {
-            format!("does not begin like an RDB or AOF file: byte 0. It looks like {name}")
-        }
-        _ => "does not begin like an RDB or AOF file: byte 0".into(),
+        self.task.drain()?;
+        self.ending.deviations += deviations.finish();
+        let (snapshot, log) = (reader.snapshot(), reader.log());
+        let ending = FileEnding { file, bytes: source.bytes(), snapshot, log, error, packing: source.packing() };
+        self.task.end(&ending);
+        let goes_on = !reader.is_stopped() && (ending.error.is_none() || self.task.reads_on());
+        self.ending.files.push(ending);
+        Ok(goes_on)
     }
 }

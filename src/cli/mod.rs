@@ -7,13 +7,16 @@ mod export;
 mod failure;
 mod http;
 mod info;
+mod info_log;
 mod input;
 mod keys;
 mod output;
 mod print;
+mod replay;
 mod show;
 mod show_module;
 mod show_text;
+mod source;
 mod units;
 mod view;
 
@@ -32,15 +35,7 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     // Wrong usage ends the process here, with 2.
     let cli = Cli::parse();
-    let result = match cli.command {
-        Command::Info(args) => info::run(&args),
-        Command::Keys(args) => keys::run(&args),
-        Command::Show(args) => show::run(&args),
-        Command::Check(args) => check::run(&args),
-        Command::Export(args) => export::run(&args),
-        Command::View(args) => view::run(&args),
-    };
-    match result {
+    match see_full_files().and_then(|()| run(cli.command)) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),
         Err(failure) => {
@@ -48,6 +43,29 @@ pub fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+fn run(command: Command) -> Result {
+    match command {
+        Command::Info(args) => info::run(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::View(args) => view::run(&args),
+    }
+}
+
+/// Makes a limit on the size of files an error that is told, where it would end the process.
+#[cfg(unix)]
+fn see_full_files() -> Result<()> {
+    let done = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+    done.map(drop).map_err(Failure::Signal)
+}
+
+#[cfg(not(unix))]
+fn see_full_files() -> Result<()> {
+    Ok(())
 }
 
 /// What hashes of names are keyed with: whoever made the file must not know it.

@@ -177,14 +177,13 @@ impl Staged {
         Ok(this)
     }
 
-    /// A signal must not leave the staged file behind, and a limit on file sizes is an error to be told.
+    /// A signal must not leave the staged file behind.
     #[cfg(unix)]
     fn watch_signals(&self) -> io::Result<()> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         for signal in [SIGHUP, SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&self.interrupt))?;
         }
-        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         Ok(())
     }
 

@@ -16,7 +16,6 @@ use super::json_text::push_compact;
 use super::module_value::ModuleJson;
 use super::pending::PendingList;
 use super::seen::{Seed, Seen};
-use crate::aof::Command;
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::{Element, Elements, Event, Eviction, Key, KeyMeta, Kind, ModuleAux, ModuleId, ModuleItem, Part, ValueType};
 use crate::wire::{Limits, Scalar};
@@ -29,6 +28,7 @@ static TOO_LONG: Cause = Cause::new(FaultKind::Limit, "a string within the limit
 #[derive(Debug)]
 pub struct Export {
     limits: Limits,
+    has_encoding: bool,
     pub(super) value_type: Option<ValueType>,
     /// Whether a comma goes before the next item of the value.
     pub(super) is_behind: bool,
@@ -71,6 +71,7 @@ impl Export {
     pub fn with_limits(limits: Limits) -> Self {
         Self {
             limits,
+            has_encoding: true,
             value_type: None,
             is_behind: false,
             held: Vec::new(),
@@ -85,6 +86,12 @@ impl Export {
             consumers: Vec::new(),
             names: Vec::new(),
         }
+    }
+
+    /// Leaves out encodings: the keys were not read from a snapshot.
+    #[must_use]
+    pub fn without_encoding(self) -> Self {
+        Self { has_encoding: false, ..self }
     }
 
     /// Refuses a field that its hash has already, so that no object has a member twice. The first one stands.
@@ -141,28 +148,13 @@ impl Export {
         self.meta.clear();
     }
 
-    /// Appends the line of a command that starts `offset` bytes into the log named `file`. The time
-    /// is that of the last annotation before it.
-    pub fn command(command: Command<'_>, offset: u64, file: Option<&[u8]>, timestamp_s: Option<u64>, out: &mut Vec<u8>) {
-        let mut json = Json::new(out);
-        json.open(b'{').name("command").open(b'[');
-        for argument in command.args() {
-            json.bytes(Scalar::Bytes(argument));
-        }
-        json.close(b']').name("offset").int(offset);
-        if let Some(file) = file {
-            json.name("file").bytes(Scalar::Bytes(file));
-        }
-        if let Some(seconds) = timestamp_s {
-            json.name("timestamp_s").int(seconds);
-        }
-        json.close(b'}').end_line();
-    }
-
     fn open(&mut self, key: &Key<'_>, out: &mut Vec<u8>) {
         let mut json = Json::new(out);
         json.open(b'{').name("db").int(key.db).name("key").bytes(key.key);
-        json.name("type").quoted(key.value_type.kind().name()).name("encoding").quoted(key.value_type.name());
+        json.name("type").quoted(key.value_type.kind().name());
+        if self.has_encoding {
+            json.name("encoding").quoted(key.value_type.name());
+        }
         if let Some(at) = key.expires_at_ms {
             json.name("expires_at_ms").int(at);
         }

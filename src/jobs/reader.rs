@@ -17,6 +17,7 @@ const FIRST_PREAMBLE: u64 = 8;
 pub struct Reader {
     limits: Limits,
     is_lenient: bool,
+    is_increment: bool,
     state: State,
     pass: Pass,
     snapshot: Option<rdb::Summary>,
@@ -38,14 +39,18 @@ enum State {
 }
 
 /// The commands of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     /// Where they begin: behind the snapshot, if there is one.
     pub start: u64,
     /// How many there are, those of transactions included.
     pub commands: u64,
-    /// Annotations, timestamps included.
+    /// Annotations, timestamps and integrity marks included.
     pub annotations: u64,
+    /// Integrity marks whose bytes have the checksum they say.
+    pub marks: u64,
+    /// The bytes that those marks cover.
+    pub verified_bytes: u64,
 }
 
 impl Reader {
@@ -55,6 +60,7 @@ impl Reader {
         Self {
             limits,
             is_lenient: false,
+            is_increment: false,
             state: State::Start,
             pass: Pass::new(),
             snapshot: None,
@@ -69,6 +75,13 @@ impl Reader {
     #[must_use]
     pub fn leniently(mut self) -> Self {
         self.is_lenient = true;
+        self
+    }
+
+    /// Takes commands only, or nothing at all: an increment of a multi-part log.
+    #[must_use]
+    pub fn of_increment(mut self) -> Self {
+        self.is_increment = true;
         self
     }
 
@@ -108,6 +121,7 @@ impl Reader {
                 State::Finished => return Ok(()),
                 State::Start => {
                     self.state = match first {
+                        _ if self.is_increment => self.open_log(0),
                         b'*' | b'#' => self.open_log(0),
                         _ => State::Snapshot(Box::new(self.open_snapshot())),
                     };
@@ -146,10 +160,13 @@ impl Reader {
     }
 
     fn open_log(&mut self, start: u64) -> State {
-        self.log = Some(Log { start, commands: 0, annotations: 0 });
+        self.log = Some(Log { start, ..Log::default() });
         // A command holds a key and a value, and each may be an item of its own.
         let limits = Limits { max_item_bytes: self.limits.max_item_bytes.saturating_mul(2) };
-        let decoder = aof::Decoder::with_limits(limits);
+        let mut decoder = aof::Decoder::with_limits(limits);
+        if self.is_increment {
+            decoder = decoder.without_snapshot();
+        }
         State::Log(Box::new(if self.is_lenient { decoder.leniently() } else { decoder }))
     }
 
@@ -163,6 +180,8 @@ impl Reader {
             let summary = decoder.summary();
             log.commands = summary.commands;
             log.annotations = summary.annotations;
+            log.marks = summary.marks;
+            log.verified_bytes = summary.verified_bytes;
         }
     }
 
@@ -178,6 +197,10 @@ impl Reader {
         let result = match core::mem::replace(&mut self.state, State::Finished) {
             // A job that has seen enough says nothing of the rest.
             _ if self.pass.is_stopped() => Ok(()),
+            State::Start if self.is_increment => {
+                self.log = Some(Log::default());
+                Ok(())
+            }
             State::Start => rdb::Decoder::with_limits(self.limits).finish().map(drop),
             State::Snapshot(decoder) | State::Trailing(decoder) => self.finish_snapshot(*decoder),
             State::Log(decoder) => {

@@ -38,6 +38,17 @@ impl Store {
         Ok(())
     }
 
+    /// What is said where there is no memory.
+    #[cold]
+    pub(super) fn full(&self) -> Fault {
+        Fault::new(&FULL, self.used)
+    }
+
+    /// Memory that is left.
+    pub(super) fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+
     /// Counts memory as free again.
     pub(super) fn give_back(&mut self, bytes: usize) {
         self.used = self.used.saturating_sub(bytes as u64);
@@ -53,7 +64,8 @@ impl Store {
         scalar.with_text(|text| self.bytes(text))
     }
 
-    fn bytes(&mut self, text: &[u8]) -> Result<Bytes, Fault> {
+    /// As [`Store::text`], of bytes.
+    pub(super) fn bytes(&mut self, text: &[u8]) -> Result<Bytes, Fault> {
         if text.len() > Self::SHORT {
             self.take(text.len())?;
             return Ok(Bytes::copy_from_slice(text));
@@ -90,7 +102,7 @@ impl Store {
         let before = list.capacity();
         let asked = list.len().saturating_add(more);
         self.take(asked.saturating_sub(before).saturating_mul(size_of::<T>()))?;
-        list.try_reserve_exact(more).map_err(|_| Fault::new(&FULL, self.used))?;
+        list.try_reserve_exact(more).map_err(|_| self.full())?;
         let unasked = list.capacity().saturating_sub(asked.max(before));
         self.take(unasked.saturating_mul(size_of::<T>()))
     }

@@ -2,7 +2,8 @@
 
 use super::error::{PersistenceError, Result, Task};
 use super::files::{open, read_chunks};
-use crate::aof::{Command, Decoder, Event, Summary};
+use super::open_log::{self, OpenLog};
+use crate::aof::{Command, Decoder, Event, Role, Summary};
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::kind::FileKind;
 use bytes::Bytes;
@@ -14,11 +15,15 @@ use std::vec::Vec;
 /// Loads all commands of a log, the name of each first. `SELECT`, `MULTI` and
 /// `EXEC` are commands as well; annotations are passed over.
 ///
+/// `path` is a file, or the folder or manifest of a multi-part log: then its files are
+/// read in the order of the manifest, each of them from database 0 on.
+///
 /// # Errors
 /// [`AikvError::Persistence`](super::AikvError::Persistence), and no command: where
-/// the log is damaged or does not end whole, with the offset where it stops being
-/// whole; where it begins with a snapshot or is the manifest of a multi-part log;
-/// where an argument is not UTF-8 (see [`load_aof_bytes`]).
+/// the log, or any file of it, is damaged or does not end whole, with the offset where it
+/// stops being whole; where it begins with a snapshot; where an argument is not UTF-8
+/// (see [`load_aof_bytes`]). Of a manifest, `Format` stands for a line that cannot be
+/// read, for an empty snapshot and for a file that is not there or no regular one.
 pub fn load_aof<P: AsRef<Path>>(path: P) -> Result<Vec<Vec<String>>> {
     load(path.as_ref(), |argument| String::from_utf8(argument.to_vec()).ok())
 }
@@ -33,9 +38,8 @@ pub fn load_aof_bytes<P: AsRef<Path>>(path: P) -> Result<Vec<Vec<Bytes>>> {
 
 fn load<A>(path: &Path, own: impl Fn(&[u8]) -> Option<A>) -> Result<Vec<Vec<A>>> {
     let task = Task { doing: "load the log", path };
-    let mut file = open(task)?;
     let mut commands = Vec::new();
-    read(&mut file, task, |event, offset| {
+    let mut take = |event: Event<'_>, offset| {
         match event {
             Event::Command(command) => match owned(command, &own) {
                 Some(command) => commands.push(command),
@@ -45,8 +49,27 @@ fn load<A>(path: &Path, own: impl Fn(&[u8]) -> Option<A>) -> Result<Vec<Vec<A>>>
             Event::Annotation(_) | Event::Mark(_) | Event::Timestamp { .. } => {}
         }
         Ok(())
-    })?;
+    };
+    match open_log::find(path).map_err(|error| task.io(error))? {
+        None => {
+            read_what_is_whole(&mut open(task)?, task, take)?.map_err(|broken| task.format(broken.error))?;
+        }
+        Some((folder, manifest)) => {
+            for mut part in OpenLog::open(task.doing, folder, manifest)?.files {
+                let task = Task { path: &part.path, ..task };
+                read(decoder_of(part.role), &mut part.content, task, &mut take)?;
+            }
+        }
+    }
     Ok(commands)
+}
+
+/// What reads a file of a multi-part log: only its base may have a snapshot.
+pub(super) fn decoder_of(role: Role) -> Decoder {
+    match role {
+        Role::Incr => Decoder::new().without_snapshot(),
+        Role::Base | Role::History => Decoder::new(),
+    }
 }
 
 fn owned<A>(command: Command<'_>, own: impl Fn(&[u8]) -> Option<A>) -> Option<Vec<A>> {
@@ -86,26 +109,39 @@ impl From<PersistenceError> for Stop {
 /// Reads a log to its end, which must be whole. `take` gets every event with
 /// the offset at which it begins.
 pub(super) fn read(
+    decoder: Decoder,
     file: &mut dyn Read,
     task: Task<'_>,
     take: impl FnMut(Event<'_>, u64) -> Result<(), Error>,
 ) -> Result<Summary, PersistenceError> {
-    read_what_is_whole(file, task, take)?.map_err(|broken| task.format(broken.error))
+    read_with(decoder, file, task, take)?.map_err(|broken| task.format(broken.error))
 }
 
-/// Reads a log as far as it is whole. `take` gets every event with the offset at which it begins, also of
-/// a transaction or span that turns out not to be whole.
+/// Reads a log that is one file, as far as it is whole. `take` gets every event with the offset at which it
+/// begins, also of a transaction or span that turns out not to be whole.
 pub(super) fn read_what_is_whole(
+    file: &mut dyn Read,
+    task: Task<'_>,
+    take: impl FnMut(Event<'_>, u64) -> Result<(), Error>,
+) -> Result<Result<Summary, Broken>, PersistenceError> {
+    let mut head = Vec::new();
+    let mut start = file.take(FileKind::PREFIX_BYTES as u64);
+    start.read_to_end(&mut head).map_err(|error| task.io(error))?;
+    if FileKind::sniff(&head) == FileKind::Manifest {
+        return Err(task.format(refuse("the manifest of a multi-part log", 0)));
+    }
+    read_with(Decoder::new(), &mut head.chain(file), task, take)
+}
+
+/// As [`read_what_is_whole`], with a decoder that has read nothing yet.
+fn read_with(
+    mut decoder: Decoder,
     file: &mut dyn Read,
     task: Task<'_>,
     mut take: impl FnMut(Event<'_>, u64) -> Result<(), Error>,
 ) -> Result<Result<Summary, Broken>, PersistenceError> {
-    let mut decoder = Decoder::new();
     let mut first = None;
     let read = read_chunks(file, task, |mut chunk| {
-        if first.is_none() && FileKind::sniff(chunk) == FileKind::Manifest {
-            return Err(task.format(refuse("the manifest of a multi-part log", 0)).into());
-        }
         first = first.or(chunk.first().copied());
         loop {
             let offset = decoder.offset();

@@ -74,7 +74,7 @@ impl AofWriter {
         let (folder, name) = folder.map_err(|error| task.io(error))?;
         // The file that is locked is the log itself, so that another writer finds the lock by any of its names.
         let Some(lock) = folder.lock(&name).map_err(|error| task.io(error))? else {
-            return Err(PersistenceError::new(task.doing, path, PersistenceErrorKind::Locked).into());
+            return Err(PersistenceError::new(task.doing, path, PersistenceErrorKind::Locked { pid: None }).into());
         };
         let recovery = recover(&folder, &name, task, options.keeps_cut_tail, |_, _| Ok(()))?;
         let start = || {

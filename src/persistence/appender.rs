@@ -145,7 +145,6 @@ impl Appender {
     /// # Errors
     /// As [`Appender::flush`], and those of `make`. The log goes on in the old file then; but where `make` says
     /// `CommittedDurabilityUnknown`, neither file would do, and it is poisoned.
-    #[allow(dead_code)] // The log of several parts is its user.
     pub(super) fn rotate(
         &self,
         doing: &'static str,
@@ -161,7 +160,7 @@ impl Appender {
             state = shared.wait(state);
         }
         let made = match shared.demand_sound(&mut state, doing) {
-            Ok(()) => shared.commit(state, doing).and_then(|state| {
+            Ok(()) => shared.commit(state, doing).and_then(|state| shared.sync_cut(state, doing)).and_then(|state| {
                 drop(state);
                 make()
             }),
@@ -194,7 +193,6 @@ impl Appender {
     }
 
     /// Bytes of the file in hand that are accepted.
-    #[allow(dead_code)] // The log of several parts is its user.
     pub(super) fn file_len(&self) -> u64 {
         let state = self.0.shared.lock();
         state.in_file(state.accepted)
@@ -326,6 +324,19 @@ impl Shared {
             }
             state = self.wait(state);
         }
+    }
+
+    /// Sees to it that a crash brings nothing back that was cut off: only the last file of a log may have a torn tail.
+    fn sync_cut<'a>(&'a self, mut state: Guard<'a>, doing: &'static str) -> Result<Guard<'a>, PersistenceError> {
+        while state.was_cut || state.is_syncing {
+            self.demand_sound(&mut state, doing)?;
+            state = match state.begin_sync() {
+                Some(covered) => self.sync(state, covered),
+                None => self.wait(state),
+            };
+        }
+        self.demand_sound(&mut state, doing)?;
+        Ok(state)
     }
 
     /// Tries again to write what is kept; waits where another does.

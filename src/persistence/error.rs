@@ -1,7 +1,6 @@
 //! What was being done, to which file, and what went wrong.
 
 use crate::error::{Error, Escaped};
-use std::boxed::Box;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use std::sync::Arc;
 pub type Result<T, E = AikvError> = core::result::Result<T, E>;
 
 /// The error of everything that has to do with files.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AikvError {
     /// A snapshot or log could not be read or written.
@@ -20,7 +19,8 @@ pub enum AikvError {
 }
 
 /// A failure with the file it concerns. Its source is the I/O or format error.
-pub struct PersistenceError(Box<Inner>);
+#[derive(Clone)]
+pub struct PersistenceError(Arc<Inner>);
 
 struct Inner {
     doing: &'static str,
@@ -42,7 +42,10 @@ pub enum PersistenceErrorKind {
     /// The operating system refused. The file is as it was before.
     Io(io::Error),
     /// Another writer has the log open. It may be of this process.
-    Locked,
+    Locked {
+        /// Its process, where it has noted that.
+        pid: Option<u32>,
+    },
     /// The log is damaged in a way that no torn write leaves, so nothing of it is cut off.
     MidFileCorruption {
         /// What is wrong, and at which byte of the file.
@@ -64,12 +67,14 @@ pub enum PersistenceErrorKind {
 
 impl PersistenceError {
     pub(super) fn new(doing: &'static str, path: &Path, kind: PersistenceErrorKind) -> Self {
-        Self(Box::new(Inner { doing, path: path.into(), kind, written_bytes: None }))
+        Self(Arc::new(Inner { doing, path: path.into(), kind, written_bytes: None }))
     }
 
     /// As [`PersistenceError::new`], after some bytes of a new file were written.
     pub(super) fn with_written(mut self, bytes: u64) -> Self {
-        self.0.written_bytes = Some(bytes);
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.written_bytes = Some(bytes);
+        }
         self
     }
 
@@ -113,7 +118,7 @@ impl PersistenceError {
             PersistenceErrorKind::CommittedDurabilityUnknown(_) => "committed-durability-unknown",
             PersistenceErrorKind::Format(error) => error.code(),
             PersistenceErrorKind::Io(_) => "io",
-            PersistenceErrorKind::Locked => "locked",
+            PersistenceErrorKind::Locked { .. } => "locked",
             PersistenceErrorKind::MidFileCorruption { .. } => "mid-file-corruption",
             PersistenceErrorKind::Poisoned { .. } => "poisoned",
         }
@@ -129,7 +134,8 @@ impl fmt::Display for PersistenceError {
             }
             PersistenceErrorKind::Format(error) => write!(f, "{error}")?,
             PersistenceErrorKind::Io(error) => write!(f, "{error}")?,
-            PersistenceErrorKind::Locked => f.write_str("another writer has it open")?,
+            PersistenceErrorKind::Locked { pid: Some(pid) } => write!(f, "process {pid} has it open")?,
+            PersistenceErrorKind::Locked { pid: None } => f.write_str("another writer has it open")?,
             PersistenceErrorKind::MidFileCorruption { damage, offset, next_good: Some(next) } => {
                 write!(f, "it is whole up to byte {offset} only, but goes on at byte {next}: {damage}")?;
             }
@@ -163,7 +169,7 @@ impl std::error::Error for PersistenceError {
         match &self.0.kind {
             PersistenceErrorKind::CommittedDurabilityUnknown(error) | PersistenceErrorKind::Io(error) => Some(error),
             PersistenceErrorKind::Format(error) | PersistenceErrorKind::MidFileCorruption { damage: error, .. } => Some(error),
-            PersistenceErrorKind::Locked => None,
+            PersistenceErrorKind::Locked { .. } => None,
             PersistenceErrorKind::Poisoned { first, .. } => Some(&**first),
         }
     }

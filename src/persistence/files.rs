@@ -75,6 +75,23 @@ pub(super) fn resolve(path: &Path) -> io::Result<(PathBuf, OsString)> {
     }
 }
 
+/// What names of files begin with that are not whole yet; a random number follows.
+const TEMPORARY: &str = "temp-aikv-";
+
+/// Whether a file has a name that a [`Replacement`] gives.
+pub(super) fn is_temporary(name: &OsStr) -> bool {
+    let number = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
+    number.is_some_and(|number| number.len() == 32 && number.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
+}
+
+/// A name of a file as the operating system takes it. Elsewhere than on Unix it is text, and what is not names nothing.
+pub(super) fn os_name(name: &[u8]) -> OsString {
+    #[cfg(unix)]
+    return std::os::unix::ffi::OsStringExt::from_vec(name.to_vec());
+    #[cfg(not(unix))]
+    return std::string::String::from_utf8_lossy(name).into_owned().into();
+}
+
 /// A file being written that takes the place of another one when it is whole.
 /// Dropped before that, it is removed and the other one is as it was.
 pub(super) struct Replacement<'a> {
@@ -97,7 +114,7 @@ impl<'a> Replacement<'a> {
         is_there(folder, target)?;
         let mut random = [0; 16];
         getrandom::fill(&mut random)?;
-        let temporary = OsString::from(format!("temp-aikv-{:032x}", u128::from_le_bytes(random)));
+        let temporary = OsString::from(format!("{TEMPORARY}{:032x}", u128::from_le_bytes(random)));
         let file = folder.create(&temporary)?;
         Ok(Self { task, folder, target, temporary, file, written_bytes: 0, is_placed: false })
     }

@@ -20,19 +20,29 @@
 //! ```
 
 mod aof_file;
+mod aof_folder;
 mod aof_writer;
 mod appender;
 mod config;
+mod content;
+#[cfg(test)]
+mod crash;
+mod engine;
 mod error;
 mod files;
+#[cfg_attr(not(feature = "cli"), allow(dead_code))]
+pub(crate) mod open_log;
 mod rdb_file;
-mod recover;
+pub(crate) mod recover;
 mod storage;
 mod sync;
 
 pub use aof_file::{load_aof, load_aof_bytes};
+pub use aof_folder::{AofFolder, AofFolderOptions, AofFolderStatus, AofReport, PartReport, Rewrite, Rewritten};
 pub use aof_writer::AofWriter;
 pub use config::{AofOptions, AofSyncPolicy, PersistenceConfig};
+pub use content::{Frozen, Sink};
+pub use engine::{Host, Persistence, PersistenceOptions, PersistenceStatus, RecoveryReport, RecoverySource};
 pub use error::{AikvError, PersistenceError, PersistenceErrorKind, Result};
 pub use rdb_file::{BytesDatabaseData, DatabaseData, load_rdb, load_rdb_bytes, save_rdb, save_rdb_bytes};
 pub use recover::{AofCut, AofRecovery};

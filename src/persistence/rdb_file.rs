@@ -1,5 +1,6 @@
 //! Snapshots of strings: written as RDB 1, read from every version.
 
+use super::content::about;
 use super::error::{PersistenceError, Result, Task};
 use super::files::{Replacement, open, read_chunks, resolve};
 use super::storage::Disk;
@@ -11,7 +12,6 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::Path;
 use std::string::String;
-use std::time::SystemTime;
 use std::vec::Vec;
 
 /// The keys of one database: their values, and when they expire in Unix milliseconds.
@@ -113,15 +113,10 @@ impl<'a> Saver<'a> {
     /// The header, and who wrote this when.
     fn head(&mut self) -> Result<(), PersistenceError> {
         self.write(&Event::Start(Version::redis(1)))?;
-        let mut aux = |key: &str, value: Scalar<'_>| self.write(&Event::Aux { key: Scalar::Bytes(key.as_bytes()), value });
-        aux("aikv-ver", Scalar::Bytes(env!("CARGO_PKG_VERSION").as_bytes()))?;
-        aux("redis-bits", Scalar::Int(i64::from(usize::BITS)))?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        match now.map(|now| i64::try_from(now.as_secs())) {
-            Ok(Ok(seconds)) => aux("ctime", Scalar::Int(seconds)),
-            // A clock that stands before 1970 says nothing about this file.
-            _ => Ok(()),
+        for (name, value) in about() {
+            self.write(&Event::Aux { key: Scalar::Bytes(name.as_bytes()), value: Scalar::Bytes(value.as_bytes()) })?;
         }
+        Ok(())
     }
 
     fn key(&mut self, db: u64, key: &[u8], value: &[u8], expires_at_ms: Option<u64>) -> Result<(), PersistenceError> {

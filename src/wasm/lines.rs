@@ -5,7 +5,7 @@ use super::option;
 use super::session::MAX_ITEM_BYTES;
 use crate::aof;
 use crate::error::{Error, ErrorKind, Fault, Place};
-use crate::jobs::{Export, Flow, Job, Json, Pass, Reader};
+use crate::jobs::{Export, ExportLog, Flow, Job, Json, Pass, Reader};
 use crate::rdb::{Decoder, Event};
 use crate::wire::{Limits, Scalar};
 use alloc::string::{String, ToString};
@@ -29,8 +29,7 @@ struct Writer {
     whole: usize,
     /// What was passed over since the last line that is whole.
     deviations: Vec<Error>,
-    /// The last time that a log has named.
-    timestamp_s: Option<u64>,
+    log: ExportLog,
 }
 
 /// An export that has no member twice in an object, and no file can be made to slow the search for one.
@@ -48,7 +47,8 @@ impl Lines {
     #[wasm_bindgen(constructor)]
     pub fn new(options: &JsValue) -> Result<Self, JsValue> {
         let limits = Limits { max_item_bytes: MAX_ITEM_BYTES };
-        let writer = Writer { export: export(limits)?, text: Vec::new(), whole: 0, deviations: Vec::new(), timestamp_s: None };
+        let writer =
+            Writer { export: export(limits)?, text: Vec::new(), whole: 0, deviations: Vec::new(), log: ExportLog::new() };
         let reader = Reader::new(limits);
         let reader = if option::flag(options, "lenient")? { reader.leniently() } else { reader };
         Ok(Self { reader, writer, is_finished: false })
@@ -146,14 +146,8 @@ impl Job for Writer {
     }
 
     fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> Result<(), Fault> {
-        match event {
-            aof::Event::Command(command) => {
-                Export::command(*command, offset, None, self.timestamp_s, &mut self.text);
-                self.whole = self.text.len();
-            }
-            aof::Event::Timestamp { unix_s } => self.timestamp_s = Some(*unix_s),
-            aof::Event::Annotation(_) | aof::Event::Mark(_) | aof::Event::Snapshot(_) => {}
-        }
+        self.log.push(event, offset, None, &mut self.text);
+        self.whole = self.text.len();
         Ok(())
     }
 }

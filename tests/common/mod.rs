@@ -109,7 +109,7 @@ impl Server {
             }
             if server.socket.exists()
                 && let Ok(mut client) = server.connect()
-                && client.ask(&["PING"]) == Reply::Status("PONG".into())
+                && client.try_ask(&["PING"]).is_ok_and(|reply| reply == Reply::Status("PONG".into()))
             {
                 return Ok(server);
             }
@@ -170,6 +170,12 @@ impl Client {
 
     /// As [`Client::ask`], for a server that may end on it.
     pub(crate) fn try_ask<A: AsRef<[u8]>>(&mut self, args: &[A]) -> std::io::Result<Reply> {
+        self.send(args)?;
+        self.read()
+    }
+
+    /// Sends a command whose reply is read later.
+    pub(crate) fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) -> std::io::Result<()> {
         let mut request = format!("*{}\r\n", args.len()).into_bytes();
         for argument in args {
             let argument = argument.as_ref();
@@ -177,11 +183,10 @@ impl Client {
             request.extend_from_slice(argument);
             request.extend_from_slice(b"\r\n");
         }
-        self.0.get_mut().write_all(&request)?;
-        self.read()
+        self.0.get_mut().write_all(&request)
     }
 
-    fn read(&mut self) -> std::io::Result<Reply> {
+    pub(crate) fn read(&mut self) -> std::io::Result<Reply> {
         let mut line = Vec::new();
         self.0.read_until(b'\n', &mut line)?;
         if line.last() != Some(&b'\n') {

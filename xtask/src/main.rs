@@ -1,5 +1,6 @@
 //! Builds, shows and tests aikv; does the set-up each of it needs.
 
+mod faults;
 mod nightly;
 mod package;
 mod run;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask view [FILE] [--no-open] [--port N]   build the viewer, serve it on 127.0.0.1 and open FILE, or the sample, in it
 cargo xtask test                                 run every check and test; with CI=true what cannot run is a failure
+cargo xtask faults                               break what is under the writers: kills, full disks, failing calls, power cuts
 cargo xtask pkg                                  assemble the npm package in pkg/
 cargo xtask site                                 assemble the viewer in dist/site/";
 
@@ -37,6 +39,7 @@ fn command() -> Result<ExitCode> {
     match command.as_deref() {
         Some("view") => view::view(&rest),
         Some("test") => suite::test(),
+        Some("faults") => faults::faults(),
         Some("pkg") => package::assemble().map(|()| ExitCode::SUCCESS),
         Some("site") => package::site().map(|()| ExitCode::SUCCESS),
         _ => bail!("expected a command\n{USAGE}"),

@@ -1,5 +1,6 @@
 //! Every check and test of the project, in one command.
 
+use crate::faults;
 use crate::nightly;
 use crate::package;
 use crate::run::{cargo, output, program, root, run};
@@ -70,6 +71,7 @@ pub fn test() -> Result<ExitCode> {
         tests.run(&mut cargo(["test", "--manifest-path", "xtask/Cargo.toml"]))?;
         Ok(Done::Passed)
     });
+    suite.check("faults of files, disks and power", faults::check);
     suite.check("npm package and site, within the size budget", |_| package::site().map(|()| Done::Passed));
     suite.check("tests of the npm package", |tests| node(tests, "package.test.mjs"));
     suite.check("tests of the viewer", viewer);

@@ -186,6 +186,8 @@ pub(super) struct State {
     unmarked: Option<u64>,
 
     pub(super) is_writing: bool,
+    /// The file was cut back, which no sync has covered: a crash may bring back what was cut off.
+    pub(super) was_cut: bool,
     pub(super) is_syncing: bool,
     /// A sync is due that cannot begin yet.
     is_late: bool,
@@ -229,6 +231,7 @@ impl State {
             oldest: Oldest::default(),
             unmarked,
             is_writing: false,
+            was_cut: false,
             is_syncing: false,
             is_late: false,
             is_rotating: false,
@@ -360,6 +363,7 @@ impl State {
     /// else they are kept.
     pub(super) fn not_written(&mut self, group: Group, error: io::Error) {
         self.is_writing = false;
+        self.was_cut = true;
         let error = Arc::new(error);
         if self.policy == AofSyncPolicy::Always {
             for fate in [&group.fate, &mem::take(&mut self.pending_fate)] {
@@ -383,10 +387,11 @@ impl State {
 
     /// Begins a sync, which covers what is written now; the caller syncs, then says what came of it.
     pub(super) fn begin_sync(&mut self) -> Option<u64> {
-        if self.is_syncing || self.poison.is_some() || self.oldest.written.is_none() {
+        if self.is_syncing || self.poison.is_some() || (self.oldest.written.is_none() && !self.was_cut) {
             return None;
         }
         self.is_syncing = true;
+        self.was_cut = false;
         self.is_late = false;
         self.oldest.being_synced = self.oldest.written.take();
         Some(self.written)

@@ -1,0 +1,195 @@
+//! A new base, made while the log goes on in a new increment.
+//!
+//! ```text
+//! new increment created, folder synced
+//!   ->  no command under way: old increment synced, manifest with the new one placed, the log goes on in it
+//!   ->  new base written, synced, named, folder synced
+//!   ->  manifest placed that calls the old base and increments history
+//!   ->  these removed, manifest placed without them
+//! ```
+//! A manifest is placed by a temporary file, sync, rename and sync of the folder. Once it was renamed,
+//! either manifest may be on the disk, so nothing that one of them names is removed before a sync of the folder has succeeded.
+
+use super::super::content::{self, Form, Frozen};
+use super::super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
+use super::super::files::os_name;
+use super::{AofFolder, Listed};
+use crate::aof::{Manifest, ManifestFile, Role};
+use std::ffi::OsString;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::vec::Vec;
+
+/// A rewrite under way: the log goes on in a new increment, and what came before it waits for a base.
+///
+/// Dropped, it leaves the log as it is, with one increment more.
+pub struct Rewrite<'a> {
+    log: &'a AofFolder,
+    /// The increment that the log goes on in.
+    seq: u64,
+}
+
+/// What a rewrite has done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Rewritten {
+    /// Size of the new base in bytes.
+    pub base_bytes: u64,
+    /// Files that were removed.
+    pub removed: Vec<OsString>,
+    /// Why not all that the new base replaces was removed. It is when the log is rewritten or opened again.
+    pub history_error: Option<PersistenceError>,
+}
+
+impl AofFolder {
+    /// Goes on in a new increment. Commands wait meanwhile.
+    ///
+    /// # Errors
+    /// [`AikvError::Persistence`](super::super::AikvError::Persistence): `Poisoned` where the log could not be
+    /// synced; for any other kind but `CommittedDurabilityUnknown` the log goes on as before. With that one the
+    /// new increment may be lost by a crash, so nothing is logged any more.
+    pub fn rotate(&self) -> Result<()> {
+        Ok(self.go_on().map(|_| ())?)
+    }
+
+    /// Begins a rewrite: what is logged from here on is not part of the base to come. The caller sees to
+    /// it that what has been logged and what is in the data it will hand over are the same.
+    ///
+    /// # Errors
+    /// As [`AofFolder::rotate`]; `Io` with [`ResourceBusy`](io::ErrorKind::ResourceBusy) while another rewrite is under way.
+    pub fn begin_rewrite(&self) -> Result<Rewrite<'_>> {
+        if self.is_rewriting.swap(true, Ordering::Acquire) {
+            let error = io::Error::new(io::ErrorKind::ResourceBusy, "it is being rewritten");
+            return Err(Task { doing: REWRITE, path: &self.parts.path }.io(error).into());
+        }
+        let mut rewrite = Rewrite { log: self, seq: 0 };
+        rewrite.seq = self.go_on()?;
+        Ok(rewrite)
+    }
+
+    /// Goes on in a new increment, and gives its number.
+    fn go_on(&self) -> Result<u64, PersistenceError> {
+        let mut listed = self.listed();
+        self.settle(&mut listed)?;
+        let (file, manifest) = self.parts.new_incr(&listed.manifest)?;
+        let incr = manifest.incrs().last().cloned().unwrap_or_else(|| ManifestFile::new("", 0, Role::Incr));
+        let path = self.parts.path_of(&incr.name);
+        let mut is_placed = false;
+        let before = self.appender.rotate("begin an increment of the log", || {
+            let placed = self.parts.place(&manifest);
+            is_placed = placed.as_ref().err().is_none_or(is_committed);
+            placed.map(|()| (file, path))
+        });
+        if is_placed {
+            listed.manifest = manifest;
+        }
+        match before {
+            Ok(bytes) => {
+                listed.closed_bytes += bytes;
+                Ok(incr.seq)
+            }
+            Err(error) => {
+                listed.is_certain &= !is_placed;
+                if !is_placed {
+                    self.parts.forget(&incr.name);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes sure that the manifest is on the disk.
+    fn settle(&self, listed: &mut Listed) -> Result<(), PersistenceError> {
+        if !listed.is_certain {
+            let task = Task { doing: "sync the folder of the log", path: &self.parts.path };
+            self.parts.folder.sync().map_err(|error| task.io(error))?;
+            listed.is_certain = true;
+        }
+        Ok(())
+    }
+
+    fn write_base(&self, seq: u64, data: &dyn Frozen) -> Result<Rewritten> {
+        let base_seq = self.parts.free_seq(Role::Base, 0)?;
+        let base = ManifestFile::new(self.parts.names.base(base_seq, self.options.base_format), base_seq, Role::Base);
+        let path = self.parts.path_of(&base.name);
+        let task = Task { doing: REWRITE, path: &path };
+        let form = Form { format: self.options.base_format, version: self.options.version, is_base: true };
+        let base_bytes = content::write(task, &*self.parts.folder, &os_name(&base.name), form, data)?;
+
+        let mut listed = self.listed();
+        let replaced = replaced(&listed.manifest, &base, seq);
+        let placed = self.settle(&mut listed).and_then(|()| self.parts.place(&replaced));
+        match placed {
+            Ok(()) => {}
+            Err(error) if is_committed(&error) => {
+                listed.manifest = replaced;
+                listed.is_certain = false;
+                return Err(error.into());
+            }
+            Err(error) => {
+                self.parts.forget(&base.name);
+                return Err(error.into());
+            }
+        }
+        let mut rewritten = Rewritten { base_bytes, removed: Vec::new(), history_error: None };
+        listed.manifest = replaced;
+        listed.base_bytes = base_bytes;
+        listed.closed_bytes = self.closed_bytes(&listed.manifest)?;
+        match self.parts.remove_histories(&mut listed.manifest) {
+            Ok(removed) => rewritten.removed = removed,
+            Err(error) => {
+                listed.is_certain = !is_committed(&error);
+                rewritten.history_error = Some(error);
+            }
+        }
+        Ok(rewritten)
+    }
+
+    /// Bytes of the increments that are not written to any more.
+    fn closed_bytes(&self, manifest: &Manifest) -> Result<u64, PersistenceError> {
+        let mut closed = 0;
+        let mut last = 0;
+        for incr in manifest.incrs() {
+            closed += last;
+            last = self.parts.len(&incr.name)?.unwrap_or_default();
+        }
+        Ok(closed)
+    }
+}
+
+const REWRITE: &str = "rewrite the log";
+
+/// Whether a new manifest may be on the disk although it could not be placed.
+fn is_committed(error: &PersistenceError) -> bool {
+    matches!(error.kind(), PersistenceErrorKind::CommittedDurabilityUnknown(_))
+}
+
+/// The manifest with a new base for all before the increment `seq`. The newest history stands first, as servers write
+/// it: its increments in order, then its base.
+fn replaced(manifest: &Manifest, base: &ManifestFile, seq: u64) -> Manifest {
+    let as_history = |file: &ManifestFile| ManifestFile { role: Role::History, ..file.clone() };
+    let (old, new): (Vec<_>, Vec<_>) = manifest.incrs().partition(|incr| incr.seq < seq);
+    let mut files = [base.clone()].to_vec();
+    files.extend(old.into_iter().chain(manifest.base()).map(as_history));
+    files.extend(manifest.histories().cloned());
+    files.extend(new.into_iter().cloned());
+    Manifest { files }
+}
+
+impl Rewrite<'_> {
+    /// Writes the new base from `data`, which are those of the moment the rewrite began, and removes what it replaces.
+    ///
+    /// # Errors
+    /// [`AikvError::Persistence`](super::super::AikvError::Persistence), or that of `data`. The log goes on in its
+    /// new increment. With `CommittedDurabilityUnknown` a crash may leave the old base or the new
+    /// one, and both are kept.
+    pub fn finish(self, data: &dyn Frozen) -> Result<Rewritten> {
+        self.log.write_base(self.seq, data)
+    }
+}
+
+impl Drop for Rewrite<'_> {
+    fn drop(&mut self) {
+        self.log.is_rewriting.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,58 @@
+//! The engine's thread: snapshots in time, and rewrites when they are due.
+
+use super::Shared;
+use super::growth::{Patience, has_outgrown};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How often the log's size is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// When a snapshot is tried again that could not be saved, as servers do (`CONFIG_BGSAVE_RETRY_DELAY`).
+const RETRY: Duration = Duration::from_secs(5);
+
+impl Shared {
+    pub(super) fn run(&self) {
+        let interval = Duration::from_secs(self.config.rdb_save_interval);
+        let saves = self.config.enable_rdb && !interval.is_zero();
+        let mut save_at = saves.then(|| Instant::now() + interval);
+        let mut patience = Patience::default();
+        let mut progress = self.progress();
+        while !progress.is_closing {
+            let look = self.log.as_ref().map(|_| LOOK);
+            let until_save = save_at.map(|at| at.saturating_duration_since(Instant::now()));
+            progress = match look.into_iter().chain(until_save).min() {
+                Some(time) => self.told.wait_timeout(progress, time).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.told.wait(progress).unwrap_or_else(PoisonError::into_inner),
+            };
+            if progress.is_closing {
+                return;
+            }
+            drop(progress);
+            if save_at.is_some_and(|at| Instant::now() >= at) {
+                let saved = self.save();
+                save_at = Some(Instant::now() + if saved.is_ok() { interval } else { interval.min(RETRY) });
+                if let Err(error) = saved {
+                    self.progress().save_error = Some(error);
+                }
+            }
+            if self.is_to_be_rewritten() && patience.allows(Instant::now()) {
+                match self.rewrite() {
+                    Ok(_) => patience.succeeded(),
+                    Err(error) => {
+                        patience.failed(Instant::now());
+                        self.progress().rewrite_error = Some(error);
+                    }
+                }
+            }
+            progress = self.progress();
+        }
+    }
+
+    fn is_to_be_rewritten(&self) -> bool {
+        let Some(log) = &self.log else { return false };
+        let before = self.rewritten_bytes.load(Ordering::Relaxed);
+        has_outgrown(log.status().bytes(), before, self.options.rewrite_percentage, self.options.rewrite_min_bytes)
+    }
+}
