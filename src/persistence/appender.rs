@@ -444,5 +444,11 @@ fn append_all(file: &dyn StoredFile, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
+mod fake;
+#[cfg(all(test, shuttle))]
+mod model;
+#[cfg(all(test, not(shuttle)))]
 mod tests;
+#[cfg(all(test, not(shuttle)))]
+mod window;

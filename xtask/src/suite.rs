@@ -60,6 +60,13 @@ pub fn test() -> Result<ExitCode> {
         tests.run(&mut cargo(["test", "--no-default-features", "--lib", "--no-fail-fast"]))?;
         Ok(Done::Passed)
     });
+    suite.check("model of the threads that write a log", |tests| {
+        let mut command = cargo(["test", "--lib", "model_"]);
+        // With flags of its own, so that it does not undo what is built without.
+        command.env("RUSTFLAGS", "--cfg shuttle").env("CARGO_TARGET_DIR", root().join("target/shuttle"));
+        tests.run(&mut command)?;
+        Ok(Done::Passed)
+    });
     suite.check("tests of xtask", |tests| {
         tests.run(&mut cargo(["test", "--manifest-path", "xtask/Cargo.toml"]))?;
         Ok(Done::Passed)

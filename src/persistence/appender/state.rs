@@ -202,6 +202,9 @@ pub(super) struct State {
     pub(super) last_error: Option<Arc<io::Error>>,
     /// Whether a call has returned the failure that holds.
     pub(super) is_told: bool,
+    /// A mistake that the model of the threads has to find.
+    #[cfg(shuttle)]
+    pub(super) publishes_too_much: bool,
 }
 
 impl State {
@@ -238,6 +241,8 @@ impl State {
             poison: None,
             last_error: None,
             is_told: false,
+            #[cfg(shuttle)]
+            publishes_too_much: false,
         }
     }
 
@@ -382,7 +387,7 @@ impl State {
 
     /// Begins a sync, which covers what is written now; the caller syncs, then says what came of it.
     pub(super) fn begin_sync(&mut self) -> Option<u64> {
-        if self.is_syncing || self.poison.is_some() || (self.durable == self.written && !self.was_cut) {
+        if self.is_syncing || self.poison.is_some() || (self.oldest.written.is_none() && !self.was_cut) {
             return None;
         }
         self.is_syncing = true;
@@ -397,6 +402,10 @@ impl State {
         self.is_syncing = false;
         self.oldest.being_synced = None;
         self.durable = covered;
+        #[cfg(shuttle)]
+        if self.publishes_too_much {
+            self.durable = self.written;
+        }
     }
 
     /// A sync has failed.
