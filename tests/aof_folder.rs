@@ -212,6 +212,24 @@ fn folders_of_servers_are_gone_on_with_and_rewritten() {
     }
 }
 
+/// Servers that write no snapshots begin with a base of no bytes.
+#[test]
+fn an_empty_base_of_commands_is_a_base() {
+    for name in SERVERS {
+        let Some(program) = server(name) else { continue };
+        let temporary = TempDir::new();
+        let options = [&AOF[..], &["--aof-use-rdb-preamble", "no"]].concat();
+        let running = Server::start(&program, temporary.path(), &options).unwrap_or_else(|log| panic!("{name}: {log}"));
+        running.client().ask(&["RPUSH", "list", "0"]);
+        drop(running);
+        assert_eq!(fs::metadata(temporary.join("appendonlydir/appendonly.aof.1.base.aof")).unwrap().len(), 0, "{name}");
+        let (_log, dataset, _) = open(&temporary.join("appendonly.aof"));
+        assert_eq!(dataset.databases[&0].len(), 1, "{name}");
+        let commands = aikv::persistence::load_aof(temporary.join("appendonlydir")).unwrap();
+        assert_eq!(commands[1..], [["RPUSH", "list", "0"]], "{name}");
+    }
+}
+
 #[test]
 fn a_log_of_one_file_is_taken_over_as_servers_do() {
     let Some(old) = server("redis-6.2") else { return };

@@ -1,7 +1,7 @@
 //! A multi-part log opened for reading: its manifest, and its files in the order they are loaded.
 
 use super::error::{PersistenceError, Task};
-use super::files::{demand_regular, resolve};
+use super::files::{demand_regular, os_name, resolve};
 use super::storage::{Disk, Folder};
 use crate::aof::{Decoder, Manifest, ManifestFile, NameKind, Names, Role};
 use crate::error::{Error, ErrorKind, Found, Place};
@@ -48,10 +48,20 @@ pub(crate) struct Part {
 impl Part {
     /// What reads its commands.
     pub(super) fn decoder(&self) -> Decoder {
-        match self.role {
-            Role::Incr => Decoder::new().without_snapshot(),
-            Role::Base | Role::History => Decoder::new(),
-        }
+        decoder_of(self.role)
+    }
+}
+
+/// Whether a file may have no bytes: any but a snapshot. Servers with `aof-use-rdb-preamble no` begin their log with an empty base.
+pub(super) fn may_be_empty(file: &ManifestFile) -> bool {
+    file.role != Role::Base || !file.name.ends_with(b".rdb")
+}
+
+/// What reads the commands of a file.
+pub(super) fn decoder_of(role: Role) -> Decoder {
+    match role {
+        Role::Incr => Decoder::new().without_snapshot(),
+        Role::Base | Role::History => Decoder::new(),
     }
 }
 
@@ -76,15 +86,21 @@ const MANIFEST: &[u8] = b".manifest";
 
 /// The name of the one manifest in a folder.
 fn manifest_in(folder: &Path) -> io::Result<OsString> {
+    let found = only_manifest(&Disk::open(folder)?)?;
+    found.ok_or_else(|| io::Error::new(io::ErrorKind::IsADirectory, "it is a folder without the manifest of a log"))
+}
+
+/// The name of the one manifest in a folder, if there is one.
+pub(super) fn only_manifest(folder: &dyn Folder) -> io::Result<Option<OsString>> {
     let mut found = None;
-    for name in Disk::open(folder)?.list()? {
+    for name in folder.list()? {
         let bytes = name.as_encoded_bytes();
         // What servers write first, and then rename, begins so.
         if bytes.ends_with(MANIFEST) && !bytes.starts_with(b"temp-") && found.replace(name).is_some() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it holds several manifests: name one of them"));
         }
     }
-    found.ok_or_else(|| io::Error::new(io::ErrorKind::IsADirectory, "it is a folder without the manifest of a log"))
+    Ok(found)
 }
 
 impl Parts {
@@ -159,7 +175,8 @@ enum Obstacle {
     Io(PathBuf, io::Error),
 }
 
-fn read_manifest(folder: &Disk, name: &OsStr, task: Task<'_>) -> Result<Vec<u8>, PersistenceError> {
+/// The text of a manifest.
+pub(super) fn read_manifest(folder: &dyn Folder, name: &OsStr, task: Task<'_>) -> Result<Vec<u8>, PersistenceError> {
     let mut text = Vec::new();
     let read = folder.read(name).and_then(|file| file.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut text));
     read.map_err(|error| task.io(error))?;
@@ -196,7 +213,7 @@ fn open_file(folder: &Disk, path: &Path, file: &ManifestFile, line: impl Fn() ->
             });
         }
     };
-    if file.role == Role::Base && bytes == 0 {
+    if bytes == 0 && !may_be_empty(file) {
         return Err(Obstacle::Unsafe(bad("a base with something in it", "an empty one")));
     }
     Ok(Part { path: file_path, name: file.name.clone(), role: file.role, seq: file.seq, bytes, content })
@@ -212,16 +229,4 @@ fn line_of(file: &ManifestFile, manifest: &Manifest, text: &[u8]) -> u64 {
         (start, line)
     });
     lines.filter(|(_, line)| !line.starts_with(b"#")).nth(index).map_or(0, |(start, _)| start)
-}
-
-/// A name of a manifest as the system has it.
-#[cfg(unix)]
-fn os_name(name: &[u8]) -> Option<OsString> {
-    use std::os::unix::ffi::OsStringExt;
-    Some(OsString::from_vec(name.to_vec()))
-}
-
-#[cfg(not(unix))]
-fn os_name(name: &[u8]) -> Option<OsString> {
-    std::string::String::from_utf8(name.to_vec()).ok().map(OsString::from)
 }

@@ -1,6 +1,6 @@
 //! A log of several files, as Redis from 7.0 on and Valkey keep it: a folder with a base, increments and a manifest.
 
-mod parts;
+mod home;
 mod recover;
 mod report;
 mod rewrite;
@@ -11,13 +11,15 @@ pub use rewrite::{Rewrite, Rewritten};
 use super::appender::{Appender, Records, Start};
 use super::config::AofSyncPolicy;
 use super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
-use super::files::{folder_of, os_name};
+use super::files::folder_of;
+use super::parts::only_manifest;
 use super::storage::{Disk, Folder};
 use crate::aof::{BaseFormat, Manifest, Names};
 use crate::error::{Error, ErrorKind, Found, Place};
 use crate::model::Dataset;
 use crate::rdb::Version;
-pub(super) use parts::Parts;
+pub(super) use home::Home;
+use home::os;
 pub(super) use recover::Single;
 use recover::{Recovered, recover};
 use std::any::Any;
@@ -77,7 +79,7 @@ impl Default for AofFolderOptions {
 /// lock that `<name>.lock` stands for, a file that servers pass over.
 pub struct AofFolder {
     appender: Appender,
-    parts: Parts,
+    home: Home,
     options: AofFolderOptions,
     listed: Mutex<Listed>,
     is_rewriting: AtomicBool,
@@ -119,44 +121,44 @@ impl AofFolder {
         let task = Task { doing: "open the log", path };
         let found = locate(path).map_err(|error| task.io(error))?;
         let names = Names::new(&found.stem).map_err(|kind| task.format(Error::new(kind, 0, Place::default())))?;
-        let parts = Parts { folder: found.folder, path: found.path, names };
-        Self::open_parts(parts, found.single.as_ref(), policy, options, initial)
+        let home = Home { folder: found.folder, path: found.path, names };
+        Self::open_in(home, found.single.as_ref(), policy, options, initial)
     }
 
-    pub(super) fn open_parts(
-        parts: Parts,
+    pub(super) fn open_in(
+        home: Home,
         single: Option<&Single>,
         policy: AofSyncPolicy,
         options: &AofFolderOptions,
         initial: impl FnOnce() -> Result<Dataset>,
     ) -> Result<(Self, Dataset, AofReport)> {
-        let lock = lock(&parts)?;
-        let Recovered { manifest, dataset, report } = recover(&parts, single, options, initial)?;
+        let lock = lock(&home)?;
+        let Recovered { manifest, dataset, report } = recover(&home, single, options, initial)?;
         let base_bytes = match manifest.base() {
-            Some(base) => parts.len(&base.name)?.unwrap_or_default(),
+            Some(base) => home.len(&base.name)?.unwrap_or_default(),
             None => 0,
         };
         let mut closed_bytes = 0;
         let mut last = None;
         for incr in manifest.incrs() {
-            let len = parts.len(&incr.name)?.unwrap_or_default();
+            let len = home.len(&incr.name)?.unwrap_or_default();
             closed_bytes += last.replace((&incr.name, len)).map_or(0, |(_, len)| len);
         }
         // Recovery leaves an increment to go on in.
         let (name, len) =
-            last.ok_or_else(|| Task { doing: "open the log", path: &parts.path }.io(io::ErrorKind::NotFound.into()))?;
-        let path = parts.path_of(name);
+            last.ok_or_else(|| Task { doing: "open the log", path: &home.path }.io(io::ErrorKind::NotFound.into()))?;
+        let path = home.path_of(name);
         let task = Task { doing: "open the log", path: &path };
-        let file = parts.folder.append_to(&os_name(name)).map_err(|error| task.io(error))?;
+        let file = home.folder.append_to(&os(name)).map_err(|error| task.io(error))?;
         let unmarked = options.writes_marks.then(|| {
-            let read = report.parts.last().filter(|part| part.name == os_name(name));
+            let read = report.parts.last().filter(|part| part.name == os(name));
             len.saturating_sub(read.map_or(0, |part| part.summary.verified_up_to))
         });
         let start = Start { file, path: path.clone(), len, db: None, unmarked };
         let appender = Appender::new(start, policy, Some(lock)).map_err(|error| task.io(error))?;
         let listed = Mutex::new(Listed { manifest, is_certain: true, base_bytes, closed_bytes });
         let is_rewriting = AtomicBool::new(false);
-        let log = Self { appender, parts, options: *options, listed, is_rewriting };
+        let log = Self { appender, home, options: *options, listed, is_rewriting };
         Ok((log, dataset, report))
     }
 
@@ -232,7 +234,7 @@ impl AofFolder {
 
 impl fmt::Debug for AofFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AofFolder").field("path", &self.parts.path).finish_non_exhaustive()
+        f.debug_struct("AofFolder").field("path", &self.home.path).finish_non_exhaustive()
     }
 }
 
@@ -248,16 +250,16 @@ fn push<A: AsRef<[u8]>>(records: &mut Records<'_>, args: &[A]) -> Result<(), Err
 }
 
 /// Takes the lock of a log, which goes with its holder, and notes whose it is.
-fn lock(parts: &Parts) -> Result<Box<dyn Any + Send + Sync>, PersistenceError> {
-    let name = parts.names.lock();
-    let path = parts.path_of(&name);
+fn lock(home: &Home) -> Result<Box<dyn Any + Send + Sync>, PersistenceError> {
+    let name = home.names.lock();
+    let path = home.path_of(&name);
     let task = Task { doing: "lock the log", path: &path };
-    let name = os_name(&name);
+    let name = os(&name);
     let take = || {
-        let Some(lock) = parts.folder.lock(&name)? else {
+        let Some(lock) = home.folder.lock(&name)? else {
             return Ok(None);
         };
-        let file = parts.folder.append_to(&name)?;
+        let file = home.folder.append_to(&name)?;
         file.truncate(0)?;
         file.append(std::format!("{}\n", std::process::id()).as_bytes())?;
         Ok(Some(lock))
@@ -267,7 +269,7 @@ fn lock(parts: &Parts) -> Result<Box<dyn Any + Send + Sync>, PersistenceError> {
         None => {
             let mut text = String::new();
             // Only a hint: the holder may not have written it yet.
-            let read = parts.folder.read(&name).and_then(|file| file.take(32).read_to_string(&mut text));
+            let read = home.folder.read(&name).and_then(|file| file.take(32).read_to_string(&mut text));
             let pid = read.ok().and_then(|_| text.trim().parse().ok());
             Err(PersistenceError::new(task.doing, task.path, PersistenceErrorKind::Locked { pid }))
         }
@@ -285,19 +287,9 @@ struct Located {
 fn locate(path: &Path) -> io::Result<Located> {
     if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
         let folder = Disk::open(path)?;
-        let mut stems = Vec::new();
-        for name in folder.list()? {
-            let name = name.as_encoded_bytes();
-            // Servers write one to a temporary file first.
-            if !name.starts_with(b"temp-") {
-                stems.extend(name.strip_suffix(b".manifest").map(<[u8]>::to_vec));
-            }
-        }
-        let stem = match &stems[..] {
-            [] => STEM.to_vec(),
-            [stem] => stem.clone(),
-            _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "there are several manifests in the folder")),
-        };
+        let manifest = only_manifest(&folder)?;
+        let stem = manifest.as_ref().and_then(|name| name.as_encoded_bytes().strip_suffix(b".manifest"));
+        let stem = stem.unwrap_or(STEM).to_vec();
         return Ok(Located { folder: Arc::new(folder), path: path.into(), stem, single: None });
     }
     let stem = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;

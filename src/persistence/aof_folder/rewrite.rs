@@ -12,7 +12,7 @@
 
 use super::super::content::{self, Form, Frozen};
 use super::super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
-use super::super::files::os_name;
+use super::home::os;
 use super::{AofFolder, Listed};
 use crate::aof::{Manifest, ManifestFile, Role};
 use std::ffi::OsString;
@@ -60,7 +60,7 @@ impl AofFolder {
     pub fn begin_rewrite(&self) -> Result<Rewrite<'_>> {
         if self.is_rewriting.swap(true, Ordering::Acquire) {
             let error = io::Error::new(io::ErrorKind::ResourceBusy, "it is being rewritten");
-            return Err(Task { doing: REWRITE, path: &self.parts.path }.io(error).into());
+            return Err(Task { doing: REWRITE, path: &self.home.path }.io(error).into());
         }
         let mut rewrite = Rewrite { log: self, seq: 0 };
         rewrite.seq = self.go_on()?;
@@ -71,12 +71,12 @@ impl AofFolder {
     fn go_on(&self) -> Result<u64, PersistenceError> {
         let mut listed = self.listed();
         self.settle(&mut listed)?;
-        let (file, manifest) = self.parts.new_incr(&listed.manifest)?;
+        let (file, manifest) = self.home.new_incr(&listed.manifest)?;
         let incr = manifest.incrs().last().cloned().unwrap_or_else(|| ManifestFile::new("", 0, Role::Incr));
-        let path = self.parts.path_of(&incr.name);
+        let path = self.home.path_of(&incr.name);
         let mut is_placed = false;
         let before = self.appender.rotate("begin an increment of the log", || {
-            let placed = self.parts.place(&manifest);
+            let placed = self.home.place(&manifest);
             is_placed = placed.as_ref().err().is_none_or(is_committed);
             placed.map(|()| (file, path))
         });
@@ -91,7 +91,7 @@ impl AofFolder {
             Err(error) => {
                 listed.is_certain &= !is_placed;
                 if !is_placed {
-                    self.parts.forget(&incr.name);
+                    self.home.forget(&incr.name);
                 }
                 Err(error)
             }
@@ -101,24 +101,24 @@ impl AofFolder {
     /// Makes sure that the manifest is on the disk.
     fn settle(&self, listed: &mut Listed) -> Result<(), PersistenceError> {
         if !listed.is_certain {
-            let task = Task { doing: "sync the folder of the log", path: &self.parts.path };
-            self.parts.folder.sync().map_err(|error| task.io(error))?;
+            let task = Task { doing: "sync the folder of the log", path: &self.home.path };
+            self.home.folder.sync().map_err(|error| task.io(error))?;
             listed.is_certain = true;
         }
         Ok(())
     }
 
     fn write_base(&self, seq: u64, data: &dyn Frozen) -> Result<Rewritten> {
-        let base_seq = self.parts.free_seq(Role::Base, 0)?;
-        let base = ManifestFile::new(self.parts.names.base(base_seq, self.options.base_format), base_seq, Role::Base);
-        let path = self.parts.path_of(&base.name);
+        let base_seq = self.home.free_seq(Role::Base, 0)?;
+        let base = ManifestFile::new(self.home.names.base(base_seq, self.options.base_format), base_seq, Role::Base);
+        let path = self.home.path_of(&base.name);
         let task = Task { doing: REWRITE, path: &path };
         let form = Form { format: self.options.base_format, version: self.options.version, is_base: true };
-        let base_bytes = content::write(task, &*self.parts.folder, &os_name(&base.name), form, data)?;
+        let base_bytes = content::write(task, &*self.home.folder, &os(&base.name), form, data)?;
 
         let mut listed = self.listed();
         let replaced = replaced(&listed.manifest, &base, seq);
-        let placed = self.settle(&mut listed).and_then(|()| self.parts.place(&replaced));
+        let placed = self.settle(&mut listed).and_then(|()| self.home.place(&replaced));
         match placed {
             Ok(()) => {}
             Err(error) if is_committed(&error) => {
@@ -127,7 +127,7 @@ impl AofFolder {
                 return Err(error.into());
             }
             Err(error) => {
-                self.parts.forget(&base.name);
+                self.home.forget(&base.name);
                 return Err(error.into());
             }
         }
@@ -135,7 +135,7 @@ impl AofFolder {
         listed.manifest = replaced;
         listed.base_bytes = base_bytes;
         listed.closed_bytes = self.closed_bytes(&listed.manifest)?;
-        match self.parts.remove_histories(&mut listed.manifest) {
+        match self.home.remove_histories(&mut listed.manifest) {
             Ok(removed) => rewritten.removed = removed,
             Err(error) => {
                 listed.is_certain = !is_committed(&error);
@@ -151,7 +151,7 @@ impl AofFolder {
         let mut last = 0;
         for incr in manifest.incrs() {
             closed += last;
-            last = self.parts.len(&incr.name)?.unwrap_or_default();
+            last = self.home.len(&incr.name)?.unwrap_or_default();
         }
         Ok(closed)
     }

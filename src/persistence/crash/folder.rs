@@ -1,6 +1,6 @@
 //! A log of several files that is written, rotated and rewritten: what was acknowledged is there.
 
-use super::super::aof_folder::{AofFolder, AofFolderOptions, Parts};
+use super::super::aof_folder::{AofFolder, AofFolderOptions, Home};
 use super::super::config::AofSyncPolicy;
 use super::super::error::{AikvError, PersistenceError, PersistenceErrorKind};
 use super::disk::Recorder;
@@ -62,9 +62,9 @@ fn open(disk: &Recorder) -> Result<(AofFolder, Dataset), PersistenceError> {
 
 fn open_with(disk: &Recorder, policy: AofSyncPolicy) -> Result<(AofFolder, Dataset), PersistenceError> {
     let names = aof::Names::new(b"a").unwrap();
-    let parts = Parts { folder: Arc::new(disk.clone()), path: PathBuf::new(), names };
+    let home = Home { folder: Arc::new(disk.clone()), path: PathBuf::new(), names };
     let options = AofFolderOptions::default();
-    let opened = AofFolder::open_parts(parts, None, policy, &options, || Ok(Dataset::default()));
+    let opened = AofFolder::open_in(home, None, policy, &options, || Ok(Dataset::default()));
     match opened {
         Ok((log, dataset, _)) => Ok((log, dataset)),
         Err(AikvError::Persistence(error)) => Err(error),

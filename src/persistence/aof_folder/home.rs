@@ -2,30 +2,28 @@
 
 use super::super::error::{PersistenceError, Task};
 use super::super::files::{Replacement, is_temporary, os_name};
+use super::super::parts::read_manifest;
 use super::super::storage::{Folder, StoredFile};
 use crate::aof::{Manifest, ManifestFile, NameKind, Names, Role};
-use crate::error::{Error, ErrorKind, Found, Place};
+use crate::error::Error;
 use std::boxed::Box;
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::vec::Vec;
 
-/// No manifest is longer: it would name some ten thousand files.
-const MAX_MANIFEST_BYTES: u64 = 1024 * 1024;
-
 /// A folder that holds a log, and the names that its files have.
-pub(in super::super) struct Parts {
+pub(in super::super) struct Home {
     pub(in super::super) folder: Arc<dyn Folder>,
     /// As it is named in errors.
     pub(in super::super) path: PathBuf,
     pub(in super::super) names: Names,
 }
 
-impl Parts {
+impl Home {
     pub(super) fn path_of(&self, name: &[u8]) -> PathBuf {
-        self.path.join(os_name(name))
+        self.path.join(os(name))
     }
 
     /// The manifest and what is odd about it, if there is one.
@@ -33,16 +31,10 @@ impl Parts {
         let name = self.names.manifest();
         let path = self.path_of(&name);
         let task = Task { doing: "read the manifest", path: &path };
-        let file = match self.folder.read(&os_name(&name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(|error| task.io(error))?,
-        };
-        let mut text = Vec::new();
-        file.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut text).map_err(|error| task.io(error))?;
-        if text.len() as u64 > MAX_MANIFEST_BYTES {
-            let kind = ErrorKind::LimitExceeded { expected: "a manifest of at most 1 MiB", found: Found::Text("a longer one") };
-            return Err(task.format(Error::new(kind, MAX_MANIFEST_BYTES, Place::default())));
+        if self.len(&name)?.is_none() {
+            return Ok(None);
         }
+        let text = read_manifest(&*self.folder, &os(&name), task)?;
         Manifest::parse(&text, &name).map(Some).map_err(|error| task.format(error))
     }
 
@@ -53,7 +45,7 @@ impl Parts {
         let task = Task { doing: "write the manifest", path: &path };
         let mut text = Vec::new();
         manifest.write(&name, &mut text).map_err(|error| task.format(error))?;
-        let name = os_name(&name);
+        let name = os(&name);
         let mut file = Replacement::new(task, &*self.folder, &name)?;
         file.write(&text)?;
         file.place()
@@ -61,7 +53,7 @@ impl Parts {
 
     /// The size of a file in bytes, if it is there.
     pub(super) fn len(&self, name: &[u8]) -> Result<Option<u64>, PersistenceError> {
-        match self.folder.len(&os_name(name)) {
+        match self.folder.len(&os(name)) {
             Ok(len) => Ok(Some(len)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Task { doing: "open the log", path: &self.path_of(name) }.io(error)),
@@ -101,11 +93,11 @@ impl Parts {
         let incr = ManifestFile::new(self.names.incr(seq), seq, Role::Incr);
         let path = self.path_of(&incr.name);
         let task = Task { doing: "begin an increment of the log", path: &path };
-        let file = self.folder.create(&os_name(&incr.name)).map_err(|error| task.io(error))?;
+        let file = self.folder.create(&os(&incr.name)).map_err(|error| task.io(error))?;
         // Its name has to be durable before a manifest has it.
         if let Err(error) = self.folder.sync() {
             // The error that led here is the one to tell.
-            let _ = self.folder.remove(&os_name(&incr.name));
+            let _ = self.folder.remove(&os(&incr.name));
             return Err(task.io(error));
         }
         let mut manifest = manifest.clone();
@@ -123,7 +115,7 @@ impl Parts {
     /// Removes a file of this log that no manifest has ever listed.
     pub(super) fn forget(&self, name: &[u8]) {
         // The error that led here is the one to tell; a file that stays is unlisted.
-        let _ = self.folder.remove(&os_name(name));
+        let _ = self.folder.remove(&os(name));
     }
 
     /// Removes what a manifest calls history, which is durable, and what it lists but may not be removed from
@@ -131,7 +123,7 @@ impl Parts {
     pub(super) fn remove_histories(&self, manifest: &mut Manifest) -> Result<Vec<OsString>, PersistenceError> {
         let mut removed = Vec::new();
         for file in manifest.histories() {
-            let name = os_name(&file.name);
+            let name = os(&file.name);
             match if self.is_removable(&file.name) { self.folder.remove(&name) } else { continue } {
                 Ok(()) => removed.push(name),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -160,4 +152,9 @@ impl Parts {
         name.truncate(name.len().saturating_sub(b".manifest".len()));
         name
     }
+}
+
+/// A name that [`Names`] gave or a manifest lists. One that the system cannot have names nothing, and is not found.
+pub(super) fn os(name: &[u8]) -> OsString {
+    os_name(name).unwrap_or_default()
 }
