@@ -1,70 +1,14 @@
 //! Command logs: framing, annotations, preambles, torn tails, hostile bytes.
 
 mod common;
-#[path = "common/counting.rs"]
-mod counting;
+#[path = "common/log.rs"]
+mod log;
 
 use aikv::aof::{Decoder, Encoder, Event, write_command};
 use aikv::error::{Error, ErrorKind};
 use aikv::rdb::{self, Checksum, Version};
 use aikv::wire::Limits;
-use counting::peak;
-
-const CHUNKS: [usize; 7] = [1, 2, 3, 7, 64, 4096, usize::MAX];
-
-/// What a log was found to hold: every event with the offset behind it, and how it ended.
-#[derive(Debug, PartialEq)]
-struct Seen {
-    events: Vec<(u64, String)>,
-    end: Result<aikv::aof::Summary, Error>,
-}
-
-fn decode(bytes: &[u8], chunk: usize) -> Seen {
-    let mut decoder = Decoder::new();
-    let mut events = Vec::new();
-    for mut input in bytes.chunks(chunk.min(bytes.len().max(1))) {
-        loop {
-            let (consumed, event) = match decoder.step(input) {
-                Ok(step) => (step.consumed, step.event.map(|event| format!("{event:?}"))),
-                Err(fault) => {
-                    let error = decoder.dress(fault);
-                    assert_eq!(decoder.step(input).map(|_| ()).map_err(|again| decoder.dress(again)), Err(error.clone()));
-                    assert_eq!(decoder.finish(), Err(error.clone()), "finish says it again");
-                    return Seen { events, end: Err(error) };
-                }
-            };
-            input = &input[consumed..];
-            match event {
-                Some(event) => events.push((decoder.offset(), event)),
-                None if input.is_empty() => break,
-                None => {}
-            }
-        }
-    }
-    let before = decoder.summary();
-    let end = decoder.finish();
-    match &end {
-        Ok(summary) => assert_eq!(*summary, before),
-        Err(error) if error.code() == "truncated" && before.valid_up_to > 0 => assert_eq!(error.offset(), before.valid_up_to),
-        Err(_) => {}
-    }
-    Seen { events, end }
-}
-
-/// Decodes at every chunk size and demands the same answer.
-fn decode_all(bytes: &[u8]) -> Seen {
-    let whole = decode(bytes, usize::MAX);
-    for chunk in CHUNKS {
-        assert_eq!(decode(bytes, chunk), whole, "chunks of {chunk}: {}", bytes[..bytes.len().min(200)].escape_ascii());
-    }
-    whole
-}
-
-fn command(args: &[&str]) -> Vec<u8> {
-    let mut out = Vec::new();
-    write_command(args, &mut out).unwrap();
-    out
-}
+use log::{CHUNKS, command, decode, decode_all};
 
 #[test]
 fn a_log_of_every_kind_of_record() {
@@ -101,98 +45,6 @@ fn an_empty_log_is_whole() {
     assert_eq!(decode_all(b"").end.unwrap().valid_up_to, 0);
 }
 
-/// List 4.7 of hostile logs: number, bytes behind a first whole command of 23
-/// bytes, code, and where the offset points behind that command.
-const HOSTILE: &[(u32, &[u8], &str, u64)] = &[
-    (87, b"*0\r\n", "bad-command", 0),
-    (87, b"*-1\r\n", "bad-command", 0),
-    (88, b"*2147483647\r\n", "bad-length", 0),
-    (88, b"*99999999999\r\n", "bad-length", 0),
-    (88, b"*9999999999999999999999\r\n", "bad-length", 0),
-    (89, b"*3abc\r\n$1\r\na\r\n", "bad-command", 0),
-    (89, b"*+3\r\n", "bad-command", 0),
-    (89, b"*03\r\n", "bad-command", 0),
-    (89, b"* 3\r\n", "bad-command", 0),
-    (89, b"*\r\n", "bad-command", 0),
-    (90, b"*1\r\n$-1\r\n", "bad-length", 4),
-    (90, b"*1\r\n$9223372036854775807\r\nx", "bad-length", 4),
-    (90, b"*2\r\n$3\r\nGET\r\n$-1\r\n", "bad-length", 13),
-    (91, b"*1\r\n$4294967296\r\nx", "truncated", 0),
-    (92, b"*1\r\n$04\r\nPING\r\n", "bad-command", 4),
-    (92, b"*1\r\n$+4\r\nPING\r\n", "bad-command", 4),
-    (93, b"*1\n$4\r\nPING\r\n", "bad-command", 0),
-    (93, b"*1\r\n$4\nPING\r\n", "bad-command", 4),
-    (93, b"*1\r\n$4\r\nPING\n*1\r\n", "bad-command", 12),
-    (94, b"*1\r\n$4\r\nPINGXX", "bad-command", 12),
-    (94, b"*1\r\n$4\r\nPING\rX", "bad-command", 12),
-    (95, b"*1\r\n$3\r\nPING\r\n", "bad-command", 11),
-    (95, b"*1\r\n$5\r\nPING\r\n*1\r\n$4\r\nPING\r\n", "bad-command", 13),
-    (95, b"*2\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\n", "bad-command", 14),
-    (96, b"\0", "truncated", 0),
-    (96, b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "truncated", 0),
-    (96, b"\0\0\0*1\r\n$4\r\nPING\r\n", "bad-command", 0),
-    (96, b"*1\r\n$4\r\nPING\0\0", "bad-command", 12),
-    (97, b"\xa5", "bad-command", 0),
-    (97, b"\xa5\xa5\xa5\xa5\xa5\xa5\xa5\xa5", "bad-command", 0),
-    (99, b"*1\r\n$5\r\nMULTI\r\n", "truncated", 0),
-    (99, b"*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n", "truncated", 0),
-    (99, b"*1\r\n$5\r\nmulti\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n*1\r\n$4\r\nEX", "truncated", 0),
-    (99, b"*1\r\n$4\r\nPING\r\n*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nDEL", "truncated", 14),
-    (99, b"*1\r\n$5\r\nMULTI\r\n\0\0\0\0", "truncated", 0),
-    (99, b"*1\r\n$5\r\nMULTI\r\n#TS:12\r\n#TS:", "truncated", 0),
-    (100, b"*1\r\n$5\r\nMULTI\r\n*1\r\n$5\r\nMULTI\r\n", "bad-command", 15),
-    (100, b"*1\r\n$4\r\nEXEC\r\n", "bad-command", 0),
-    (100, b"*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nEXEC\r\n*1\r\n$4\r\nexec\r\n", "bad-command", 29),
-    (100, b"*1\r\n$5\r\nMULTI\r\n*1\r\n$7\r\nDISCARD\r\n", "bad-command", 15),
-    (101, b"#TS:17", "truncated", 0),
-    (101, b"# no line end", "truncated", 0),
-    (101, b"#TS:17\r", "truncated", 0),
-    (104, b"REDIS0011\xff\0\0\0\0\0\0\0\0", "bad-command", 0),
-    (105, b"SET k v\r\n", "bad-command", 0),
-    (105, b"\r\n", "bad-command", 0),
-    (105, b"$4\r\nPING\r\n", "bad-command", 0),
-];
-
-#[test]
-fn hostile_logs_fail_with_kind_and_offset() {
-    let first = command(&["SELECT", "0"]);
-    assert_eq!(first.len(), 23);
-    for (number, bytes, code, offset) in HOSTILE {
-        let log = [&first, *bytes].concat();
-        let seen = decode_all(&log);
-        let error = seen.end.expect_err(&format!("{number}: {}", bytes.escape_ascii()));
-        assert_eq!((error.code(), error.offset()), (*code, 23 + offset), "{number}: {} gives {error}", bytes.escape_ascii());
-        assert_eq!(error.place().db, Some(0), "{number}");
-    }
-}
-
-#[test]
-fn what_a_server_would_refuse_is_kept_by_the_decoder() {
-    let first = command(&["SELECT", "0"]);
-    // 101, 102: lines that are skipped; 106: commands that only replay can judge; 110: a hole in a value.
-    let accepted: [(u32, &[u8]); 12] = [
-        (101, b"#TS:12\r\n"),
-        (101, b"#something else\r\n"),
-        (101, b"#line feed only\n"),
-        (101, b"#\n"),
-        (101, b"*1\r\n$5\r\nMULTI\r\n#TS:12\r\n*1\r\n$4\r\nEXEC\r\n"),
-        (102, b"#TS:abc\r\n"),
-        (102, b"#TS:12\r\n#TS:11\r\n"),
-        (106, b"*1\r\n$7\r\nUNKNOWN\r\n"),
-        (106, b"*1\r\n$3\r\nSET\r\n"),
-        (106, b"*1\r\n$3\r\nS\0T\r\n"),
-        (106, b"*1\r\n$0\r\n\r\n"),
-        (110, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$8\r\nab\0\0\0\0cd\r\n"),
-    ];
-    for (number, bytes) in accepted {
-        let log = [&first, bytes].concat();
-        let summary = decode_all(&log).end.unwrap_or_else(|error| panic!("{number}: {} gives {error}", bytes.escape_ascii()));
-        assert_eq!(summary.valid_up_to, log.len() as u64, "{number}");
-    }
-    let long = [&b"#"[..], &[b'x'; 3000], b"\r\n"].concat();
-    assert_eq!(decode_all(&long).end.unwrap().annotations, 1, "101: longer than servers read");
-}
-
 #[test]
 fn timestamps_are_numbers_and_all_else_is_text() {
     let event = |line: &[u8]| decode_all(line).events.pop().unwrap().1;
@@ -200,17 +52,6 @@ fn timestamps_are_numbers_and_all_else_is_text() {
     for line in [&b"#TS:-1\r\n"[..], b"#TS:\r\n", b"#TS:+1\r\n", b"#TS:01\r\n", b"#TS:99999999999999999999\r\n", b"#ts:1\r\n"] {
         assert!(event(line).starts_with("Annotation"), "{}", line.escape_ascii());
     }
-}
-
-#[test]
-fn zeros_at_the_end_are_a_torn_tail() {
-    let first = command(&["SELECT", "0"]);
-    for zeros in [1, 3, 4096, 100_000] {
-        let log = [&first[..], &vec![0; zeros]].concat();
-        let error = decode_all(&log).end.unwrap_err();
-        assert_eq!((error.code(), error.offset()), ("truncated", 23));
-    }
-    assert_eq!(decode_all(&[0; 512]).end.unwrap_err().offset(), 0);
 }
 
 /// 98: a log cut anywhere stops being whole at its last boundary, and before an open transaction.
@@ -411,55 +252,6 @@ fn limits_hold_at_every_chunk_size() {
             assert_eq!((error.code(), error.offset()), ("limit-exceeded", first.len() as u64), "chunks of {chunk}");
         }
     }
-}
-
-/// 109: many arguments take no memory of their own, and time in proportion.
-#[test]
-fn a_million_empty_arguments() {
-    let mut log = b"*1000000\r\n".to_vec();
-    for _ in 0..1_000_000 {
-        log.extend_from_slice(b"$0\r\n\r\n");
-    }
-    let count = |chunk: usize| {
-        let mut decoder = Decoder::new();
-        let mut counted = 0;
-        for mut input in log.chunks(chunk) {
-            while !input.is_empty() {
-                let step = decoder.step(input).unwrap();
-                input = &input[step.consumed..];
-                if let Some(Event::Command(command)) = step.event {
-                    assert_eq!(command.argc(), 1_000_000);
-                    assert_eq!(command.args().len(), 1_000_000);
-                    counted = command.args().filter(|argument| argument.is_empty()).count();
-                }
-            }
-        }
-        assert_eq!(counted, 1_000_000);
-        decoder.finish().unwrap();
-    };
-    assert!(peak(|| count(log.len())) < 1024, "nothing is copied out of the caller's chunk");
-    let carried = peak(|| count(65_536));
-    assert!(carried <= 24 * 1_000_000, "{carried} bytes in chunks");
-}
-
-#[test]
-fn a_declared_size_reserves_nothing() {
-    for bytes in [&b"*1048576\r\n$0\r\n\r\n"[..], b"*1\r\n$999999999999999999\r\nx", b"*1\r\n$536870912\r\nx", b"#x"] {
-        let peak = peak(|| assert_eq!(decode(bytes, usize::MAX).end.unwrap_err().code(), "truncated"));
-        assert!(peak < 16 * 1024, "{peak} bytes for {}", bytes.escape_ascii());
-    }
-}
-
-#[test]
-fn the_limit_on_arguments_is_the_callers() {
-    let log = command(&["a", "b", "c"]);
-    let limits = Limits::default();
-    let mut decoder = Decoder::with_max_arguments(limits, 2);
-    let fault = decoder.step(&log).map(|_| ()).unwrap_err();
-    assert_eq!((decoder.dress(fault).code(), decoder.dress(fault).offset()), ("bad-length", 0));
-    assert!(Decoder::with_max_arguments(limits, 3).step(&log).unwrap().event.is_some());
-    let too_many = b"*1048577\r\n";
-    assert_eq!(decode_all(too_many).end.unwrap_err().code(), "bad-length");
 }
 
 #[test]

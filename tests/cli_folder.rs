@@ -4,7 +4,7 @@
 
 mod common;
 
-use aikv::persistence::load_aof_bytes;
+use aikv::persistence::{AofSyncPolicy, AofWriter, load_aof_bytes};
 use common::{TempDir, data, failure, format_error};
 use serde_json::{Value, json};
 use std::fs;
@@ -290,7 +290,7 @@ fn history_is_told_and_never_read() {
 }
 
 #[test]
-fn an_increment_may_be_empty_and_a_base_may_not() {
+fn an_increment_may_be_empty_and_a_snapshot_may_not() {
     let folder = log(LISTED.as_bytes());
     for name in ["a.aof.1.incr.aof", "a.aof.2.incr.aof"] {
         fs::write(folder.join(name), "").unwrap();
@@ -299,7 +299,15 @@ fn an_increment_may_be_empty_and_a_base_may_not() {
     assert_eq!(json("info", folder.path(), 0)["commands"], 0);
     fs::write(folder.join("a.aof.1.base.rdb"), "").unwrap();
     assert_eq!(findings(folder.path(), 1), [json!(["error", "bad-manifest", "a.aof.manifest", 0])]);
-    refused(folder.path(), "a base with something in it");
+    refused(folder.path(), "a snapshot with something in it");
+
+    // One of commands may: a log of no keys begins so.
+    let manifest = LISTED.replace("base.rdb", "base.aof");
+    let folder = log(manifest.as_bytes());
+    fs::write(folder.join("a.aof.1.base.aof"), "").unwrap();
+    fs::remove_file(folder.join("a.aof.1.base.rdb")).unwrap();
+    assert_eq!(findings(folder.path(), 0), [] as [Value; 0]);
+    assert_eq!(load_aof_bytes(folder.path()).unwrap().len(), 2);
 }
 
 #[test]
@@ -333,6 +341,35 @@ fn damage_is_told_with_its_file() {
             let at = error.format().map(aikv::Error::offset);
             assert_eq!((error.code(), at, error.path()), (*code, Some(*offset), &*folder.join(name)), "{what}");
         }
+    }
+}
+
+#[test]
+fn only_the_end_of_the_last_file_is_a_torn_tail() {
+    let torn = [PING, b"*1\r\n$5\r\nMULTI\r\n", PING, b"*2\r\n$3\r\nDE"].concat();
+    let middle = [PING, b"*1\r\n$4\r\nPI\0\0XX", PING].concat();
+    let odd = [PING, b"\xa5\xa5\xa5"].concat();
+    let cases: &[(&str, &[u8], bool, &str)] = &[
+        ("a.aof.2.incr.aof", &torn, true, "; a torn tail of 39 bytes from byte 14 on, which the next writer cuts off"),
+        ("a.aof.1.incr.aof", &torn, false, "; only the last file of a log may be torn"),
+        ("a.aof.2.incr.aof", &middle, false, "; no torn tail: commands go on at byte 28"),
+        ("a.aof.1.incr.aof", &middle, false, "; no torn tail: commands go on at byte 28"),
+        ("a.aof.2.incr.aof", &odd, false, "; no torn tail: a torn write leaves no such bytes"),
+    ];
+    for (name, bytes, is_repairable, words) in cases {
+        let folder = log(LISTED.as_bytes());
+        fs::write(folder.join(name), bytes).unwrap();
+        let finding = json("check", folder.path(), 1)["findings"][0].clone();
+        assert_eq!((&finding["file"], &finding["repairable"]), (&json!(name), &json!(is_repairable)), "{finding}");
+        assert!(finding["text"].as_str().unwrap().ends_with(words), "{finding}");
+        // The same of a log that is this file alone, which is its own last one.
+        let alone = json("check", &folder.join(name), 1)["findings"][0].clone();
+        assert_eq!(alone["offset"], finding["offset"]);
+        assert_eq!(alone["repairable"], bytes == &torn, "{alone}");
+        // What is said is what a writer does.
+        let opened = AofWriter::new(folder.join(name), AofSyncPolicy::Always);
+        assert_eq!(opened.is_ok(), bytes == &torn, "{name}");
+        assert_eq!(fs::metadata(folder.join(name)).unwrap().len() as usize, if bytes == &torn { 14 } else { bytes.len() });
     }
 }
 

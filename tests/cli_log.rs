@@ -72,18 +72,13 @@ fn info_counts_commands_and_check_finds_nothing() {
 }
 
 #[test]
-fn keys_and_show_say_that_commands_are_not_applied() {
-    for (path, _, told) in logs() {
-        let output = aikv(&["keys", &path], b"");
-        assert_eq!(output.status.code(), Some(0), "{path}");
-        let has_preamble = told["preamble_bytes"] != 0;
-        assert_eq!(output.stdout.is_empty(), !has_preamble, "{path}");
-        let count = told["commands"].as_array().unwrap().len();
-        let note = format!("aikv: the {count} commands of this log are not applied; only keys of its snapshot are shown\n");
-        assert_eq!(text(&output.stderr), note, "{path}");
-        let shown = aikv(&["show", &path, "string"], b"");
-        assert!(text(&shown.stderr).starts_with(&note), "{path}: {}", text(&shown.stderr));
-        assert_eq!(shown.status.code(), Some(if has_preamble { 0 } else { 1 }), "{path}");
+fn commands_behind_a_snapshot_that_says_nothing_of_them_are_not_applied() {
+    // Every server since 4.0 writes `aof-preamble` at the head of a log.
+    let file = [b"REDIS0011\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0", LOG].concat();
+    for args in [&["keys", "-"][..], &["show", "-", "absent"]] {
+        let output = aikv(args, &file);
+        let note = "aikv: the 2 commands of this log are not applied; only keys of its snapshot are shown\n";
+        assert!(text(&output.stderr).starts_with(note), "{}", text(&output.stderr));
     }
 }
 

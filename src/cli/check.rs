@@ -11,8 +11,9 @@ use crate::aof;
 use crate::error::{Error, ErrorKind, Escaped, Fault, Place};
 use crate::jobs::{Check, Finding, Flow, Job, Json, Severity};
 use crate::kind::Codec;
-use crate::persistence::PersistenceError;
-use crate::persistence::parts::Parts;
+use crate::persistence::open_log::OpenLog;
+use crate::persistence::recover;
+use crate::persistence::{PersistenceError, PersistenceErrorKind};
 use crate::rdb::Event;
 use crate::wire::Scalar;
 use std::io::Write;
@@ -139,6 +140,12 @@ impl Task for Findings {
         match (&ending.error, &ending.snapshot) {
             // Then there is nothing to check.
             (Some(error), _) if ending.file.part.is_none() && is_unreadable(error) => return,
+            (Some(error), snapshot) if ending.log.is_some() && ending.packing.is_none() => {
+                if let Some(summary) = snapshot {
+                    self.check.end(Ok(summary));
+                }
+                self.log_findings.push(of_log(&ending.file, error));
+            }
             (Some(error), _) => self.check.end(Err(error)),
             (None, Some(summary)) => self.check.end(Ok(summary)),
             (None, None) => {}
@@ -162,7 +169,7 @@ impl Findings {
     }
 
     /// Tells what is odd about a manifest that can be read, and about its folder.
-    fn manifest(&mut self, parts: &Parts) -> Result<()> {
+    fn manifest(&mut self, parts: &OpenLog) -> Result<()> {
         let path = parts.manifest_path();
         self.part = path.file_name().map(|name| name.as_encoded_bytes().to_vec());
         for error in &parts.deviations {
@@ -243,6 +250,37 @@ impl Findings {
         };
         let _ = writeln!(self.text, "{file}: {read} read, {found}");
     }
+}
+
+/// What ends a log: a torn tail, which the next writer cuts off, or damage that it leaves alone.
+fn of_log(file: &FileFacts, error: &Error) -> Finding {
+    let mut finding = Finding::from_error(error, false);
+    if file.path.as_os_str() == "-" {
+        return finding;
+    }
+    let is_last = file.part.as_ref().is_none_or(|part| part.is_last);
+    match recover::examine(&file.path) {
+        Ok(Some(cut)) if is_last => {
+            let bytes = plural(cut.bytes, "byte");
+            finding
+                .text
+                .push_str(&format!("; a torn tail of {bytes} from byte {} on, which the next writer cuts off", cut.offset));
+            finding.is_repairable = true;
+        }
+        Ok(Some(_)) => finding.text.push_str("; only the last file of a log may be torn"),
+        // Where it is whole by now, or cannot be read again, there is no more to say.
+        Ok(None) => {}
+        Err(error) => match error.kind() {
+            PersistenceErrorKind::MidFileCorruption { next_good: Some(next), .. } => {
+                finding.text.push_str(&format!("; no torn tail: commands go on at byte {next}"));
+            }
+            PersistenceErrorKind::MidFileCorruption { .. } => {
+                finding.text.push_str("; no torn tail: a torn write leaves no such bytes")
+            }
+            _ => {}
+        },
+    }
+    finding
 }
 
 /// What is wrong with a compressed file.

@@ -7,7 +7,7 @@ use super::print::{count, plural, safe, size, time};
 use crate::aof::{self, Role};
 use crate::error::{Error, Escaped};
 use crate::jobs::{Json, Log, Transactions};
-use crate::persistence::parts::Parts;
+use crate::persistence::open_log::OpenLog;
 use crate::wire::Scalar;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn of(parts: &Parts) -> Result<Self, Failure> {
+    pub(super) fn of(parts: &OpenLog) -> Result<Self, Failure> {
         let manifest = parts.manifest_path();
         let unlisted = parts.unlisted().map_err(|error| Failure::Input { file: manifest.clone(), error })?;
         Ok(Self {

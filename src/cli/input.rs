@@ -10,8 +10,8 @@ use crate::aof::Role;
 use crate::error::Error;
 use crate::jobs::{Job, Log, Reader};
 use crate::kind::FileKind;
-use crate::persistence::parts::{self, Parts};
-use crate::rdb;
+use crate::persistence::open_log::{self, OpenLog};
+use crate::rdb::{self, Event};
 use crate::wire::Limits;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
@@ -49,6 +49,8 @@ pub(super) struct PartFacts {
     pub(super) name: Vec<u8>,
     pub(super) role: Role,
     pub(super) seq: u64,
+    /// Whether no other file comes behind it.
+    pub(super) is_last: bool,
 }
 
 /// What was read of a file, and how it ended.
@@ -147,16 +149,16 @@ pub(super) struct Input {
 
 enum What {
     File { source: Box<Source>, head: Vec<u8>, kind: FileKind },
-    Log(Box<Parts>),
+    Log(Box<OpenLog>),
 }
 
 impl Input {
     /// Opens a file, the multi-part log of a folder or manifest, or stdin where it is named `-`.
     pub(super) fn open(file: &Path) -> Result<Self, Failure> {
-        let found = if file.as_os_str() == "-" { Ok(None) } else { parts::find(file) };
+        let found = if file.as_os_str() == "-" { Ok(None) } else { open_log::find(file) };
         let what = match found {
             Ok(Some((folder, manifest))) => {
-                What::Log(Box::new(Parts::open("read the log", folder, manifest).map_err(Failure::Log)?))
+                What::Log(Box::new(OpenLog::open("read the log", folder, manifest).map_err(Failure::Log)?))
             }
             // What is no regular file is told by the one who opens it.
             Ok(None) => Self::open_file(file)?,
@@ -177,16 +179,20 @@ impl Input {
         Self { is_lenient, ..self }
     }
 
-    /// Whether it is a log, going by how it begins.
+    pub(super) fn is_lenient(&self) -> bool {
+        self.is_lenient
+    }
+
+    /// Whether it is a log, going by how it begins: a snapshot at the head of a log says so.
     pub(super) fn is_log(&self) -> bool {
         match &self.what {
-            What::File { kind, .. } => *kind == FileKind::Aof,
-            What::Log(_) => true,
+            What::File { kind: FileKind::Aof, .. } | What::Log(_) => true,
+            What::File { head, .. } => is_preamble(head),
         }
     }
 
     /// The multi-part log, if it is one.
-    pub(super) fn parts(&self) -> Option<&Parts> {
+    pub(super) fn parts(&self) -> Option<&OpenLog> {
         match &self.what {
             What::File { .. } => None,
             What::Log(parts) => Some(parts),
@@ -204,8 +210,10 @@ impl Input {
             }
             What::Log(parts) => {
                 pass.progress.start(Some(parts.files.iter().map(|part| part.bytes).sum()));
-                for part in parts.files {
-                    let facts = PartFacts { name: part.name.clone(), role: part.role, seq: part.seq };
+                let count = parts.files.len();
+                for (index, part) in parts.files.into_iter().enumerate() {
+                    let is_last = index + 1 == count;
+                    let facts = PartFacts { name: part.name.clone(), role: part.role, seq: part.seq, is_last };
                     let file = FileFacts { path: part.path.clone(), part: Some(facts) };
                     let goes_on = pass.read(Source::of_part(part), Vec::new(), file)?;
                     if !goes_on {
@@ -217,6 +225,25 @@ impl Input {
         pass.progress.finish();
         Ok(pass.ending)
     }
+}
+
+/// Whether a snapshot that begins so has the field that stands at the head of logs. Such fields come before all keys.
+fn is_preamble(head: &[u8]) -> bool {
+    let mut decoder = rdb::Decoder::new();
+    let mut rest = head;
+    while let Ok(step) = decoder.step(rest) {
+        rest = &rest[step.consumed..];
+        match step.event {
+            Some(Event::Aux { key, value }) => {
+                if key.with_text(|name| name.eq_ignore_ascii_case(b"aof-preamble")) {
+                    return value.as_int().is_some_and(|value| value != 0);
+                }
+            }
+            Some(Event::Start(_)) => {}
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// A reading of files one behind the other.
@@ -234,7 +261,8 @@ impl<T: Task> Pass<'_, T> {
         if self.is_lenient {
             reader = reader.leniently();
         }
-        if file.part.as_ref().is_some_and(|part| part.role == Role::Incr) {
+        // A base that is empty is one of commands.
+        if file.part.as_ref().is_some_and(|part| part.role == Role::Incr || source.len() == Some(0)) {
             reader = reader.of_increment();
         }
         let before = self.ending.bytes();

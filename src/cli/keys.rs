@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::input::{Input, Task};
 use super::output::{Output, Progress};
 use super::print::{IsoTime, push_escaped};
+use super::replay;
 use super::{Outcome, Result};
 use crate::error::Fault;
 use crate::jobs::{Flow, Job, Json, Row, Rows};
@@ -20,13 +21,18 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     let path = args.input.output.as_deref();
     let output = if args.json { Output::open_json(path)? } else { Output::open(path)? };
     let mut progress = Progress::new(&output);
-    let mut lines = Lines { rows: Rows::with_filter(filter), is_json: args.json, text: Vec::new(), output };
+    let is_log = input.is_log();
+    let mut lines = Lines { rows: Rows::with_filter(filter), is_json: args.json, is_log, text: Vec::new(), output };
     if !args.json && lines.output.is_terminal() {
         lines.text.extend_from_slice(HEADING.as_bytes());
     }
-    let ending = input.read(&mut lines, &mut progress)?;
-    ending.warn_of_commands();
-    ending.check()?;
+    if is_log {
+        replay::read(input, file, &mut lines, &mut progress)?;
+    } else {
+        let ending = input.read(&mut lines, &mut progress)?;
+        ending.warn_of_commands();
+        ending.check()?;
+    }
     lines.output.finish()?;
     Ok(Outcome::Clean)
 }
@@ -37,6 +43,8 @@ const HEADING: &str = " db  type    encoding             elements         bytes 
 struct Lines {
     rows: Rows,
     is_json: bool,
+    /// Then keys have no encoding: they are no bytes of the file.
+    is_log: bool,
     text: Vec<u8>,
     output: Output,
 }
@@ -45,10 +53,11 @@ impl Job for Lines {
     #[inline]
     fn push(&mut self, event: &Event<'_>, _raw: &[u8]) -> std::result::Result<Flow, Fault> {
         if let Some(row) = self.rows.push(event)? {
+            let encoding = (!self.is_log).then_some(row.value_type.name());
             if self.is_json {
-                push_json(&row, &mut self.text);
+                push_json(&row, encoding, &mut self.text);
             } else {
-                push_line(&row, &mut self.text);
+                push_line(&row, encoding, &mut self.text);
             }
         } else if matches!(event, Event::Key(_)) && !self.rows.wants_value() {
             return Ok(Flow::SkipValue);
@@ -64,11 +73,11 @@ impl Task for Lines {
 }
 
 /// Columns with blanks between them, none of which is ever empty; the key is the rest of the line.
-fn push_line(row: &Row<'_>, out: &mut Vec<u8>) {
+fn push_line(row: &Row<'_>, encoding: Option<&str>, out: &mut Vec<u8>) {
     let mut digits = itoa::Buffer::new();
     push_right(digits.format(row.db), 3, out);
     push_left(row.value_type.kind().name(), 6, out);
-    push_left(row.value_type.name(), 19, out);
+    push_left(encoding.unwrap_or("-"), 19, out);
     match row.elements {
         Some(elements) => push_right(digits.format(elements), 10, out),
         None => push_right("-", 10, out),
@@ -94,10 +103,13 @@ fn push_right(text: &str, width: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(b"  ");
 }
 
-fn push_json(row: &Row<'_>, out: &mut Vec<u8>) {
+fn push_json(row: &Row<'_>, encoding: Option<&str>, out: &mut Vec<u8>) {
     let mut json = Json::new(out);
     json.open(b'{').name("db").int(row.db);
-    json.name("type").text(row.value_type.kind().name()).name("encoding").text(row.value_type.name());
+    json.name("type").text(row.value_type.kind().name());
+    if let Some(encoding) = encoding {
+        json.name("encoding").text(encoding);
+    }
     if let Some(elements) = row.elements {
         json.name("elements").int(elements);
     }

@@ -12,6 +12,7 @@ mod input;
 mod keys;
 mod output;
 mod print;
+mod replay;
 mod show;
 mod show_module;
 mod show_text;

@@ -2,9 +2,10 @@
 
 use super::args::ShowArgs;
 use super::failure::Failure;
-use super::input::{Input, Task};
+use super::input::{Ending, Input, Task};
 use super::output::{Output, Progress};
 use super::print::safe;
+use super::replay;
 use super::show_text::ShowText;
 use super::{Outcome, Result, random_seed};
 use crate::error::{Escaped, Fault};
@@ -16,25 +17,28 @@ use std::prelude::rust_2024::*;
 pub(super) fn run(args: &ShowArgs) -> Result {
     let file = &args.input.file;
     let input = Input::open(file)?.leniently(args.input.lenient);
+    let is_log = input.is_log();
     let path = args.input.output.as_deref();
     let (form, output) = match (args.json, args.raw) {
-        (true, _) => (Form::Json(Box::new(Export::new().refusing_duplicates(random_seed()?))), Output::open_json(path)?),
+        (true, _) => {
+            let export = Export::new().refusing_duplicates(random_seed()?);
+            let export = if is_log { export.without_encoding() } else { export };
+            (Form::Json(Box::new(export)), Output::open_json(path)?)
+        }
         (_, true) => (Form::Raw(ModuleJson::new(Limits::default().max_item_bytes)), Output::open(path)?),
-        _ => (Form::Text(ShowText::default()), Output::open_paged(path)?),
+        _ => (Form::Text(ShowText::new(is_log)), Output::open_paged(path)?),
     };
     let mut progress = Progress::until_done();
-    let mut show = Show {
-        key: args.key.as_encoded_bytes().to_vec(),
-        db: args.db,
-        state: State::Seeking,
-        // Those of the files behind the base are counted.
-        is_preamble: input.parts().is_some(),
-        form,
-        text: Vec::new(),
-        output,
+    let mut show =
+        Show { key: args.key.as_encoded_bytes().to_vec(), db: args.db, state: State::Seeking, form, text: Vec::new(), output };
+    let ending = if is_log {
+        replay::read(input, file, &mut show, &mut progress)?;
+        None
+    } else {
+        let ending = input.read(&mut show, &mut progress)?;
+        ending.warn_of_commands();
+        Some(ending)
     };
-    let ending = input.read(&mut show, &mut progress)?;
-    ending.warn_of_commands();
     match show.state {
         State::NoString(kind) => {
             let what = if kind == Kind::Module { "no JSON document that can be read".into() } else { format!("of type {kind}") };
@@ -48,7 +52,7 @@ pub(super) fn run(args: &ShowArgs) -> Result {
         }
         // Damage ends a value in the middle, or hides whether the key is there.
         State::Seeking | State::Showing => {
-            ending.check()?;
+            ending.map_or(Ok(()), Ending::check)?;
             let place = args.db.map_or(String::new(), |db| format!(" in db {db}"));
             eprintln!("aikv: {}: no key \"{}\"{place}", safe(file), Escaped(&show.key));
             Ok(Outcome::Found)
@@ -87,8 +91,6 @@ struct Show {
     key: Vec<u8>,
     db: Option<u64>,
     state: State,
-    /// Whether the snapshot says that commands follow: then the rest is read to count them.
-    is_preamble: bool,
     form: Form,
     text: Vec<u8>,
     output: Output,
@@ -119,10 +121,6 @@ impl Job for Show {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
         match event {
-            Event::Aux { key, value } => {
-                let is_named = key.with_text(|name| name.eq_ignore_ascii_case(b"aof-preamble"));
-                self.is_preamble |= is_named && value.as_int().is_some_and(|value| value != 0);
-            }
             Event::Key(key) => match self.open(key) {
                 Flow::Continue => {}
                 other => {
@@ -157,9 +155,7 @@ impl Job for Show {
         }
         if matches!(event, Event::KeyEnd { .. }) {
             self.state = State::Found;
-            if !self.is_preamble {
-                return Ok(Flow::Stop);
-            }
+            return Ok(Flow::Stop);
         }
         Ok(Flow::Continue)
     }

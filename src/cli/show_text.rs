@@ -13,6 +13,8 @@ use std::prelude::rust_2024::*;
 /// Writes the text of one key from its events.
 #[derive(Debug, Default)]
 pub(super) struct ShowText {
+    /// Whether the key was not read from a snapshot.
+    is_of_log: bool,
     elements: u64,
     /// Whether the snapshot says when a consumer was last active.
     has_active: bool,
@@ -25,6 +27,11 @@ pub(super) struct ShowText {
 }
 
 impl ShowText {
+    /// For a key that a log makes, whose representation is nobody's.
+    pub(super) fn new(is_of_log: bool) -> Self {
+        Self { is_of_log, ..Self::default() }
+    }
+
     /// Says that the key that comes is not shown.
     pub(super) fn skip_key(&mut self) {
         self.meta.clear();
@@ -42,7 +49,7 @@ impl ShowText {
                     _ => Generation::V1,
                 };
                 self.has_active = generation >= Generation::V3;
-                heading(key, out);
+                heading(key, self.is_of_log, out);
                 for class in self.meta.drain(..) {
                     say(out, format_args!("metadata of class {class}, version {}", class.version()));
                 }
@@ -64,7 +71,8 @@ impl ShowText {
             Event::Value(Part::Module(item)) => self.module.push(item, out),
             Event::KeyEnd { span } => {
                 let elements = if self.elements > 0 { format!("{}, ", plural(self.elements, "element")) } else { String::new() };
-                say(out, format_args!("({elements}{} in the file)", size(span.len())));
+                let place = if self.is_of_log { "a snapshot" } else { "the file" };
+                say(out, format_args!("({elements}{} in {place})", size(span.len())));
             }
             _ => {}
         }
@@ -159,7 +167,7 @@ impl ShowText {
     }
 }
 
-fn heading(key: &Key<'_>, out: &mut Vec<u8>) {
+fn heading(key: &Key<'_>, is_of_log: bool, out: &mut Vec<u8>) {
     push_quoted(key.key, out);
     let expiry = key.expires_at_ms.map_or("never expires".into(), |at| format!("expires {}", time(at)));
     let hint = match key.eviction {
@@ -168,7 +176,8 @@ fn heading(key: &Key<'_>, out: &mut Vec<u8>) {
         Eviction::Idle(seconds) => format!(", idle for {} s", count(seconds)),
     };
     let value_type = key.value_type;
-    say(out, format_args!("  {} ({}), db {}, {expiry}{hint}", value_type.kind(), value_type.name(), key.db));
+    let encoding = if is_of_log { String::new() } else { format!(" ({})", value_type.name()) };
+    say(out, format_args!("  {}{encoding}, db {}, {expiry}{hint}", value_type.kind(), key.db));
 }
 
 fn line(element: Element<'_>, index: u64, out: &mut Vec<u8>) {

@@ -3,7 +3,7 @@
 use super::failure::{Damage, Failure};
 use crate::error::Error;
 use crate::kind::{Codec, FileKind};
-use crate::persistence::parts::Part;
+use crate::persistence::open_log::OpenPart;
 use crate::unpack::Unpacker;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -55,7 +55,7 @@ impl Source {
     }
 
     /// A file of a multi-part log. Servers do not unpack it.
-    pub(super) fn of_part(part: Part) -> Self {
+    pub(super) fn of_part(part: OpenPart) -> Self {
         Self::new(part.path, part.content, Some(part.bytes), None)
     }
 

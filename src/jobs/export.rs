@@ -28,6 +28,7 @@ static TOO_LONG: Cause = Cause::new(FaultKind::Limit, "a string within the limit
 #[derive(Debug)]
 pub struct Export {
     limits: Limits,
+    has_encoding: bool,
     pub(super) value_type: Option<ValueType>,
     /// Whether a comma goes before the next item of the value.
     pub(super) is_behind: bool,
@@ -70,6 +71,7 @@ impl Export {
     pub fn with_limits(limits: Limits) -> Self {
         Self {
             limits,
+            has_encoding: true,
             value_type: None,
             is_behind: false,
             held: Vec::new(),
@@ -84,6 +86,12 @@ impl Export {
             consumers: Vec::new(),
             names: Vec::new(),
         }
+    }
+
+    /// Leaves out encodings: the keys were not read from a snapshot.
+    #[must_use]
+    pub fn without_encoding(self) -> Self {
+        Self { has_encoding: false, ..self }
     }
 
     /// Refuses a field that its hash has already, so that no object has a member twice. The first one stands.
@@ -143,7 +151,10 @@ impl Export {
     fn open(&mut self, key: &Key<'_>, out: &mut Vec<u8>) {
         let mut json = Json::new(out);
         json.open(b'{').name("db").int(key.db).name("key").bytes(key.key);
-        json.name("type").quoted(key.value_type.kind().name()).name("encoding").quoted(key.value_type.name());
+        json.name("type").quoted(key.value_type.kind().name());
+        if self.has_encoding {
+            json.name("encoding").quoted(key.value_type.name());
+        }
         if let Some(at) = key.expires_at_ms {
             json.name("expires_at_ms").int(at);
         }

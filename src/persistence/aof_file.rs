@@ -2,8 +2,8 @@
 
 use super::error::{PersistenceError, Result, Task};
 use super::files::{open, read_chunks};
-use super::parts::{self, Parts};
-use crate::aof::{Command, Decoder, Event, Summary};
+use super::open_log::{self, OpenLog};
+use crate::aof::{Command, Decoder, Event, Role, Summary};
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::kind::FileKind;
 use bytes::Bytes;
@@ -23,7 +23,7 @@ use std::vec::Vec;
 /// the log, or any file of it, is damaged or does not end whole, with the offset where it
 /// stops being whole; where it begins with a snapshot; where an argument is not UTF-8
 /// (see [`load_aof_bytes`]). Of a manifest, `Format` stands for a line that cannot be
-/// read, for an empty base and for a file that is not there or no regular one.
+/// read, for an empty snapshot and for a file that is not there or no regular one.
 pub fn load_aof<P: AsRef<Path>>(path: P) -> Result<Vec<Vec<String>>> {
     load(path.as_ref(), |argument| String::from_utf8(argument.to_vec()).ok())
 }
@@ -50,18 +50,26 @@ fn load<A>(path: &Path, own: impl Fn(&[u8]) -> Option<A>) -> Result<Vec<Vec<A>>>
         }
         Ok(())
     };
-    match parts::find(path).map_err(|error| task.io(error))? {
+    match open_log::find(path).map_err(|error| task.io(error))? {
         None => {
             read_what_is_whole(&mut open(task)?, task, take)?.map_err(|broken| task.format(broken.error))?;
         }
         Some((folder, manifest)) => {
-            for mut part in Parts::open(task.doing, folder, manifest)?.files {
+            for mut part in OpenLog::open(task.doing, folder, manifest)?.files {
                 let task = Task { path: &part.path, ..task };
-                read(part.decoder(), &mut part.content, task, &mut take)?;
+                read(decoder_of(part.role), &mut part.content, task, &mut take)?;
             }
         }
     }
     Ok(commands)
+}
+
+/// What reads a file of a multi-part log: only its base may have a snapshot.
+pub(super) fn decoder_of(role: Role) -> Decoder {
+    match role {
+        Role::Incr => Decoder::new().without_snapshot(),
+        Role::Base | Role::History => Decoder::new(),
+    }
 }
 
 fn owned<A>(command: Command<'_>, own: impl Fn(&[u8]) -> Option<A>) -> Option<Vec<A>> {

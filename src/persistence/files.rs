@@ -84,12 +84,12 @@ pub(super) fn is_temporary(name: &OsStr) -> bool {
     number.is_some_and(|number| number.len() == 32 && number.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// A name of a file as the system has it. Elsewhere than on Unix one that is no text names nothing.
-pub(super) fn os_name(name: &[u8]) -> Option<OsString> {
+/// A name of a file as the operating system takes it. Elsewhere than on Unix it is text, and what is not names nothing.
+pub(super) fn os_name(name: &[u8]) -> OsString {
     #[cfg(unix)]
-    return Some(std::os::unix::ffi::OsStringExt::from_vec(name.to_vec()));
+    return std::os::unix::ffi::OsStringExt::from_vec(name.to_vec());
     #[cfg(not(unix))]
-    return std::string::String::from_utf8(name.to_vec()).ok().map(OsString::from);
+    return std::string::String::from_utf8_lossy(name).into_owned().into();
 }
 
 /// A file being written that takes the place of another one when it is whole.

@@ -31,9 +31,9 @@ mod engine;
 mod error;
 mod files;
 #[cfg_attr(not(feature = "cli"), allow(dead_code))]
-pub(crate) mod parts;
+pub(crate) mod open_log;
 mod rdb_file;
-mod recover;
+pub(crate) mod recover;
 mod storage;
 mod sync;
 

@@ -2,14 +2,15 @@
 
 use super::aof_file::{Broken, read, read_what_is_whole};
 use super::error::{PersistenceError, PersistenceErrorKind, Task};
-use super::files::read_chunks;
-use super::storage::{Folder, StoredFile};
+use super::files::{read_chunks, resolve};
+use super::storage::{Disk, Folder, StoredFile};
 use crate::aof::{CommandSearch, Decoder, Event, Summary};
 use crate::error::{Error, ErrorKind};
 use std::boxed::Box;
 use std::ffi::{OsStr, OsString};
 use std::format;
 use std::io::{self, Read};
+use std::path::Path;
 
 /// What was found when a log was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,26 +47,60 @@ pub(super) fn recover(
     keeps_tail: bool,
     take: impl FnMut(Event<'_>, u64) -> Result<(), Error>,
 ) -> Result<AofRecovery, PersistenceError> {
-    let mut file = folder.read(name).map_err(|error| task.io(error))?;
-    let broken = match read_what_is_whole(&mut *file, task, take)? {
+    let mut torn = match find_tail(folder, name, task, take)? {
         Ok(summary) => return Ok(AofRecovery { summary, cut: None }),
-        Err(broken) => broken,
+        Err(torn) => torn,
     };
-    let offset = broken.summary.valid_up_to;
-    let len = folder.len(name).map_err(|error| task.io(error))?;
-    demand_torn(folder, name, task, broken, len)?;
     let cut = || {
-        let saved_as = if keeps_tail { Some(save(folder, name, offset)?) } else { None };
+        if keeps_tail {
+            torn.saved_as = Some(save(folder, name, torn.offset)?);
+        }
         let file = folder.append_to(name)?;
-        file.truncate(offset)?;
+        file.truncate(torn.offset)?;
         file.sync()?;
-        Ok(AofCut { offset, bytes: len.saturating_sub(offset), saved_as })
+        Ok(torn)
     };
     let cut = cut().map_err(|error| task.io(error))?;
     // What counts is what the next reader finds.
     let mut file = folder.read(name).map_err(|error| task.io(error))?;
     let summary = read(Decoder::new(), &mut *file, task, |_, _| Ok(()))?;
     Ok(AofRecovery { summary, cut: Some(cut) })
+}
+
+/// Reads a log as far as it is whole, and finds the torn tail behind that, which nobody has saved yet.
+///
+/// # Errors
+/// As [`recover`].
+fn find_tail(
+    folder: &dyn Folder,
+    name: &OsStr,
+    task: Task<'_>,
+    take: impl FnMut(Event<'_>, u64) -> Result<(), Error>,
+) -> Result<Result<Summary, AofCut>, PersistenceError> {
+    let mut file = folder.read(name).map_err(|error| task.io(error))?;
+    let broken = match read_what_is_whole(&mut *file, task, take)? {
+        Ok(summary) => return Ok(Ok(summary)),
+        Err(broken) => broken,
+    };
+    let offset = broken.summary.valid_up_to;
+    let len = folder.len(name).map_err(|error| task.io(error))?;
+    demand_torn(folder, name, task, broken, len)?;
+    Ok(Err(AofCut { offset, bytes: len.saturating_sub(offset), saved_as: None }))
+}
+
+/// What opening a log that is one file, or the last one of several, would cut off. Nothing is changed.
+///
+/// # Errors
+/// As opening it.
+#[cfg_attr(not(feature = "cli"), allow(dead_code))]
+pub(crate) fn examine(path: &Path) -> Result<Option<AofCut>, PersistenceError> {
+    let task = Task { doing: "check the log", path };
+    let open = || {
+        let (folder, name) = resolve(path)?;
+        Ok((Disk::open(&folder)?, name))
+    };
+    let (folder, name) = open().map_err(|error| task.io(error))?;
+    Ok(find_tail(&folder, &name, task, |_, _| Ok(()))?.err())
 }
 
 /// Demands that what breaks a log is what a torn write leaves: nothing whole stands behind it, and it is the

@@ -2,7 +2,7 @@
 
 use super::super::error::{PersistenceError, Task};
 use super::super::files::{Replacement, is_temporary, os_name};
-use super::super::parts::read_manifest;
+use super::super::open_log::read_manifest;
 use super::super::storage::{Folder, StoredFile};
 use crate::aof::{Manifest, ManifestFile, NameKind, Names, Role};
 use crate::error::Error;
@@ -23,7 +23,7 @@ pub(in super::super) struct Home {
 
 impl Home {
     pub(super) fn path_of(&self, name: &[u8]) -> PathBuf {
-        self.path.join(os(name))
+        self.path.join(os_name(name))
     }
 
     /// The manifest and what is odd about it, if there is one.
@@ -34,7 +34,7 @@ impl Home {
         if self.len(&name)?.is_none() {
             return Ok(None);
         }
-        let text = read_manifest(&*self.folder, &os(&name), task)?;
+        let text = read_manifest(&*self.folder, &os_name(&name), task)?;
         Manifest::parse(&text, &name).map(Some).map_err(|error| task.format(error))
     }
 
@@ -45,7 +45,7 @@ impl Home {
         let task = Task { doing: "write the manifest", path: &path };
         let mut text = Vec::new();
         manifest.write(&name, &mut text).map_err(|error| task.format(error))?;
-        let name = os(&name);
+        let name = os_name(&name);
         let mut file = Replacement::new(task, &*self.folder, &name)?;
         file.write(&text)?;
         file.place()
@@ -53,7 +53,7 @@ impl Home {
 
     /// The size of a file in bytes, if it is there.
     pub(super) fn len(&self, name: &[u8]) -> Result<Option<u64>, PersistenceError> {
-        match self.folder.len(&os(name)) {
+        match self.folder.len(&os_name(name)) {
             Ok(len) => Ok(Some(len)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Task { doing: "open the log", path: &self.path_of(name) }.io(error)),
@@ -93,11 +93,11 @@ impl Home {
         let incr = ManifestFile::new(self.names.incr(seq), seq, Role::Incr);
         let path = self.path_of(&incr.name);
         let task = Task { doing: "begin an increment of the log", path: &path };
-        let file = self.folder.create(&os(&incr.name)).map_err(|error| task.io(error))?;
+        let file = self.folder.create(&os_name(&incr.name)).map_err(|error| task.io(error))?;
         // Its name has to be durable before a manifest has it.
         if let Err(error) = self.folder.sync() {
             // The error that led here is the one to tell.
-            let _ = self.folder.remove(&os(&incr.name));
+            let _ = self.folder.remove(&os_name(&incr.name));
             return Err(task.io(error));
         }
         let mut manifest = manifest.clone();
@@ -115,7 +115,7 @@ impl Home {
     /// Removes a file of this log that no manifest has ever listed.
     pub(super) fn forget(&self, name: &[u8]) {
         // The error that led here is the one to tell; a file that stays is unlisted.
-        let _ = self.folder.remove(&os(name));
+        let _ = self.folder.remove(&os_name(name));
     }
 
     /// Removes what a manifest calls history, which is durable, and what it lists but may not be removed from
@@ -123,7 +123,7 @@ impl Home {
     pub(super) fn remove_histories(&self, manifest: &mut Manifest) -> Result<Vec<OsString>, PersistenceError> {
         let mut removed = Vec::new();
         for file in manifest.histories() {
-            let name = os(&file.name);
+            let name = os_name(&file.name);
             match if self.is_removable(&file.name) { self.folder.remove(&name) } else { continue } {
                 Ok(()) => removed.push(name),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -152,9 +152,4 @@ impl Home {
         name.truncate(name.len().saturating_sub(b".manifest".len()));
         name
     }
-}
-
-/// A name that [`Names`] gave or a manifest lists. One that the system cannot have names nothing, and is not found.
-pub(super) fn os(name: &[u8]) -> OsString {
-    os_name(name).unwrap_or_default()
 }

@@ -11,15 +11,14 @@ pub use rewrite::{Rewrite, Rewritten};
 use super::appender::{Appender, Records, Start};
 use super::config::AofSyncPolicy;
 use super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
-use super::files::folder_of;
-use super::parts::only_manifest;
+use super::files::{folder_of, os_name};
+use super::open_log::only_manifest;
 use super::storage::{Disk, Folder};
 use crate::aof::{BaseFormat, Manifest, Names};
 use crate::error::{Error, ErrorKind, Found, Place};
 use crate::model::Dataset;
 use crate::rdb::Version;
 pub(super) use home::Home;
-use home::os;
 pub(super) use recover::Single;
 use recover::{Recovered, recover};
 use std::any::Any;
@@ -149,9 +148,9 @@ impl AofFolder {
             last.ok_or_else(|| Task { doing: "open the log", path: &home.path }.io(io::ErrorKind::NotFound.into()))?;
         let path = home.path_of(name);
         let task = Task { doing: "open the log", path: &path };
-        let file = home.folder.append_to(&os(name)).map_err(|error| task.io(error))?;
+        let file = home.folder.append_to(&os_name(name)).map_err(|error| task.io(error))?;
         let unmarked = options.writes_marks.then(|| {
-            let read = report.parts.last().filter(|part| part.name == os(name));
+            let read = report.parts.last().filter(|part| part.name == os_name(name));
             len.saturating_sub(read.map_or(0, |part| part.summary.verified_up_to))
         });
         let start = Start { file, path: path.clone(), len, db: None, unmarked };
@@ -254,7 +253,7 @@ fn lock(home: &Home) -> Result<Box<dyn Any + Send + Sync>, PersistenceError> {
     let name = home.names.lock();
     let path = home.path_of(&name);
     let task = Task { doing: "lock the log", path: &path };
-    let name = os(&name);
+    let name = os_name(&name);
     let take = || {
         let Some(lock) = home.folder.lock(&name)? else {
             return Ok(None);

@@ -8,10 +8,11 @@
 use super::super::aof_file;
 use super::super::content::{self, Form};
 use super::super::error::{PersistenceError, Result, Task};
-use super::super::parts::{decoder_of, may_be_empty};
+use super::super::files::os_name;
+use super::super::open_log::may_be_empty;
 use super::super::recover::recover as recover_file;
 use super::super::storage::Folder;
-use super::home::{Home, os};
+use super::home::Home;
 use super::{AofFolderOptions, AofReport, PartReport};
 use crate::aof::{Event, Manifest, ManifestFile, NameKind, Role};
 use crate::error::{Error, Fault, Place};
@@ -69,7 +70,7 @@ pub(super) fn recover(
 fn find(home: &Home, single: Option<&Single>, report: &mut AofReport) -> Result<Option<Manifest>, PersistenceError> {
     let stem = home.stem();
     let found = home.read_manifest()?;
-    let is_there = |single: &Single| match single.parent.len(&os(&stem)) {
+    let is_there = |single: &Single| match single.parent.len(&os_name(&stem)) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Task { doing: "take over the log", path: &single.path }.io(error)),
@@ -103,7 +104,7 @@ fn find(home: &Home, single: Option<&Single>, report: &mut AofReport) -> Result<
 
 /// Moves a log of one file into the folder.
 fn take_over(home: &Home, single: &Single) -> Result<(), PersistenceError> {
-    let name = os(&home.stem());
+    let name = os_name(&home.stem());
     let target = Path::new(&single.folder_name).join(&name);
     let moved = || {
         single.parent.rename(&name, target.as_os_str())?;
@@ -134,7 +135,7 @@ fn begin(home: &Home, options: &AofFolderOptions, initial: Dataset, report: AofR
     let path = home.path_of(&base.name);
     let task = Task { doing: "write the base of the log", path: &path };
     let form = Form { format: options.base_format, version: options.version, is_base: true };
-    content::write(task, &*home.folder, &os(&base.name), form, &initial)?;
+    content::write(task, &*home.folder, &os_name(&base.name), form, &initial)?;
     let manifest = home.with_new_incr(&Manifest { files: [base].into() })?;
     let unlisted = unlisted(home, &manifest)?;
     Ok(Recovered { manifest, dataset: initial, report: AofReport { is_new: true, unlisted, ..report } })
@@ -196,7 +197,7 @@ fn read_all(
             let path = home.path_of(&file.name);
             let task = Task { doing: "open the log", path: &path };
             // The data get only what stays: this is read twice.
-            report.cut = recover_file(&*home.folder, &os(&file.name), task, options.keeps_cut_tails, |_, _| Ok(()))?.cut;
+            report.cut = recover_file(&*home.folder, &os_name(&file.name), task, options.keeps_cut_tails, |_, _| Ok(()))?.cut;
         }
         report.parts.push(read_part(home, file, &mut replay, options)?);
     }
@@ -241,9 +242,9 @@ fn read_part(
             Event::Annotation(_) | Event::Mark(_) | Event::Timestamp { .. } => Ok(()),
         }
     };
-    let name = os(&file.name);
+    let name = os_name(&file.name);
     let mut reader = home.folder.read(&name).map_err(|error| task.io(error))?;
-    let summary = aof_file::read(decoder_of(file.role), &mut *reader, task, take)?;
+    let summary = aof_file::read(aof_file::decoder_of(file.role), &mut *reader, task, take)?;
     Ok(PartReport { name, role: file.role, summary })
 }
 
@@ -251,7 +252,7 @@ fn read_part(
 fn make_durable(home: &Home, manifest: &Manifest) -> Result<(), PersistenceError> {
     for file in manifest.loaded() {
         let task = Task { doing: "sync the log", path: &home.path_of(&file.name) };
-        home.folder.append_to(&os(&file.name)).and_then(|file| file.sync()).map_err(|error| task.io(error))?;
+        home.folder.append_to(&os_name(&file.name)).and_then(|file| file.sync()).map_err(|error| task.io(error))?;
     }
     home.folder.sync().map_err(|error| Task { doing: "sync the folder of the log", path: &home.path }.io(error))
 }

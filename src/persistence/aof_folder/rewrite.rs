@@ -12,7 +12,7 @@
 
 use super::super::content::{self, Form, Frozen};
 use super::super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
-use super::home::os;
+use super::super::files::os_name;
 use super::{AofFolder, Listed};
 use crate::aof::{Manifest, ManifestFile, Role};
 use std::ffi::OsString;
@@ -114,7 +114,7 @@ impl AofFolder {
         let path = self.home.path_of(&base.name);
         let task = Task { doing: REWRITE, path: &path };
         let form = Form { format: self.options.base_format, version: self.options.version, is_base: true };
-        let base_bytes = content::write(task, &*self.home.folder, &os(&base.name), form, data)?;
+        let base_bytes = content::write(task, &*self.home.folder, &os_name(&base.name), form, data)?;
 
         let mut listed = self.listed();
         let replaced = replaced(&listed.manifest, &base, seq);

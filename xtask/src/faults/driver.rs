@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// The driver's exit code where it has told an error.
 pub const TOLD: i32 = 3;
@@ -69,6 +70,16 @@ impl Running {
             }
         });
         Ok(Self { child, heard, listener: Some(listener) })
+    }
+
+    /// Waits until it has acknowledged a write.
+    pub fn wait_for_write(&self) -> Result<()> {
+        let start = Instant::now();
+        while self.said()?.acked.is_empty() {
+            ensure!(start.elapsed() < Duration::from_secs(60), "the driver does not come to write");
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// What it has said so far.

@@ -10,40 +10,41 @@ use std::time::Duration;
 /// Ways to write: one command at a time, many threads, transactions.
 pub const WAYS: [&[&str]; 3] = [&[], &["--threads", "8"], &["--transactions"]];
 
+/// One in so many writers is not waited for: it may die while it opens the log.
+pub const UNAWAITED: u32 = 5;
+
 /// Kills before a log is begun anew, so that opening it takes no longer than writing.
 const ROUND: u32 = 10;
 
 pub fn run(cases: &mut Cases<'_>, driver: &Driver, kills: u32) {
     cases.run("writers that are killed lose nothing that was acknowledged", |folder| {
-        let (mut acked, mut died_writing) = (0, 0);
+        let mut acked = 0;
         for round in 0..kills.div_ceil(ROUND) {
             let folder = folder.join(round.to_string());
             let way = WAYS[round as usize % WAYS.len()];
             let in_round = ROUND.min(kills - round * ROUND);
-            let (more, died) = kill(driver, &folder, way, in_round)?;
-            acked += more;
-            died_writing += died;
+            acked += kill(driver, &folder, way, in_round)?;
         }
-        ensure!(died_writing * 2 > kills, "only {died_writing} of {kills} writers had come to write");
-        Ok(format!("{kills} kills, {acked} writes acknowledged, 0 lost"))
+        Ok(format!("{kills} kills in {acked} writes, 0 lost"))
     });
 }
 
-/// Kills writers of one log; gives how many writes were acknowledged, and how many writers died writing.
-fn kill(driver: &Driver, folder: &Path, way: &[&str], kills: u32) -> Result<(u64, u32)> {
+/// Kills writers of one log; gives how many writes there are in the end.
+fn kill(driver: &Driver, folder: &Path, way: &[&str], kills: u32) -> Result<u64> {
     let args: Vec<&str> = ["append", "1000000"].iter().chain(way).copied().collect();
     let mut last: Vec<u64> = Vec::new();
-    let mut died_writing = 0;
-    for _ in 0..kills {
+    for kill in 0..kills {
         let running = Running::start(driver.call(&args, folder))?;
-        thread::sleep(moment(5, 50));
+        if kill % UNAWAITED != 0 {
+            running.wait_for_write()?;
+        }
+        thread::sleep(moment(1, 50));
         let said = running.kill()?;
         ensure!(said.errors.is_empty(), "{said:?}");
-        died_writing += u32::from(!said.acked.is_empty());
         take_over(&mut last, &said.acked);
         last = driver.verify(folder, &last, &[])?;
     }
-    Ok((last.iter().sum(), died_writing))
+    Ok(last.iter().sum())
 }
 
 /// Where a thread has acknowledged more, that is what has to be there.

@@ -3,7 +3,7 @@
 
 use super::Cases;
 use super::driver::{Driver, LOST, Running, Said};
-use super::kills::{WAYS, moment, take_over};
+use super::kills::{UNAWAITED, WAYS, moment, take_over};
 use super::mounts::{self, Mount, ext4};
 use crate::tools;
 use anyhow::{Context, Result, ensure};
@@ -28,7 +28,7 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver, cuts: u32) {
     }
     cases.run("a power cut loses nothing that was acknowledged", |folder| {
         let mut disk = Disk::new(folder)?;
-        let (mut acked, mut came_to_write) = (0, 0);
+        let mut acked = 0;
         let mut last: Vec<u64> = Vec::new();
         for cycle in 0..cuts {
             let round = cycle / ROUND;
@@ -38,23 +38,21 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver, cuts: u32) {
             }
             let name = format!("log{round}");
             let way = WAYS[round as usize % WAYS.len()];
-            let said = disk.cut(driver, &name, way)?;
-            came_to_write += u32::from(!said.acked.is_empty());
+            let said = disk.cut(driver, &name, way, cycle % UNAWAITED != 0)?;
             take_over(&mut last, &said.acked);
             let mount = disk.mount()?;
             last = driver.verify(&disk.at.join(&name), &last, &[])?;
             mount.unmount()?;
         }
         acked += last.iter().sum::<u64>();
-        ensure!(came_to_write * 2 > cuts, "only {came_to_write} of {cuts} writers had come to write");
-        Ok(format!("{cuts} cuts, {acked} writes acknowledged, 0 lost"))
+        Ok(format!("{cuts} cuts in {acked} writes, 0 lost"))
     });
     cases.run("a power cut does lose what was acknowledged without a sync", |folder| {
         let mut disk = Disk::new(folder)?;
         let mut lost = 0;
         for cycle in 0..CONTROLS {
             let name = format!("log{cycle}");
-            let said = disk.cut(driver, &name, &["--policy", "no"])?;
+            let said = disk.cut(driver, &name, &["--policy", "no"], true)?;
             let mount = disk.mount()?;
             let acked = said.first().to_string();
             let output = driver.call(&["verify", &acked], &disk.at.join(&name)).output()?;
@@ -89,11 +87,14 @@ impl Disk {
     /// With the power a machine loses its programs. Here the writer lives on for a moment, in which
     /// ext4 may tell it that a sync has succeeded whose transaction was thrown away: it looks
     /// whether the transaction is still under way, and not whether it was carried out.
-    fn cut(&mut self, driver: &Driver, log: &str, way: &[&str]) -> Result<Said> {
+    fn cut(&mut self, driver: &Driver, log: &str, way: &[&str], is_awaited: bool) -> Result<Said> {
         let mount = self.mount()?;
         let args: Vec<&str> = ["append", "1000000"].iter().chain(way).copied().collect();
         let running = Running::start(driver.call(&args, &self.at.join(log)))?;
-        thread::sleep(moment(5, 60));
+        if is_awaited {
+            running.wait_for_write()?;
+        }
+        thread::sleep(moment(1, 60));
         let said = running.said()?;
         self.switch.off(&self.at)?;
         running.kill()?;

@@ -112,10 +112,11 @@ fn failures(call: &Call) -> Vec<String> {
 }
 
 fn log_positions(cases: &mut Cases<'_>, driver: &Driver) {
-    cases.run("no call of opening a log and appending to it can fail so that a write is lost", |folder| {
+    cases.run("no call of recovering a log and appending to it can fail so that a write is lost", |folder| {
         let before = folder.join("before");
         Said::by(&mut driver.call(&["append", "5"], &before))?;
-        let log = fs::read(before.join("a.aof"))?;
+        // Behind them a crash has left the beginning of a transaction.
+        let log = [&fs::read(before.join("a.aof"))?[..], b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$3\r\n0:"].concat();
         let at = |name: String| -> Result<PathBuf> {
             let folder = folder.join(name);
             fs::create_dir(&folder)?;

@@ -3,7 +3,7 @@
 use super::error::{PersistenceError, Task};
 use super::files::{demand_regular, os_name, resolve};
 use super::storage::{Disk, Folder};
-use crate::aof::{Decoder, Manifest, ManifestFile, NameKind, Names, Role};
+use crate::aof::{Manifest, ManifestFile, NameKind, Names, Role};
 use crate::error::{Error, ErrorKind, Found, Place};
 use crate::kind::FileKind;
 use std::boxed::Box;
@@ -13,15 +13,15 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::vec::Vec;
 
-/// A manifest of servers has a few hundred bytes.
-const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+/// No manifest is longer: it would name some ten thousand files.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// A server may rewrite its log while we open it, but not without end.
 const MAX_TRIES: u32 = 100;
 
 /// A multi-part log. All of its files were open at one time, so that a server which removes them
 /// while they are read changes nothing.
-pub(crate) struct Parts {
+pub(crate) struct OpenLog {
     folder: Disk,
     /// The folder, as the caller named it.
     path: PathBuf,
@@ -31,11 +31,11 @@ pub(crate) struct Parts {
     /// What is odd about the manifest.
     pub(crate) deviations: Vec<Error>,
     /// The base, if there is one, then the increments.
-    pub(crate) files: Vec<Part>,
+    pub(crate) files: Vec<OpenPart>,
 }
 
 /// A file of a multi-part log, open.
-pub(crate) struct Part {
+pub(crate) struct OpenPart {
     pub(crate) path: PathBuf,
     pub(crate) name: Vec<u8>,
     pub(crate) role: Role,
@@ -45,24 +45,9 @@ pub(crate) struct Part {
     pub(crate) content: Box<dyn Read + Send>,
 }
 
-impl Part {
-    /// What reads its commands.
-    pub(super) fn decoder(&self) -> Decoder {
-        decoder_of(self.role)
-    }
-}
-
-/// Whether a file may have no bytes: any but a snapshot. Servers with `aof-use-rdb-preamble no` begin their log with an empty base.
+/// Whether a file may have no bytes: a log of no commands is empty, a snapshot of no keys is not.
 pub(super) fn may_be_empty(file: &ManifestFile) -> bool {
     file.role != Role::Base || !file.name.ends_with(b".rdb")
-}
-
-/// What reads the commands of a file.
-pub(super) fn decoder_of(role: Role) -> Decoder {
-    match role {
-        Role::Incr => Decoder::new().without_snapshot(),
-        Role::Base | Role::History => Decoder::new(),
-    }
 }
 
 /// The folder and the name of the manifest that a path means: its own, or that of the log in the
@@ -103,13 +88,13 @@ pub(super) fn only_manifest(folder: &dyn Folder) -> io::Result<Option<OsString>>
     Ok(found)
 }
 
-impl Parts {
+impl OpenLog {
     /// Opens the log whose manifest has this name in this folder. Only the names that the manifest
     /// lists are opened, without following a link.
     ///
     /// # Errors
     /// `Format` of the manifest, at the offset of the line: what [`Manifest::parse`] refuses,
-    /// `BadManifest` for a listed file that is not there and for an empty base, `UnsafePath` for
+    /// `BadManifest` for a listed file that is not there and for an empty snapshot, `UnsafePath` for
     /// one that is no regular file. `Io`.
     pub(crate) fn open(doing: &'static str, path: PathBuf, manifest_name: OsString) -> Result<Self, PersistenceError> {
         let manifest_path = path.join(&manifest_name);
@@ -147,7 +132,7 @@ impl Parts {
 
     /// The size of a listed file, where it is there. Those that are history may be gone.
     pub(crate) fn len_of(&self, file: &ManifestFile) -> Option<u64> {
-        self.folder.len(&os_name(&file.name)?).ok()
+        self.folder.len(&os_name(&file.name)).ok()
     }
 
     /// Whether a file of this name is the lock of the one who writes the log.
@@ -182,23 +167,23 @@ pub(super) fn read_manifest(folder: &dyn Folder, name: &OsStr, task: Task<'_>) -
     read.map_err(|error| task.io(error))?;
     let len = text.len() as u64;
     if len > MAX_MANIFEST_BYTES {
-        let kind = ErrorKind::LimitExceeded { expected: "a manifest of at most 16 MiB", found: Found::Number(len) };
+        let kind = ErrorKind::LimitExceeded { expected: "a manifest of at most 1 MiB", found: Found::Number(len) };
         return Err(task.format(Error::new(kind, 0, Place::default())));
     }
     Ok(text)
 }
 
-fn open_files(folder: &Disk, path: &Path, manifest: &Manifest, text: &[u8]) -> Result<Vec<Part>, Obstacle> {
+fn open_files(folder: &Disk, path: &Path, manifest: &Manifest, text: &[u8]) -> Result<Vec<OpenPart>, Obstacle> {
     manifest.loaded().map(|file| open_file(folder, path, file, || line_of(file, manifest, text))).collect()
 }
 
-fn open_file(folder: &Disk, path: &Path, file: &ManifestFile, line: impl Fn() -> u64) -> Result<Part, Obstacle> {
+fn open_file(folder: &Disk, path: &Path, file: &ManifestFile, line: impl Fn() -> u64) -> Result<OpenPart, Obstacle> {
     let at_line = |kind| Error::new(kind, line(), Place::default());
     let bad = |expected, found| at_line(ErrorKind::BadManifest { expected, found: Found::Text(found) });
     let no_file = |found| {
         Obstacle::Unsafe(at_line(ErrorKind::UnsafePath { expected: "the name of a regular file", found: Found::Text(found) }))
     };
-    let name = os_name(&file.name).ok_or_else(|| no_file("one that is no text"))?;
+    let name = os_name(&file.name);
     let file_path = path.join(&name);
     let opened = folder.len(&name).and_then(|bytes| Ok((bytes, folder.read(&name)?)));
     let (bytes, content) = match opened {
@@ -214,9 +199,9 @@ fn open_file(folder: &Disk, path: &Path, file: &ManifestFile, line: impl Fn() ->
         }
     };
     if bytes == 0 && !may_be_empty(file) {
-        return Err(Obstacle::Unsafe(bad("a base with something in it", "an empty one")));
+        return Err(Obstacle::Unsafe(bad("a snapshot with something in it", "an empty one")));
     }
-    Ok(Part { path: file_path, name: file.name.clone(), role: file.role, seq: file.seq, bytes, content })
+    Ok(OpenPart { path: file_path, name: file.name.clone(), role: file.role, seq: file.seq, bytes, content })
 }
 
 /// Where the line of a file begins in its manifest.
