@@ -296,9 +296,9 @@ fn locate(path: &Path) -> io::Result<Located> {
     let parent = Disk::open(parent_path)?;
     let folder_path = parent_path.join(FOLDER);
     match fs::create_dir(&folder_path) {
-        Ok(()) => parent.sync()?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        // One that is there may have been made a moment before a crash, or be another one's.
+        _ => parent.sync()?,
     }
     let folder = Arc::new(Disk::open(&folder_path)?);
     let single = Single { parent: Arc::new(parent), folder_name: FOLDER.into(), path: path.into() };

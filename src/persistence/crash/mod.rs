@@ -7,13 +7,10 @@
 //! Protocols with a mistake ([`mutant`]) show that mistakes are found.
 
 mod disk;
+mod file;
 mod folder;
 mod mutant;
 mod snapshot;
 mod states;
 mod survey;
-
-/// How many different states are looked at at least, as `AIKV_CRASH_STATES` says.
-fn wanted_states() -> usize {
-    std::env::var("AIKV_CRASH_STATES").map_or(500, |states| states.parse().expect("AIKV_CRASH_STATES: a number"))
-}
+mod units;
