@@ -76,6 +76,33 @@ impl Default for AofFolderOptions {
 ///
 /// At every moment servers from 7.0 on could start on the folder. One program at a time writes to it: it holds the
 /// lock that `<name>.lock` stands for, a file that servers pass over.
+///
+/// ```
+/// use aikv::model::{Dataset, Value};
+/// use aikv::persistence::{AofFolder, AofFolderOptions, AofSyncPolicy};
+///
+/// # let folder = std::env::temp_dir().join(format!("aikv-folder-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let path = folder.join("appendonly.aof");
+/// let open = || AofFolder::open(&path, AofSyncPolicy::Always, &AofFolderOptions::default(), || Ok(Dataset::default()));
+/// let (log, _, report) = open()?;
+/// assert!(report.is_new);
+/// log.log(0, &["SET", "key", "value"])?;
+/// log.transaction(1, &[["INCR", "a"], ["INCR", "b"]])?;
+/// log.close()?;
+///
+/// let (log, data, _) = open()?;
+/// assert_eq!(data.databases[&0][&b"key"[..]].value, Value::String("value".into()));
+/// assert_eq!(data.databases[&1].len(), 2);
+/// // What is logged from here on is not part of the new base.
+/// let rewrite = log.begin_rewrite()?;
+/// log.log(0, &["DEL", "key"])?;
+/// rewrite.finish(&data)?;
+/// log.close()?;
+/// assert!(open()?.1.databases.get(&0).is_none_or(|database| database.is_empty()));
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct AofFolder {
     appender: Appender,
     home: Home,

@@ -3,8 +3,9 @@
 use super::super::aof_folder::{AofFolder, AofFolderOptions, Home, Single};
 use super::super::config::AofSyncPolicy;
 use super::super::error::{AikvError, PersistenceError, PersistenceErrorKind, Task};
+use super::super::files::is_temporary;
 use super::super::storage::Folder;
-use super::disk::Recorder;
+use super::disk::{Fault, Recorder};
 use super::mutant::Mutant;
 use super::states::{Bounds, Names};
 use super::survey::{Refusal, Subject, Survey, look};
@@ -221,5 +222,34 @@ fn that_a_manifest_names_what_its_folder_may_lack_is_found_out_where_names_come_
         let mut survey = Survey::of_mutant(&subject, Mutant::IncrNotInFolder);
         survey.run(bounds(names));
         assert_eq!(!survey.violations.is_empty(), is_found, "{:?}", survey.violations);
+    }
+}
+
+#[test]
+fn a_rewrite_that_fails_leaves_a_log_that_goes_on() {
+    let mut at = 0;
+    loop {
+        let disk = Recorder::default();
+        let subject = always(4);
+        let (log, _) = subject.open(&disk, AofSyncPolicy::Always).unwrap();
+        (0..3).for_each(|unit| add(&log, unit).unwrap());
+        let before = disk.calls();
+        let disk = disk.with_fault(Fault { at: before + at, lasts: false });
+        let failed = log.begin_rewrite().and_then(|rewrite| rewrite.finish(&data(3))).is_err();
+        if disk.failed_behind().is_none() {
+            assert!(!failed);
+            return;
+        }
+        // A log that cannot be synced any more, or whose folder cannot, says so; any other takes the next command.
+        let is_poisoned =
+            log.status().last_error.is_some_and(|error| matches!(error.kind(), PersistenceErrorKind::Poisoned { .. }));
+        assert_eq!(add(&log, 3).is_err(), is_poisoned, "call {at}");
+        drop(log);
+        let units = Subject::open(&subject, &Recorder::of(&disk.image()), true);
+        assert!(units.is_ok_and(|units| units == if is_poisoned { 3 } else { 4 }), "call {at}");
+        let mut names = disk.list().unwrap();
+        names.retain(|name| is_temporary(name));
+        assert_eq!(names, [""; 0], "call {at}");
+        at += 1;
     }
 }
