@@ -8,7 +8,7 @@ mod common;
 use aikv::Result;
 use aikv::aof::BaseFormat;
 use aikv::model::{Dataset, Value};
-use aikv::persistence::{AofFolder, AofFolderOptions, AofReport, AofSyncPolicy, Frozen, PersistenceErrorKind, Sink};
+use aikv::persistence::{AofFolder, AofFolderOptions, AofReport, AofSyncPolicy, AofWriter, Frozen, PersistenceErrorKind, Sink};
 use common::{Client, Reply, Server, TempDir, failure, io_kind, server};
 use std::fs;
 use std::path::Path;
@@ -323,6 +323,20 @@ fn a_second_writer_is_told_who_the_first_one_is() {
     log.close().unwrap();
     assert!(temporary.join("appendonlydir/appendonly.aof.lock").exists());
     second().unwrap();
+}
+
+#[test]
+fn a_log_of_one_file_is_not_taken_from_under_its_writer() {
+    let temporary = TempDir::new();
+    let path = temporary.join("appendonly.aof");
+    let writer = AofWriter::new(&path, AofSyncPolicy::Always).unwrap();
+    writer.log_command_bytes(&["RPUSH", "list", "0"]).unwrap();
+    let again = || AofFolder::open(&path, AofSyncPolicy::Always, &AofFolderOptions::default(), || Ok(Dataset::default()));
+    assert!(matches!(failure(again()).kind(), PersistenceErrorKind::Locked { .. }));
+    writer.close().unwrap();
+    let (_log, dataset, report) = again().unwrap();
+    assert!(report.is_taken_over);
+    assert_eq!(dataset.databases[&0].len(), 1);
 }
 
 #[test]

@@ -86,8 +86,8 @@ impl Home {
         Ok(seqs.max().unwrap_or(0).max(above) + 1)
     }
 
-    /// Creates an increment behind the others, and gives it with a manifest that lists it and that is not placed yet.
-    pub(super) fn new_incr(&self, manifest: &Manifest) -> Result<(Box<dyn StoredFile>, Manifest), PersistenceError> {
+    /// Creates an increment behind those that the manifest lists.
+    pub(super) fn new_incr(&self, manifest: &Manifest) -> Result<(Box<dyn StoredFile>, ManifestFile), PersistenceError> {
         let last = manifest.incrs().last().map_or(0, |file| file.seq);
         let seq = self.free_seq(Role::Incr, last)?;
         let incr = ManifestFile::new(self.names.incr(seq), seq, Role::Incr);
@@ -96,18 +96,17 @@ impl Home {
         let file = self.folder.create(&os_name(&incr.name)).map_err(|error| task.io(error))?;
         // Its name has to be durable before a manifest has it.
         if let Err(error) = self.folder.sync() {
-            // The error that led here is the one to tell.
-            let _ = self.folder.remove(&os_name(&incr.name));
+            self.forget(&incr.name);
             return Err(task.io(error));
         }
-        let mut manifest = manifest.clone();
-        manifest.files.push(incr);
-        Ok((file, manifest))
+        Ok((file, incr))
     }
 
     /// The manifest with a new increment, placed.
     pub(super) fn with_new_incr(&self, manifest: &Manifest) -> Result<Manifest, PersistenceError> {
-        let (_, manifest) = self.new_incr(manifest)?;
+        let (_, incr) = self.new_incr(manifest)?;
+        let mut manifest = manifest.clone();
+        manifest.files.push(incr);
         self.place(&manifest)?;
         Ok(manifest)
     }

@@ -29,7 +29,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::string::String;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::vec::Vec;
 
 /// The folder that servers keep a log in, beside where one of a single file would be.
@@ -104,11 +104,15 @@ impl Default for AofFolderOptions {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct AofFolder {
-    appender: Appender,
+    /// Another one when the log was poisoned and has been rewritten.
+    appender: RwLock<Appender>,
+    policy: AofSyncPolicy,
     home: Home,
     options: AofFolderOptions,
     listed: Mutex<Listed>,
     is_rewriting: AtomicBool,
+    /// Held as long as the log is open.
+    _lock: Box<dyn Any + Send + Sync>,
 }
 
 /// What the manifest says.
@@ -117,8 +121,8 @@ struct Listed {
     /// Whether the manifest is known to be on the disk. Until it is, no file is removed.
     is_certain: bool,
     base_bytes: u64,
-    /// Of the increments that are not written to any more.
-    closed_bytes: u64,
+    /// Increments that are not written to any more: the number of the one behind each, and its bytes.
+    closed: Vec<(u64, u64)>,
 }
 
 impl AofFolder {
@@ -164,11 +168,11 @@ impl AofFolder {
             Some(base) => home.len(&base.name)?.unwrap_or_default(),
             None => 0,
         };
-        let mut closed_bytes = 0;
+        let mut closed = Vec::new();
         let mut last = None;
         for incr in manifest.incrs() {
             let len = home.len(&incr.name)?.unwrap_or_default();
-            closed_bytes += last.replace((&incr.name, len)).map_or(0, |(_, len)| len);
+            closed.extend(last.replace((&incr.name, len)).map(|(_, len)| (incr.seq, len)));
         }
         // Recovery leaves an increment to go on in.
         let (name, len) =
@@ -181,10 +185,11 @@ impl AofFolder {
             len.saturating_sub(read.map_or(0, |part| part.summary.verified_up_to))
         });
         let start = Start { file, path: path.clone(), len, db: None, unmarked };
-        let appender = Appender::new(start, policy, Some(lock)).map_err(|error| task.io(error))?;
-        let listed = Mutex::new(Listed { manifest, is_certain: true, base_bytes, closed_bytes });
+        let appender = Appender::new(start, policy, None).map_err(|error| task.io(error))?;
+        let listed = Mutex::new(Listed { manifest, is_certain: true, base_bytes, closed });
         let is_rewriting = AtomicBool::new(false);
-        let log = Self { appender, home, options: *options, listed, is_rewriting };
+        let appender = RwLock::new(appender);
+        let log = Self { appender, policy, home, options: *options, listed, is_rewriting, _lock: lock };
         Ok((log, dataset, report))
     }
 
@@ -195,7 +200,8 @@ impl AofFolder {
     /// [`AofWriter::log_command`](super::AofWriter::log_command); `Format` for a command that says where another belongs
     /// (`SELECT`, `MULTI`, `EXEC`, `DISCARD`), and for a database that the log is not opened with again.
     pub fn log<A: AsRef<[u8]>>(&self, db: u64, args: &[A]) -> Result<()> {
-        Ok(self.appender.append(|records| {
+        let appender = self.appender.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(appender.append(|records| {
             self.select(records, db)?;
             push(records, args)
         })?)
@@ -206,7 +212,8 @@ impl AofFolder {
     /// # Errors
     /// As [`AofFolder::log`]. None of the commands is in the log then.
     pub fn transaction<A: AsRef<[u8]>, C: AsRef<[A]>>(&self, db: u64, commands: &[C]) -> Result<()> {
-        Ok(self.appender.append(|records| {
+        let appender = self.appender.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(appender.append(|records| {
             self.select(records, db)?;
             records.push(&["MULTI"])?;
             commands.iter().try_for_each(|command| push(records, command.as_ref()))?;
@@ -227,20 +234,22 @@ impl AofFolder {
     /// # Errors
     /// As [`AofWriter::flush`](super::AofWriter::flush).
     pub fn flush(&self) -> Result<()> {
-        Ok(self.appender.flush("sync the log")?)
+        Ok(self.appender().flush("sync the log")?)
     }
 
     /// Sizes, how far the log is durable, and the failure that holds.
     #[must_use]
     pub fn status(&self) -> AofFolderStatus {
+        let appender = self.appender();
         let listed = self.listed();
+        let closed: u64 = listed.closed.iter().map(|(_, bytes)| bytes).sum();
         AofFolderStatus {
             base_bytes: listed.base_bytes,
-            incr_bytes: listed.closed_bytes + self.appender.file_len(),
-            accepted_offset: self.appender.accepted_offset(),
-            durable_offset: self.appender.durable_offset(),
-            oldest_unsynced_age: self.appender.oldest_unsynced_age(),
-            last_error: self.appender.last_error(),
+            incr_bytes: closed + appender.file_len(),
+            accepted_offset: appender.accepted_offset(),
+            durable_offset: appender.durable_offset(),
+            oldest_unsynced_age: appender.oldest_unsynced_age(),
+            last_error: appender.last_error(),
         }
     }
 
@@ -249,7 +258,21 @@ impl AofFolder {
     /// # Errors
     /// As [`AofFolder::flush`].
     pub fn close(self) -> Result<()> {
-        Ok(self.appender.close()?)
+        Ok(self.appender().close()?)
+    }
+
+    /// A handle to what is appended to now.
+    fn appender(&self) -> Appender {
+        self.appender.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn go_on_with(&self, appender: Appender) {
+        *self.appender.write().unwrap_or_else(PoisonError::into_inner) = appender;
+    }
+
+    /// Whether nothing more is appended before the log is rewritten.
+    fn is_poisoned(&self) -> bool {
+        self.appender().last_error().is_some_and(|error| matches!(error.kind(), PersistenceErrorKind::Poisoned { .. }))
     }
 
     fn listed(&self) -> MutexGuard<'_, Listed> {

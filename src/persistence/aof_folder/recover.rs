@@ -7,7 +7,7 @@
 
 use super::super::aof_file;
 use super::super::content::{self, Form};
-use super::super::error::{PersistenceError, Result, Task};
+use super::super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
 use super::super::files::os_name;
 use super::super::open_log::may_be_empty;
 use super::super::recover::recover as recover_file;
@@ -106,12 +106,17 @@ fn find(home: &Home, single: Option<&Single>, report: &mut AofReport) -> Result<
 fn take_over(home: &Home, single: &Single) -> Result<(), PersistenceError> {
     let name = os_name(&home.stem());
     let target = Path::new(&single.folder_name).join(&name);
+    let task = Task { doing: "take over the log", path: &single.path };
+    // Whoever appends to a log of one file holds this lock.
+    let Some(_lock) = single.parent.lock(&name).map_err(|error| task.io(error))? else {
+        return Err(PersistenceError::new(task.doing, task.path, PersistenceErrorKind::Locked { pid: None }));
+    };
     let moved = || {
         single.parent.rename(&name, target.as_os_str())?;
         home.folder.sync()?;
         single.parent.sync()
     };
-    moved().map_err(|error| Task { doing: "take over the log", path: &single.path }.io(error))
+    moved().map_err(|error| task.io(error))
 }
 
 /// Without a manifest there is no log, and so no increment either that holds anything: a log that is

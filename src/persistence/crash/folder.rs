@@ -106,7 +106,8 @@ impl Subject for Log {
         let Ok((log, _)) = self.open(disk, self.policy) else { return units };
         for turn in 0..self.count {
             self.step(disk, &log, &mut units);
-            if turn % self.rewrite_every == self.rewrite_every - 1 {
+            let is_poisoned = log.status().last_error.is_some();
+            if is_poisoned || turn % self.rewrite_every == self.rewrite_every - 1 {
                 let frozen = data(units);
                 if let Ok(rewrite) = log.begin_rewrite() {
                     self.step(disk, &log, &mut units);
@@ -158,32 +159,32 @@ fn taken_over(count: usize) -> Log {
 
 #[test]
 fn no_crash_loses_an_acknowledged_unit() {
-    look(always, bounds(Names::Strict));
+    look(always, bounds(Names::Strict), 1);
 }
 
 #[test]
 fn no_crash_loses_an_acknowledged_unit_where_names_come_in_any_order() {
-    look(always, bounds(Names::Weak));
+    look(always, bounds(Names::Weak), 1);
 }
 
 #[test]
 fn no_crash_loses_a_flushed_unit() {
-    look(flushed, bounds(Names::Strict));
+    look(flushed, bounds(Names::Strict), 1);
 }
 
 #[test]
 fn no_crash_loses_a_flushed_unit_where_names_come_in_any_order() {
-    look(flushed, bounds(Names::Weak));
+    look(flushed, bounds(Names::Weak), 1);
 }
 
 #[test]
 fn no_missing_page_is_taken_for_a_value_where_there_are_marks() {
-    look(marked, Bounds { has_holes: true, ..bounds(Names::Weak) });
+    look(marked, Bounds { has_holes: true, ..bounds(Names::Weak) }, 4);
 }
 
 #[test]
 fn no_crash_loses_a_log_of_one_file_that_is_taken_over() {
-    look(taken_over, bounds(Names::Weak));
+    look(taken_over, bounds(Names::Weak), 4);
 }
 
 #[test]
@@ -244,9 +245,14 @@ fn a_rewrite_that_fails_leaves_a_log_that_goes_on() {
         let is_poisoned =
             log.status().last_error.is_some_and(|error| matches!(error.kind(), PersistenceErrorKind::Poisoned { .. }));
         assert_eq!(add(&log, 3).is_err(), is_poisoned, "call {at}");
-        drop(log);
+        if is_poisoned {
+            // From memory it goes on in a new file.
+            log.begin_rewrite().and_then(|rewrite| rewrite.finish(&data(3))).unwrap();
+            add(&log, 3).unwrap();
+        }
+        log.close().unwrap();
         let units = Subject::open(&subject, &Recorder::of(&disk.image()), true);
-        assert!(units.is_ok_and(|units| units == if is_poisoned { 3 } else { 4 }), "call {at}");
+        assert!(units.is_ok_and(|units| units == 4), "call {at}");
         let mut names = disk.list().unwrap();
         names.retain(|name| is_temporary(name));
         assert_eq!(names, [""; 0], "call {at}");

@@ -40,8 +40,8 @@ pub(super) enum Refusal {
     Other(String),
 }
 
-/// Looks at longer and longer runs, until so many different states were seen as `AIKV_CRASH_STATES` says.
-pub(super) fn look<S: Subject>(of: fn(usize) -> S, bounds: Bounds) {
+/// Looks at longer and longer runs, until so many different states were seen as `AIKV_CRASH_STATES` says, or that part of them.
+pub(super) fn look<S: Subject>(of: fn(usize) -> S, bounds: Bounds, part: usize) {
     let wanted = std::env::var("AIKV_CRASH_STATES");
     let wanted = wanted.map_or(FEW, |states| states.parse().expect("AIKV_CRASH_STATES: a number"));
     let mut count = 8;
@@ -50,7 +50,7 @@ pub(super) fn look<S: Subject>(of: fn(usize) -> S, bounds: Bounds) {
         let mut survey = Survey::new(&subject);
         survey.run(bounds);
         assert_eq!(survey.violations, [""; 0]);
-        if survey.distinct() >= wanted {
+        if survey.distinct() >= wanted / part {
             std::println!(
                 "{:?} names, {count} units: {} states, {} of them different",
                 bounds.names,
