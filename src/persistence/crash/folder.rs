@@ -72,6 +72,7 @@ impl Log {
             return;
         }
         *units += 1;
+        disk.await_written(&log.appender());
         let is_safe = match self.policy {
             AofSyncPolicy::Always => true,
             _ => units.is_multiple_of(self.flush_every) && log.flush().is_ok(),
