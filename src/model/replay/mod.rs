@@ -21,6 +21,8 @@ mod keyspace;
 mod lists;
 mod long_double;
 mod named;
+#[cfg(test)]
+mod ordered_tests;
 mod queue;
 mod report;
 mod scores;

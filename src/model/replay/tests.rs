@@ -42,7 +42,7 @@ fn replay_args(options: ReplayOptions, commands: &[Vec<&[u8]>]) -> Result<(Datas
     replay.finish()
 }
 
-fn held(lines: &str) -> Dataset {
+pub(super) fn held(lines: &str) -> Dataset {
     replay_with(options(), lines).unwrap().0
 }
 
@@ -51,7 +51,7 @@ fn failed(lines: &str) -> Vec<(&'static str, &'static str, u64)> {
     report.failed.iter().map(|failed| (failed.name, failed.reason, failed.count)).collect()
 }
 
-fn entry<'d>(dataset: &'d Dataset, key: &str) -> Option<&'d Entry> {
+pub(super) fn entry<'d>(dataset: &'d Dataset, key: &str) -> Option<&'d Entry> {
     dataset.databases.get(&0)?.get(key.as_bytes())
 }
 
