@@ -149,6 +149,11 @@ const ZSETS: &[&str] = &[
     "6.2+ ZRANGESTORE $z $z [$i $i|$i $i REV|$min $max BYSCORE|$max $min BYSCORE REV|$min $max BYSCORE LIMIT $i $i]",
     "5.0+ [ZPOPMIN|ZPOPMAX] $z [|$u]",
     "7.0+ ZMPOP [1 $z|2 $z $z] [MIN|MAX] [|COUNT 2]",
+    // Redis 6.2 does not find what is on the other side of the date line.
+    "7.0+ GEORADIUS $z $lon $lat $radius [km|m|mi|ft] [|COUNT 2] [|ASC|DESC] [STORE|STOREDIST] $z",
+    "7.0+ GEORADIUSBYMEMBER $z $m $radius [km|mi] [STORE|STOREDIST] $z",
+    "7.0+ GEOSEARCHSTORE $z $z [FROMMEMBER $m|FROMLONLAT $lon $lat] [BYRADIUS $radius km|BYBOX $radius $radius km] [|ASC|DESC] [|COUNT 2] [|STOREDIST]",
+    "3.2+ GEOADD $z $lon $lat $m",
     "3.2+ GEOADD $z [|6.2+ NX|6.2+ XX|6.2+ CH] {$lon $lat $m}",
 ];
 
