@@ -198,7 +198,8 @@ pub(super) fn georadiusbymember(space: &mut Space, args: &mut Arguments<'_>) -> 
         search.radius(args)?;
     } else {
         // Nobody looks at it then.
-        (args.text()?, args.text()?);
+        args.text()?;
+        args.text()?;
         search.area = Some(Area::Circle { radius: 0.0 });
     }
     keep(space, args, source, search)
