@@ -62,12 +62,12 @@ fn score(longitude: &[u8], latitude: &[u8]) -> Result<f64, Halt> {
 
 /// The place of a score: the middle of its cell.
 pub(super) fn place_of(score: f64) -> Option<Point> {
-    /// Scores of places are below this.
-    const END: f64 = (1u64 << 52) as f64;
+    /// Scores of places are below this: the end of a range has a bit more.
+    const END: f64 = (1u64 << 54) as f64;
     if !(0.0..END).contains(&score) {
         return None;
     }
-    // Below 2^52.
+    // Below 2^54.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let bits = score as u64;
     let middle = |cell: u64, max: f64| {
