@@ -1,6 +1,7 @@
 //! Places near another one, kept under a key: `GEOSEARCHSTORE`, and `GEORADIUS` with `STORE`.
 //!
 //! Every place is looked at. Servers look into cells around the middle, and miss some that lie across the date line or a pole.
+//! A distance may differ in its last bit from that of a server, whose C library has another sine.
 //!
 //! Source: Redis 8.6 `geo.c` `georadiusGeneric()`, `geohash_helper.c` `geohashGetDistance()`.
 
