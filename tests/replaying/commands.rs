@@ -152,10 +152,11 @@ const ZSETS: &[&str] = &[
     "5.0+ [ZPOPMIN|ZPOPMAX] $z [|$u]",
     "7.0+ ZMPOP [1 $z|2 $z $z] [MIN|MAX] [|COUNT 2]",
     // No server finds all that is near the date line and the poles, Redis 6.2 still less.
-    "7.0+ GEORADIUS $z $lon $lat $radius [km|m|mi|ft] [|COUNT 2] [|ASC|DESC] [STORE|STOREDIST] $z",
-    "7.0+ GEORADIUSBYMEMBER $z $m $radius [km|mi] [STORE|STOREDIST] $z",
-    "7.0+ GEOSEARCHSTORE $z $z [FROMMEMBER $m|FROMLONLAT $lon $lat] [BYRADIUS $radius km|BYBOX $radius $radius km] [|ASC|DESC] [|COUNT 2] [|STOREDIST]",
-    "3.2+ GEOADD $z $lon $lat $m",
+    "7.0+ GEORADIUS $w $lon $lat $radius [km|m|mi|ft] [|COUNT 2] [|ASC|DESC] [STORE $z|STOREDIST $d]",
+    "7.0+ GEORADIUSBYMEMBER $w $m $radius [km|mi] [STORE $z|STOREDIST $d]",
+    "7.0+ GEOSEARCHSTORE $z $w [FROMMEMBER $m|FROMLONLAT $lon $lat] [BYRADIUS $radius km|BYBOX $radius $radius km] [|ASC|DESC] [|COUNT 2]",
+    "7.0+ GEOSEARCHSTORE $d $w FROMLONLAT $lon $lat [BYRADIUS $radius km|BYBOX $radius $radius mi] STOREDIST",
+    "3.2+ GEOADD $w {$lon $lat $m}",
     "3.2+ GEOADD $z [|6.2+ NX|6.2+ XX|6.2+ CH] {$lon $lat $m}",
 ];
 
@@ -341,7 +342,7 @@ impl<'t> Generator<'t> {
                 let kind = self.rng.pick(b"slezhxp");
                 self.key(kind)
             }
-            "j" | "y" => self.key(name.as_bytes()[0]),
+            "d" | "j" | "w" | "y" => self.key(name.as_bytes()[0]),
             "s" | "l" | "e" | "z" | "h" | "x" | "p" => {
                 let kind = if self.rng.one_in(20) { self.rng.pick(b"slezhxp") } else { name.as_bytes()[0] };
                 self.key(kind)
