@@ -7,6 +7,7 @@ use super::files::resolve;
 use super::recover::{AofRecovery, recover};
 use super::storage::{Disk, Folder};
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::string::String;
 use std::sync::Arc;
@@ -72,10 +73,19 @@ impl AofWriter {
         let task = Task { doing: "open the log", path };
         let folder = resolve(path).and_then(|(folder, name)| Ok((Disk::open(&folder)?, name)));
         let (folder, name) = folder.map_err(|error| task.io(error))?;
-        // The file that is locked is the log itself, so that another writer finds the lock by any of its names.
-        let Some(lock) = folder.lock(&name).map_err(|error| task.io(error))? else {
+        // The log itself is locked, so that another writer finds the lock by any of its names. Elsewhere than on Unix nobody,
+        // not even who has the lock, could write to it by another handle.
+        let mut lock_name = name.clone();
+        if cfg!(not(unix)) {
+            lock_name.push(".lock");
+        }
+        let Some(lock) = folder.lock(&lock_name).map_err(|error| task.io(error))? else {
             return Err(PersistenceError::new(task.doing, path, PersistenceErrorKind::Locked { pid: None }).into());
         };
+        match folder.create(&name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => created.map(drop).map_err(|error| task.io(error))?,
+        }
         let recovery = recover(&folder, &name, task, options.keeps_cut_tail, |_, _| Ok(()))?;
         let start = || {
             let file = folder.append_to(&name)?;
