@@ -8,7 +8,7 @@ mod common;
 use aikv::Result;
 use aikv::aof::BaseFormat;
 use aikv::model::{Dataset, Value};
-use aikv::persistence::{AofFolder, AofFolderOptions, AofReport, AofSyncPolicy, Frozen, PersistenceErrorKind, Sink};
+use aikv::persistence::{AofFolder, AofFolderOptions, AofReport, AofSyncPolicy, AofWriter, Frozen, PersistenceErrorKind, Sink};
 use common::{Client, Reply, Server, TempDir, failure, io_kind, server};
 use std::fs;
 use std::path::Path;
@@ -101,14 +101,18 @@ impl Frozen for Watched<'_> {
 
 #[test]
 fn servers_start_at_every_step_of_a_log_written_here() {
-    for format in [BaseFormat::Rdb, BaseFormat::Aof] {
+    for (format, writes_marks) in [(BaseFormat::Rdb, false), (BaseFormat::Aof, false), (BaseFormat::Rdb, true)] {
         let temporary = TempDir::new();
         let folder = temporary.join("appendonlydir");
-        let options = AofFolderOptions { base_format: format, ..AofFolderOptions::default() };
+        let options = AofFolderOptions { base_format: format, writes_marks, ..AofFolderOptions::default() };
         let (log, _, report) = open_with(&temporary.join("appendonly.aof"), &options);
         assert!(report.is_new);
         write(&log, 0..5);
         check_servers(&folder, 5, "fresh");
+        copy(&folder, &temporary.join("before"));
+        fs::write(temporary.join("before/appendonly.aof.2.incr.aof"), "").unwrap();
+        fs::write(temporary.join("before/temp-aikv-00112233445566778899aabbccddeeff"), "file append").unwrap();
+        check_servers(&temporary.join("before"), 5, "with an increment that the manifest does not know yet");
         log.rotate().unwrap();
         check_servers(&folder, 5, "rotated");
         write(&log, 5..8);
@@ -140,6 +144,8 @@ fn servers_start_at_every_step_of_a_log_written_here() {
         let text = format!("file {base} seq 2 type b\n{}{}{}{third}\n", history(first), history(second), history(old));
         fs::write(temporary.join("during/appendonly.aof.manifest"), text).unwrap();
         check_servers(&temporary.join("during"), 10, "behind the manifest's rename");
+        fs::remove_file(temporary.join("during/appendonly.aof.1.incr.aof")).unwrap();
+        check_servers(&temporary.join("during"), 10, "while history is removed");
 
         write(&log, 10..12);
         log.close().unwrap();
@@ -148,7 +154,7 @@ fn servers_start_at_every_step_of_a_log_written_here() {
         check_data(&dataset, 12, "opened at last");
         let (_log, dataset, report) = open_with(&temporary.join("during"), &options);
         check_data(&dataset, 10, "history removed");
-        assert_eq!(report.removed.len(), 3 + 1, "histories and the temporary base: {:?}", report.removed);
+        assert_eq!(report.removed.len(), 2 + 1, "histories and the temporary base: {:?}", report.removed);
     }
 }
 
@@ -209,6 +215,24 @@ fn folders_of_servers_are_gone_on_with_and_rewritten() {
             let Value::List(list) = &dataset.databases[&0][&b"list"[..]].value else { panic!("{of}") };
             assert_eq!(list.len(), 13, "{of}");
         }
+    }
+}
+
+/// Servers that write no snapshots begin with a base of no bytes.
+#[test]
+fn an_empty_base_of_commands_is_a_base() {
+    for name in SERVERS {
+        let Some(program) = server(name) else { continue };
+        let temporary = TempDir::new();
+        let options = [&AOF[..], &["--aof-use-rdb-preamble", "no"]].concat();
+        let running = Server::start(&program, temporary.path(), &options).unwrap_or_else(|log| panic!("{name}: {log}"));
+        running.client().ask(&["RPUSH", "list", "0"]);
+        drop(running);
+        assert_eq!(fs::metadata(temporary.join("appendonlydir/appendonly.aof.1.base.aof")).unwrap().len(), 0, "{name}");
+        let (_log, dataset, _) = open(&temporary.join("appendonly.aof"));
+        assert_eq!(dataset.databases[&0].len(), 1, "{name}");
+        let commands = aikv::persistence::load_aof(temporary.join("appendonlydir")).unwrap();
+        assert_eq!(commands[1..], [["RPUSH", "list", "0"]], "{name}");
     }
 }
 
@@ -299,6 +323,20 @@ fn a_second_writer_is_told_who_the_first_one_is() {
     log.close().unwrap();
     assert!(temporary.join("appendonlydir/appendonly.aof.lock").exists());
     second().unwrap();
+}
+
+#[test]
+fn a_log_of_one_file_is_not_taken_from_under_its_writer() {
+    let temporary = TempDir::new();
+    let path = temporary.join("appendonly.aof");
+    let writer = AofWriter::new(&path, AofSyncPolicy::Always).unwrap();
+    writer.log_command_bytes(&["RPUSH", "list", "0"]).unwrap();
+    let again = || AofFolder::open(&path, AofSyncPolicy::Always, &AofFolderOptions::default(), || Ok(Dataset::default()));
+    assert!(matches!(failure(again()).kind(), PersistenceErrorKind::Locked { .. }));
+    writer.close().unwrap();
+    let (_log, dataset, report) = again().unwrap();
+    assert!(report.is_taken_over);
+    assert_eq!(dataset.databases[&0].len(), 1);
 }
 
 #[test]

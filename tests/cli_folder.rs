@@ -436,3 +436,24 @@ fn a_server_may_rewrite_the_log_while_it_is_read() {
         assert!(lines(&output).len() >= 3);
     }
 }
+
+#[test]
+#[cfg(unix)]
+fn what_a_server_has_answered_is_read_while_it_rewrites_its_log() {
+    use common::{Server, server};
+    for name in ["redis-7.0", "redis-8.6", "valkey-9.1"] {
+        let Some(program) = server(name) else { continue };
+        let folder = TempDir::new();
+        let options = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"];
+        let server = Server::start(&program, folder.path(), &options).unwrap();
+        let mut client = server.client();
+        for number in 1..=30 {
+            client.ask(&["SET", &format!("key:{number}"), "value"]);
+            // Refused while the one before is under way.
+            client.ask(&["BGREWRITEAOF"]);
+            let output = aikv::<&str>("keys", &folder.join("appendonlydir"), &[]);
+            assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output.stderr));
+            assert_eq!(text(&output.stdout).lines().count(), number, "{name}: {}", text(&output.stdout));
+        }
+    }
+}

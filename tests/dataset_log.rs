@@ -2,6 +2,8 @@
 //! snapshot, and when they rewrite their log, they write what we do.
 
 mod common;
+#[path = "common/counting.rs"]
+mod counting;
 #[cfg(unix)]
 mod datasets;
 
@@ -13,6 +15,7 @@ use aikv::model::{
 };
 use aikv::rdb::{Eviction, StreamId, Version};
 use bytes::Bytes;
+use counting::peak;
 
 /// The commands of a whole log.
 fn commands(log: &[u8]) -> Vec<Vec<Vec<u8>>> {
@@ -228,6 +231,31 @@ fn databases_are_selected_and_empty_ones_left_out() {
     let log = Dataset { databases, ..Dataset::default() }.to_log(&EncodeOptions::new(Version::redis(6))).unwrap();
     let found: Vec<_> = commands(&log).iter().map(|command| String::from_utf8(command.join(&b' ')).unwrap()).collect();
     assert_eq!(found, ["SELECT 0", "SET a v", "SELECT 7", "SET b v"]);
+}
+
+/// Values of every kind of command and payload, one behind the other: what was written of one is all that is held.
+#[test]
+fn a_log_takes_the_memory_of_one_value() {
+    let mut deleted = stream();
+    deleted.groups[0].consumers[0].pending[0].id.seq = 0;
+    let entries: [Entry; 4] = [
+        Value::String("v".repeat(1000).into()).into(),
+        Value::Set((0..100).map(|n| Bytes::from(n.to_string())).collect()).into(),
+        Value::Stream(Box::new(stream())).into(),
+        Value::Stream(Box::new(deleted)).into(),
+    ];
+    let mut written = 0;
+    let taken = peak(|| {
+        let mut emitter = LogEmitter::new(&EncodeOptions::new(Version::redis(12))).unwrap();
+        let mut log = Vec::new();
+        for n in 0..10_000u32 {
+            emitter.entry(&n.to_be_bytes(), &entries[n as usize % entries.len()], &mut log).unwrap();
+            written += log.len();
+            log.clear();
+        }
+    });
+    // Payloads are compressed, which takes a table.
+    assert!(written > 5_000_000 && taken < 128 * 1024, "{taken} bytes for {written}");
 }
 
 #[cfg(unix)]

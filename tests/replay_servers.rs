@@ -12,7 +12,7 @@ mod replaying;
 use aikv::aof::{Decoder, Event};
 use aikv::model::{Collector, Dataset, Replay, ReplayOptions};
 use common::{Client, Reply, Server, TempDir};
-use replaying::commands::{Command, Generator, KINDS, SENT, WAITING};
+use replaying::commands::{Command, FOREIGN, Generator, KINDS, SENT, WAITING};
 use replaying::{Target, Terms, commands_of, log, shrink, typed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -77,34 +77,32 @@ fn terms(target: &Target) -> Terms {
     }
 }
 
-/// What a fresh server of the same version makes of a log and we do not.
-fn differences(target: &Target, logs: &[Vec<u8>]) -> Vec<String> {
-    let theirs = match target.load(logs) {
-        Ok(theirs) => theirs,
-        // Of some commands in a log, such as `SET key value EX 0`, the oldest servers die.
-        Err(_) if target.number < 500 => return Vec::new(),
-        Err(log) => return vec![format!("{} does not load the log: {log}", target.name)],
-    };
-    match replayed(logs) {
+/// What a fresh server of the same version makes of a log and we do not. `None`: it does not load the log at all.
+fn differences(target: &Target, logs: &[Vec<u8>]) -> Option<Vec<String>> {
+    let theirs = target.load(logs).ok()?;
+    Some(match replayed(logs) {
         Ok(ours) => terms(target).differences(ours, theirs),
         Err(error) => vec![error],
-    }
+    })
 }
 
-/// Fails with the fewest commands that show it.
-fn assert_same(target: &Target, seed: u64, commands: Vec<Command>) {
-    if differences(target, &[log(&commands)]).is_empty() {
-        return;
+/// Fails with the fewest commands that show a difference. Says whether the server loads them.
+fn assert_same(target: &Target, seed: u64, commands: Vec<Command>) -> bool {
+    let Some(found) = differences(target, &[log(&commands)]) else { return false };
+    if !found.is_empty() {
+        let differ = |commands: &[Command]| differences(target, &[log(commands)]).is_some_and(|found| !found.is_empty());
+        let fewest = shrink(commands, differ);
+        let found = differences(target, &[log(&fewest)]).unwrap_or_default();
+        let list: Vec<_> = fewest.iter().map(typed).collect();
+        panic!("{} seed {seed}:\n{}\n  {}", target.name, list.join("\n"), found.join("\n  "));
     }
-    let fewest = shrink(commands, |commands| !differences(target, &[log(commands)]).is_empty());
-    let found = differences(target, &[log(&fewest)]);
-    let list: Vec<_> = fewest.iter().map(typed).collect();
-    panic!("{} seed {seed}:\n{}\n  {}", target.name, list.join("\n"), found.join("\n  "));
+    true
 }
 
 /// Logs as nobody's server wrote them: commands that fail, that meet values of another type, that are relative to the clock.
 fn loads_foreign_logs(name: &'static str) {
     let Some(target) = Target::find(name) else { return };
+    let mut refused = 0;
     for seed in seeds() {
         let mut generator = Generator::new(&target, kinds(), seed, now_ms() as u64);
         let mut commands = Vec::new();
@@ -116,23 +114,44 @@ fn loads_foreign_logs(name: &'static str) {
                 }
                 commands.push(vec![b"EXEC".to_vec()]);
             }
-            commands.push(generator.command());
+            let is_foreign = generator.rng.one_in(20);
+            commands.push(if is_foreign { generator.of(FOREIGN) } else { generator.command() });
         }
-        assert_same(&target, seed, commands);
+        refused += u64::from(!assert_same(&target, seed, commands));
     }
+    // Of some commands in a log, such as `SET key value EX 0`, the oldest servers die.
+    let count = seeds().count() as u64;
+    assert!(
+        refused <= if target.number < 500 { count * 3 / 4 } else { count / 10 },
+        "{name} loads too few: not {refused} of {count}"
+    );
 }
 
 /// Sends commands that wait for another client, and what that sends.
-fn wait_and_serve(generator: &mut Generator<'_>, server: &Server, client: &mut Client) {
+fn wait_and_serve(generator: &mut Generator<'_>, server: &Server, client: &mut Client) -> std::io::Result<()> {
     let (waiting, serving) = generator.rng.pick(WAITING);
-    let Some(waiting) = generator.target.knows(waiting) else { return };
+    let Some(waiting) = generator.target.knows(waiting) else { return Ok(()) };
     let [waiting, serving] = [waiting, serving].map(|words| words.split(' ').collect::<Vec<_>>());
     let mut waits = server.client();
-    waits.send(&waiting).unwrap();
+    waits.send(&waiting)?;
     std::thread::sleep(Duration::from_millis(5));
-    client.ask(&["SELECT", "0"]);
-    client.ask(&serving);
-    waits.read().unwrap();
+    client.try_ask(&["SELECT", "0"])?;
+    client.try_ask(&serving)?;
+    waits.read().map(drop)
+}
+
+/// Has a server dump a value, and restore it under another key.
+fn dump_and_restore(generator: &mut Generator<'_>, client: &mut Client) -> std::io::Result<()> {
+    let [from, to] = [(); 2].map(|()| generator.rng.pick(b"slezhxp")).map(|kind| generator.key(kind));
+    if let Reply::Bytes(payload) = client.try_ask(&[&b"DUMP"[..], &from])? {
+        let at = (now_ms() + 400_000_000).to_string();
+        let options: &[(&str, &[&str])] = &[("0", &[]), ("500000000", &[]), ("0", &["REPLACE"]), (&at, &["REPLACE", "ABSTTL"])];
+        let (time, words) = generator.rng.pick(options);
+        let mut command = vec![&b"RESTORE"[..], &to, time.as_bytes(), &payload];
+        command.extend(words.iter().map(|word| word.as_bytes()));
+        client.try_ask(&command)?;
+    }
+    Ok(())
 }
 
 fn rewrite(client: &mut Client) {
@@ -149,6 +168,29 @@ fn rewrite(client: &mut Client) {
     }
 }
 
+/// Sends random commands. The error is that of a server that ended.
+fn send(generator: &mut Generator<'_>, server: &Server, client: &mut Client, rewrites: bool) -> std::io::Result<()> {
+    for step in 0..600 {
+        match generator.rng.below(100) {
+            0..=1 => {
+                client.try_ask(&["MULTI"])?;
+                for _ in 0..generator.rng.below(6) {
+                    client.try_ask(&generator.command())?;
+                }
+                client.try_ask(&["EXEC"])?;
+            }
+            2 => wait_and_serve(generator, server, client)?,
+            3 => dump_and_restore(generator, client)?,
+            4..=15 => drop(client.try_ask(&generator.of(SENT))?),
+            _ => drop(client.try_ask(&generator.command())?),
+        }
+        if step == 300 && rewrites {
+            rewrite(client);
+        }
+    }
+    Ok(())
+}
+
 /// Logs that a server wrote of what clients sent it.
 fn replays_the_logs_of(name: &'static str) {
     let Some(target) = Target::find(name) else { return };
@@ -159,38 +201,23 @@ fn replays_the_logs_of(name: &'static str) {
         let mut client = server.client();
         client.ask(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
         let mut generator = Generator::new(&target, kinds(), seed, now_ms() as u64);
-        for step in 0..600 {
-            match generator.rng.below(100) {
-                0..=1 => {
-                    client.ask(&["MULTI"]);
-                    for _ in 0..generator.rng.below(6) {
-                        client.ask(&generator.command());
-                    }
-                    client.ask(&["EXEC"]);
-                }
-                2 => wait_and_serve(&mut generator, &server, &mut client),
-                3..=15 => {
-                    client.ask(&generator.of(SENT));
-                }
-                _ => {
-                    client.ask(&generator.command());
-                }
-            }
-            if step == 300 && seed.is_multiple_of(3) {
-                rewrite(&mut client);
-            }
+        if let Err(error) = send(&mut generator, &server, &mut client, seed.is_multiple_of(3)) {
+            // Redis 3.2 dies of some strings that look like counters of distinct elements.
+            assert!(target.number < 500, "{name} seed {seed}: {error}: {}", server.log());
+            continue;
         }
         let held = target.save(&mut client, &folder);
         drop(server);
         let logs = target.logs(&folder);
-        let found = differences(&target, &logs);
+        let found = differences(&target, &logs).expect("a server loads its own log");
         if !found.is_empty() {
             let commands: Vec<_> = logs.iter().filter_map(|log| commands_of(log)).flatten().collect();
             assert_same(&target, seed, commands);
             panic!("{name} seed {seed}: the log as a whole\n  {}", found.join("\n  "));
         }
-        // A consumer that gets nothing is not always logged.
-        let terms = Terms { keeps_expired: false, keeps_idle_consumers: false, ..terms(&target) };
+        // A consumer that gets nothing is not always logged, and Redis 7.0 does not log how many entries were read.
+        let has_counters = target.number > 700;
+        let terms = Terms { keeps_expired: false, keeps_idle_consumers: false, has_counters, ..terms(&target) };
         let found = terms.differences(replayed(&logs).unwrap(), held);
         assert!(found.is_empty(), "{name} seed {seed}: what the server held\n  {}", found.join("\n  "));
     }

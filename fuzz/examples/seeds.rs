@@ -14,6 +14,18 @@ const MAX_VALUE: usize = 1 << 10;
 /// The targets that read snapshots.
 const SNAPSHOTS: [&str; 3] = ["rdb_stream", "roundtrip", "skip"];
 
+/// Commands on values of every kind, for `replay`.
+const REPLAYS: [&str; 7] = [
+    "SELECT 1\nSET s 5 PXAT 1800000000000\nINCRBY s 3\nAPPEND s x\nSETRANGE s 9 y\nGETEX s PERSIST\nMSET s 1 t 2\nRENAME s t",
+    "RPUSH l a b c\nLPUSH l x\nLINSERT l BEFORE a y\nLREM l -1 b\nLTRIM l 0 1\nLMOVE l m LEFT RIGHT\nSORT l ALPHA STORE n",
+    "SADD e 1 2 3\nSADD f 3 4\nSUNIONSTORE g e f\nSMOVE e f 1\nSREM f 4\nZUNIONSTORE z 2 e g WEIGHTS 2 3 AGGREGATE MAX",
+    "ZADD z 1 a 2.5 b inf c\nZADD z GT CH 3 a\nZINCRBY z -inf c\nZREMRANGEBYSCORE z (1 2\nZRANGESTORE y z 0 -1 REV\nZPOPMIN y 1",
+    "HSET h f v g 1\nHINCRBY h g 2\nHPEXPIREAT h 1800000000000 FIELDS 1 f\nHDEL h g\nHSETEX h PXAT 1700000000000 FIELDS 1 i j",
+    "XADD x 1-1 f v\nXADD x MAXLEN = 2 2-1 f v\nXGROUP CREATE x g 0 ENTRIESREAD 0\nXCLAIM x g c 0 2-1 TIME 5 RETRYCOUNT 1 FORCE \
+     JUSTID LASTID 2-1\nXACK x g 1-1\nXDEL x 2-1\nXSETID x 3-1 ENTRIESADDED 9 MAXDELETEDID 2-1\nXCFGSET x IDMP-MAXSIZE 5",
+    "SETBIT s 100 1\nBITFIELD s OVERFLOW SAT INCRBY u4 #1 9\nPFADD p a b c\nPFMERGE q p\nMULTI\nCOPY p r\nSWAPDB 0 1\nEXEC\nFLUSHDB",
+];
+
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let corpus = root.join("corpus");
@@ -32,8 +44,8 @@ fn main() {
                     }
                 });
             }
-            Some("aof") if bytes.len() <= MAX_LOG => add(&corpus, &["aof"], &bytes),
             Some("manifest") => add(&corpus, &["manifest"], &bytes),
+            Some("aof") if bytes.len() <= MAX_LOG => add(&corpus, &["aof", "replay"], &bytes),
             Some("gz" | "lz4" | "zst") => add(&corpus, &["unpack"], &bytes),
             _ => {}
         }
@@ -54,6 +66,9 @@ fn main() {
     // Compressed strings behind the length they state: 1000 times "a", as Redis 7.0.15 saves it, and a mixture.
     add(&corpus, &["lzf"], b"\xe8\x03\x01aa\xe0\xff\x00\xe0\xff\x00\xe0\xff\x00\xe0\xc3\x00\x01aa");
     add(&corpus, &["lzf"], b"\x0c\x00\x05abcabc\x20\x02\x02xyz");
+    for lines in REPLAYS {
+        add(&corpus, &["replay"], lines.as_bytes());
+    }
     for target in fs::read_dir(&corpus).expect("the corpora") {
         let path = target.expect("a corpus").path();
         println!("{}: {} files", path.display(), fs::read_dir(&path).expect("a corpus").count());

@@ -6,6 +6,8 @@ use super::open_log::{self, OpenLog};
 use crate::aof::{Command, Decoder, Event, Role, Summary};
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::kind::FileKind;
+use crate::model::{DatasetBuilder, EncodeOptions};
+use crate::rdb::{self, Version};
 use bytes::Bytes;
 use std::io::Read;
 use std::path::Path;
@@ -16,13 +18,19 @@ use std::vec::Vec;
 /// `EXEC` are commands as well; annotations are passed over.
 ///
 /// `path` is a file, or the folder or manifest of a multi-part log: then its files are
-/// read in the order of the manifest, each of them from database 0 on.
+/// read in the order of the manifest. Each file, and what follows a snapshot, begins with
+/// database 0: a `SELECT` says so where the commands before have left another one.
+///
+/// A snapshot at the head of the log is given as the commands that make its data, as
+/// [`LogEmitter`](crate::model::LogEmitter) writes them for the snapshot's own version. They may have
+/// payloads of `RESTORE`, which are no text; there is no room in them for fields about the snapshot, for
+/// what an eviction policy knew of its keys, and for when consumers of streams were seen.
 ///
 /// # Errors
 /// [`AikvError::Persistence`](super::AikvError::Persistence), and no command: where
 /// the log, or any file of it, is damaged or does not end whole, with the offset where it
-/// stops being whole; where it begins with a snapshot; where an argument is not UTF-8
-/// (see [`load_aof_bytes`]). Of a manifest, `Format` stands for a line that cannot be
+/// stops being whole; where a snapshot at its head holds what commands cannot make; where an
+/// argument is not UTF-8 (see [`load_aof_bytes`]). Of a manifest, `Format` stands for a line that cannot be
 /// read, for an empty snapshot and for a file that is not there or no regular one.
 pub fn load_aof<P: AsRef<Path>>(path: P) -> Result<Vec<Vec<String>>> {
     load(path.as_ref(), |argument| String::from_utf8(argument.to_vec()).ok())
@@ -38,30 +46,90 @@ pub fn load_aof_bytes<P: AsRef<Path>>(path: P) -> Result<Vec<Vec<Bytes>>> {
 
 fn load<A>(path: &Path, own: impl Fn(&[u8]) -> Option<A>) -> Result<Vec<Vec<A>>> {
     let task = Task { doing: "load the log", path };
-    let mut commands = Vec::new();
-    let mut take = |event: Event<'_>, offset| {
-        match event {
-            Event::Command(command) => match owned(command, &own) {
-                Some(command) => commands.push(command),
-                None => return Err(refuse("an argument that is not UTF-8 (load_aof_bytes takes any)", offset)),
-            },
-            Event::Snapshot(_) => return Err(refuse("a log that begins with a snapshot (aikv::aof::Decoder reads it)", offset)),
-            Event::Annotation(_) | Event::Mark(_) | Event::Timestamp { .. } => {}
-        }
-        Ok(())
-    };
+    let mut commands = Commands { own, list: Vec::new(), is_in_first_db: true, snapshot: None };
     match open_log::find(path).map_err(|error| task.io(error))? {
         None => {
-            read_what_is_whole(&mut open(task)?, task, take)?.map_err(|broken| task.format(broken.error))?;
+            let read = read_what_is_whole(&mut open(task)?, task, |event, offset| commands.take(event, offset))?;
+            read.map_err(|broken| task.format(broken.error))?;
         }
         Some((folder, manifest)) => {
             for mut part in OpenLog::open(task.doing, folder, manifest)?.files {
                 let task = Task { path: &part.path, ..task };
-                read(decoder_of(part.role), &mut part.content, task, &mut take)?;
+                commands.begin().map_err(|error| task.format(error))?;
+                read(decoder_of(part.role), &mut part.content, task, |event, offset| commands.take(event, offset))?;
             }
         }
     }
-    Ok(commands)
+    Ok(commands.list)
+}
+
+/// Gathers the commands of a log.
+struct Commands<A, O> {
+    own: O,
+    list: Vec<Vec<A>>,
+    /// Whether database 0 is selected behind the last command.
+    is_in_first_db: bool,
+    /// The snapshot that is being read.
+    snapshot: Option<DatasetBuilder>,
+}
+
+impl<A, O: Fn(&[u8]) -> Option<A>> Commands<A, O> {
+    /// Takes an event that begins at `offset`.
+    fn take(&mut self, event: Event<'_>, offset: u64) -> Result<(), Error> {
+        match event {
+            Event::Command(command) => self.push(command, offset),
+            Event::Snapshot(event) => self.snapshot(&event, offset),
+            Event::Annotation(_) | Event::Mark(_) | Event::Timestamp { .. } => Ok(()),
+        }
+    }
+
+    fn push(&mut self, command: Command<'_>, offset: u64) -> Result<(), Error> {
+        if command.name().eq_ignore_ascii_case(b"SELECT") {
+            self.is_in_first_db = command.args().nth(1) == Some(b"0");
+        }
+        let what = "an argument that is not UTF-8 (load_aof_bytes takes any)";
+        let command = command.args().map(&self.own).collect::<Option<_>>().ok_or_else(|| refuse(what, offset))?;
+        self.list.push(command);
+        Ok(())
+    }
+
+    /// Says that what follows begins with database 0.
+    fn begin(&mut self) -> Result<(), Error> {
+        if self.is_in_first_db {
+            return Ok(());
+        }
+        self.push_all(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n", 0)
+    }
+
+    fn snapshot(&mut self, event: &rdb::Event<'_>, offset: u64) -> Result<(), Error> {
+        let builder = self.snapshot.get_or_insert_with(|| DatasetBuilder::new(u64::MAX));
+        builder.push(event).map_err(|fault| Error::new(fault.error_kind(0), offset, Place::default()))?;
+        match event {
+            rdb::Event::End(_) => {
+                let data = self.snapshot.take().map(DatasetBuilder::finish).unwrap_or_default();
+                let version = data.source.unwrap_or(Version::redis(1));
+                let log = data
+                    .to_log(&EncodeOptions::new(version))
+                    .map_err(|error| Error::new(error.kind().clone(), offset, error.place().clone()))?;
+                self.push_all(&log, offset)?;
+                self.begin()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes commands that were made of what stands at `offset`.
+    fn push_all(&mut self, mut log: &[u8], offset: u64) -> Result<(), Error> {
+        let mut decoder = Decoder::new();
+        while !log.is_empty() {
+            let step = decoder.step(log).map_err(|fault| Error::new(fault.error_kind(0), offset, Place::default()))?;
+            log = log.get(step.consumed..).unwrap_or_default();
+            if let Some(Event::Command(command)) = step.event {
+                self.push(command, offset)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What reads a file of a multi-part log: only its base may have a snapshot.
@@ -70,10 +138,6 @@ pub(super) fn decoder_of(role: Role) -> Decoder {
         Role::Incr => Decoder::new().without_snapshot(),
         Role::Base | Role::History => Decoder::new(),
     }
-}
-
-fn owned<A>(command: Command<'_>, own: impl Fn(&[u8]) -> Option<A>) -> Option<Vec<A>> {
-    command.args().map(own).collect()
 }
 
 fn refuse(what: &'static str, offset: u64) -> Error {

@@ -6,6 +6,7 @@ use super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
 use super::files::resolve;
 use super::recover::{AofRecovery, recover};
 use super::storage::{Disk, Folder};
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -73,28 +74,37 @@ impl AofWriter {
         let task = Task { doing: "open the log", path };
         let folder = resolve(path).and_then(|(folder, name)| Ok((Disk::open(&folder)?, name)));
         let (folder, name) = folder.map_err(|error| task.io(error))?;
+        Ok(Self::open_in(&folder, &name, task, options)?)
+    }
+
+    pub(super) fn open_in(
+        folder: &dyn Folder,
+        name: &OsStr,
+        task: Task<'_>,
+        options: AofOptions,
+    ) -> Result<Self, PersistenceError> {
         // The log itself is locked, so that another writer finds the lock by any of its names. Elsewhere than on Unix nobody,
         // not even who has the lock, could write to it by another handle.
-        let mut lock_name = name.clone();
+        let mut lock_name = OsString::from(name);
         if cfg!(not(unix)) {
             lock_name.push(".lock");
         }
         let Some(lock) = folder.lock(&lock_name).map_err(|error| task.io(error))? else {
-            return Err(PersistenceError::new(task.doing, path, PersistenceErrorKind::Locked { pid: None }).into());
+            return Err(PersistenceError::new(task.doing, task.path, PersistenceErrorKind::Locked { pid: None }));
         };
-        match folder.create(&name) {
+        match folder.create(name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => created.map(drop).map_err(|error| task.io(error))?,
         }
-        let recovery = recover(&folder, &name, task, options.keeps_cut_tail, |_, _| Ok(()))?;
+        let recovery = recover(folder, name, task, options.keeps_cut_tail, |_, _| Ok(()))?;
         let start = || {
-            let file = folder.append_to(&name)?;
+            let file = folder.append_to(name)?;
             // From here on everything in the log is known to be on the disk, its name included.
             file.sync()?;
             folder.sync()?;
             let len = recovery.summary.valid_up_to;
             let unmarked = options.writes_marks.then(|| len.saturating_sub(recovery.summary.verified_up_to));
-            let start = Start { file, path: path.into(), len, db: None, unmarked };
+            let start = Start { file, path: task.path.into(), len, db: None, unmarked };
             Appender::new(start, options.policy, Some(lock))
         };
         let appender = start().map_err(|error| task.io(error))?;

@@ -45,6 +45,11 @@ pub(crate) struct OpenPart {
     pub(crate) content: Box<dyn Read + Send>,
 }
 
+/// Whether a file may have no bytes: a log of no commands is empty, a snapshot of no keys is not.
+pub(super) fn may_be_empty(file: &ManifestFile) -> bool {
+    file.role != Role::Base || !file.name.ends_with(b".rdb")
+}
+
 /// The folder and the name of the manifest that a path means: its own, or that of the log in the
 /// folder it names. `None` where it is another file.
 pub(crate) fn find(path: &Path) -> io::Result<Option<(PathBuf, OsString)>> {
@@ -66,15 +71,21 @@ const MANIFEST: &[u8] = b".manifest";
 
 /// The name of the one manifest in a folder.
 fn manifest_in(folder: &Path) -> io::Result<OsString> {
+    let found = only_manifest(&Disk::open(folder)?)?;
+    found.ok_or_else(|| io::Error::new(io::ErrorKind::IsADirectory, "it is a folder without the manifest of a log"))
+}
+
+/// The name of the one manifest in a folder, if there is one.
+pub(super) fn only_manifest(folder: &dyn Folder) -> io::Result<Option<OsString>> {
     let mut found = None;
-    for name in Disk::open(folder)?.list()? {
+    for name in folder.list()? {
         let bytes = name.as_encoded_bytes();
         // What servers write first, and then rename, begins so.
         if bytes.ends_with(MANIFEST) && !bytes.starts_with(b"temp-") && found.replace(name).is_some() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it holds several manifests: name one of them"));
         }
     }
-    found.ok_or_else(|| io::Error::new(io::ErrorKind::IsADirectory, "it is a folder without the manifest of a log"))
+    Ok(found)
 }
 
 impl OpenLog {
@@ -149,7 +160,8 @@ enum Obstacle {
     Io(PathBuf, io::Error),
 }
 
-fn read_manifest(folder: &Disk, name: &OsStr, task: Task<'_>) -> Result<Vec<u8>, PersistenceError> {
+/// The text of a manifest.
+pub(super) fn read_manifest(folder: &dyn Folder, name: &OsStr, task: Task<'_>) -> Result<Vec<u8>, PersistenceError> {
     let mut text = Vec::new();
     let read = folder.read(name).and_then(|file| file.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut text));
     read.map_err(|error| task.io(error))?;
@@ -186,8 +198,7 @@ fn open_file(folder: &Disk, path: &Path, file: &ManifestFile, line: impl Fn() ->
             });
         }
     };
-    // A log of no commands is empty, a snapshot of no keys is not.
-    if file.role == Role::Base && bytes == 0 && file.name.ends_with(b".rdb") {
+    if bytes == 0 && !may_be_empty(file) {
         return Err(Obstacle::Unsafe(bad("a snapshot with something in it", "an empty one")));
     }
     Ok(OpenPart { path: file_path, name: file.name.clone(), role: file.role, seq: file.seq, bytes, content })

@@ -104,11 +104,13 @@ impl Server {
         let mut server = Self { child, socket, log };
         let start = Instant::now();
         loop {
-            if server.child.try_wait().unwrap().is_some() {
+            // One that has found a bug in itself may hang instead.
+            if server.child.try_wait().unwrap().is_some() || server.log().contains("BUG REPORT START") {
                 return Err(server.log());
             }
             if server.socket.exists()
                 && let Ok(mut client) = server.connect()
+                && client.0.get_ref().set_read_timeout(Some(Duration::from_secs(1))).is_ok()
                 && client.try_ask(&["PING"]).is_ok_and(|reply| reply == Reply::Status("PONG".into()))
             {
                 return Ok(server);
@@ -165,7 +167,10 @@ impl Client {
 
     /// Sends a command and reads its reply.
     pub(crate) fn ask<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Reply {
-        self.try_ask(args).unwrap()
+        self.try_ask(args).unwrap_or_else(|error| {
+            let args: Vec<_> = args.iter().map(|argument| argument.as_ref().escape_ascii().to_string()).collect();
+            panic!("{error}: {args:?}")
+        })
     }
 
     /// As [`Client::ask`], for a server that may end on it.

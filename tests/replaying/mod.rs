@@ -284,12 +284,23 @@ impl Terms {
                     self.align(ours, theirs);
                 }
                 if ours.as_ref() != theirs {
-                    found.push(format!("{db} {}: {ours:?}\n     and not {theirs:?}", key.escape_ascii()));
+                    let (ours, theirs) = (format!("{ours:?}"), format!("{theirs:?}"));
+                    let [ours, theirs] = from_difference(&ours, &theirs);
+                    found.push(format!("{db} {}: {ours}\n     and not {theirs}", key.escape_ascii()));
                 }
             }
         }
         found
     }
+}
+
+/// Two texts from a little in front of where they part, and not all that follows.
+fn from_difference<'t>(ours: &'t str, theirs: &'t str) -> [&'t str; 2] {
+    const BEFORE: usize = 150;
+    const LONGEST: usize = 500;
+    let same = ours.bytes().zip(theirs.bytes()).take_while(|(a, b)| a == b).count();
+    // What is shown is ASCII.
+    [ours, theirs].map(|text| &text[same.saturating_sub(BEFORE)..text.len().min(same + LONGEST)])
 }
 
 /// The fewest commands that still differ: cuts out runs of them, shorter and shorter ones.

@@ -15,7 +15,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask view [FILE] [--no-open] [--port N]   build the viewer, serve it on 127.0.0.1 and open FILE, or the sample, in it
 cargo xtask test                                 run every check and test; with CI=true what cannot run is a failure
-cargo xtask faults                               break what is under the writers: kills, full disks, failing calls, power cuts
+cargo xtask faults [WORDS]                       break what is under the writers: kills, full disks, failing calls, power cuts;
+                                                 only the cases with WORDS in their names
 cargo xtask pkg                                  assemble the npm package in pkg/
 cargo xtask site                                 assemble the viewer in dist/site/";
 
@@ -33,13 +34,13 @@ fn command() -> Result<ExitCode> {
     let mut args = std::env::args().skip(1);
     let command = args.next();
     let rest: Vec<String> = args.collect();
-    if command.as_deref() != Some("view") && !rest.is_empty() {
+    if !matches!(command.as_deref(), Some("faults" | "view")) && !rest.is_empty() {
         bail!("unexpected argument {}\n{USAGE}", rest[0]);
     }
     match command.as_deref() {
         Some("view") => view::view(&rest),
         Some("test") => suite::test(),
-        Some("faults") => faults::faults(),
+        Some("faults") => faults::faults(&rest.join(" ")),
         Some("pkg") => package::assemble().map(|()| ExitCode::SUCCESS),
         Some("site") => package::site().map(|()| ExitCode::SUCCESS),
         _ => bail!("expected a command\n{USAGE}"),

@@ -89,6 +89,7 @@ pub fn fuzz() -> Result<Done> {
         match name.as_str() {
             "aof" => command.arg("-dict=fuzz/aof.dict"),
             "manifest" => command.arg("-dict=fuzz/manifest.dict"),
+            "replay" => command.arg("-dict=fuzz/replay.dict"),
             "lzf" | "unpack" => &mut command,
             _ => command.arg("-dict=fuzz/rdb.dict"),
         };

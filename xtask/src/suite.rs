@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 const BARE_METAL: &str = "thumbv7em-none-eabi";
 const WASM: &str = "wasm32-unknown-unknown";
 
+/// States of the disk, different from one another, in which each workload is opened at least, unless `AIKV_CRASH_STATES` says otherwise.
+const CRASH_STATES: &str = "14000";
+
 /// How a check ended, if it did not fail.
 pub enum Done {
     Passed,
@@ -69,6 +72,12 @@ pub fn test() -> Result<ExitCode> {
     });
     suite.check("tests of xtask", |tests| {
         tests.run(&mut cargo(["test", "--manifest-path", "xtask/Cargo.toml"]))?;
+        Ok(Done::Passed)
+    });
+    suite.check("crashes of the writers, enumerated", |tests| {
+        let states = std::env::var("AIKV_CRASH_STATES").unwrap_or_else(|_| CRASH_STATES.into());
+        let mut command = cargo(["test", "--profile", "crash", "--lib", "--no-fail-fast", "--", "persistence::crash::", "--nocapture"]);
+        tests.run(command.env("AIKV_CRASH_STATES", states))?;
         Ok(Done::Passed)
     });
     suite.check("faults of files, disks and power", faults::check);

@@ -135,7 +135,7 @@ impl<'a> Arguments<'a> {
     #[inline]
     pub(super) fn pairs(&self) -> Done {
         self.at_least(2)?;
-        if self.left() % 2 == 0 { Ok(()) } else { Err(Halt::Form("arguments in pairs")) }
+        if self.left().is_multiple_of(2) { Ok(()) } else { Err(Halt::Form("arguments in pairs")) }
     }
 }
 

@@ -15,26 +15,26 @@ use alloc::vec::Vec;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Array {
     insert_index: Option<u64>,
-    slots: BTreeMap<u64, SlotText>,
+    slots: BTreeMap<u64, Held>,
 }
 
 #[derive(Clone, Debug)]
-enum SlotText {
+enum Held {
     Text(Text),
     Float(f64),
 }
 
 impl Array {
     /// Memory that counts for a slot: its place in a tree whose nodes are half full.
-    const SLOT_BYTES: usize = 2 * size_of::<(u64, SlotText)>();
+    const SLOT_BYTES: usize = 2 * size_of::<(u64, Held)>();
 
     pub(super) fn from_model(array: model::Array, memory: &mut Store) -> Result<Self, Fault> {
         let mut slots = BTreeMap::new();
         for (index, value) in array.slots {
             memory.take(Self::SLOT_BYTES)?;
             let value = match value {
-                ArrayValue::Text(text) => SlotText::Text(Text::new(&text, memory)?),
-                ArrayValue::Float(float) => SlotText::Float(float),
+                ArrayValue::Text(text) => Held::Text(Text::new(&text, memory)?),
+                ArrayValue::Float(float) => Held::Float(float),
             };
             slots.insert(index, value);
         }
@@ -45,8 +45,8 @@ impl Array {
         let mut slots = Vec::with_capacity(self.slots.len());
         for (index, value) in self.slots {
             let value = match value {
-                SlotText::Text(text) => ArrayValue::Text(text.into_bytes(blocks)),
-                SlotText::Float(float) => ArrayValue::Float(float),
+                Held::Text(text) => ArrayValue::Text(text.into_bytes(blocks)),
+                Held::Float(float) => ArrayValue::Float(float),
             };
             slots.push((index, value));
         }
@@ -60,8 +60,8 @@ impl Array {
     pub(super) fn heap_bytes(&self) -> usize {
         let own = self.slots.len().saturating_mul(Self::SLOT_BYTES);
         let texts = self.slots.values().map(|value| match value {
-            SlotText::Text(text) => text.heap_bytes(),
-            SlotText::Float(_) => 0,
+            Held::Text(text) => text.heap_bytes(),
+            Held::Float(_) => 0,
         });
         texts.fold(own, usize::saturating_add)
     }
@@ -80,7 +80,7 @@ pub(super) fn armset(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         let (index, text) = (index(args.text()?)?, args.text()?);
         memory.take(Array::SLOT_BYTES)?;
         let text = Text::new(text, memory)?;
-        if let Some(SlotText::Text(before)) = array.slots.insert(index, SlotText::Text(text)) {
+        if let Some(Held::Text(before)) = array.slots.insert(index, Held::Text(text)) {
             memory.give_back(before.heap_bytes().saturating_add(Array::SLOT_BYTES));
         }
     }

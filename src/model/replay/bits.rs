@@ -7,7 +7,7 @@ use super::args::{Arguments, Done, Halt, NOT_AN_INTEGER, SYNTAX, WRONG_TYPE, is_
 use super::expiry::Expiry;
 use super::keyspace::Space;
 use super::strings::grow;
-use super::text::Text;
+use super::text::SlotText;
 use super::value::Value;
 use crate::wire::number;
 use alloc::boxed::Box;
@@ -33,7 +33,7 @@ pub(super) fn setbit(space: &mut Space, args: &mut Arguments<'_>) -> Done {
 /// The bytes of a string, which is made if it is not there, so many bits long at least.
 fn bytes<'s>(space: &'s mut Space, key: &[u8], bits: u64) -> Result<&'s mut [u8], Halt> {
     space.string(key)?;
-    let (string, memory, _) = space.keys().or_add(key, || Value::String(Text::EMPTY))?;
+    let (string, memory, _) = space.keys().or_add(key, || Value::String(SlotText::EMPTY))?;
     let bytes = string.buffer(memory)?;
     let len = usize::try_from(bits.div_ceil(8)).unwrap_or(usize::MAX);
     grow(bytes, len, memory)?;

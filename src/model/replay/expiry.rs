@@ -121,7 +121,7 @@ impl Rule {
     pub(super) fn allows(self, before: Expiry, after: i64) -> bool {
         match before.get() {
             None => !self.xx && !self.gt,
-            Some(before) => !self.nx && !(self.gt && after <= before) && !(self.lt && after >= before),
+            Some(before) => !(self.nx || self.gt && after <= before || self.lt && after >= before),
         }
     }
 }

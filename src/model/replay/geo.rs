@@ -24,7 +24,7 @@ pub(super) fn geoadd(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         }
     }
     args.at_least(3)?;
-    if args.left() % 3 != 0 {
+    if !args.left().is_multiple_of(3) {
         return Err(Halt::Form("longitude, latitude and member"));
     }
     if condition.nx && condition.xx {

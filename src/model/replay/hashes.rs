@@ -16,12 +16,12 @@ use crate::error::Fault;
 use crate::wire::number;
 use alloc::vec::Vec;
 
-/// A field while commands change it.
+/// A field while commands change it, of the size of the field that it becomes.
 #[derive(Clone, Debug)]
 pub(super) struct Field {
     field: Text,
     value: Text,
-    expiry: Expiry,
+    expires_at_ms: Option<i64>,
 }
 
 impl Name for Field {
@@ -51,9 +51,9 @@ impl Hash {
     }
 
     pub(super) fn into_model(self, blocks: &mut Store) -> Vec<HashField> {
-        let into_model = |Field { field, value, expiry }: Field| {
+        let into_model = |Field { field, value, expires_at_ms }: Field| {
             let (field, value) = (field.into_bytes(blocks), value.into_bytes(blocks));
-            HashField { field, value, expires_at_ms: expiry.get() }
+            HashField { field, value, expires_at_ms }
         };
         self.0.into_items().into_iter().map(into_model).collect()
     }
@@ -62,8 +62,8 @@ impl Hash {
         self.0.items().iter().map(Field::heap_bytes).fold(self.0.heap_bytes(), usize::saturating_add)
     }
 
-    pub(super) fn touch(&self, depth: u8) -> usize {
-        if depth == 0 { self.0.len() } else { self.0.items().first().map_or(0, |field| field.value.heap_bytes()) }
+    pub(super) fn members(&self) -> &Named<Field> {
+        &self.0
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -89,11 +89,11 @@ impl Hash {
         if let Some(field) = self.0.get_mut(field, hashing) {
             memory.give_back(field.value.heap_bytes());
             field.value = value;
-            field.expiry = expiry(field.expiry);
+            field.expires_at_ms = expiry(field.expires_at_ms.into()).get();
             return Ok(());
         }
         let field = Text::new(field, memory)?;
-        self.0.add(Field { field, value, expiry: expiry(Expiry::NEVER) }, hashing, memory)
+        self.0.add(Field { field, value, expires_at_ms: expiry(Expiry::NEVER).get() }, hashing, memory)
     }
 
     fn remove(&mut self, field: &[u8], hashing: &Hashing, memory: &mut Store) {
@@ -106,7 +106,7 @@ impl Hash {
         let mut dropped = 0u64;
         let mut at = 0;
         while let Some(field) = self.0.at_mut(at) {
-            if !field.expiry.has_passed(now_ms) {
+            if !Expiry::from(field.expires_at_ms).has_passed(now_ms) {
                 at = at.saturating_add(1);
             } else if let Some(field) = self.0.remove_at(at, hashing) {
                 memory.give_back(field.heap_bytes());
@@ -234,9 +234,9 @@ fn expire(space: &mut Space, args: &mut Arguments<'_>, unit: Time) -> Done {
     let Some((hash, _, hashing)) = space.find::<Hash>(key)? else { return Ok(()) };
     while let Some(field) = args.next() {
         if let Some(field) = hash.0.get_mut(field, hashing)
-            && rule.allows(field.expiry, at)
+            && rule.allows(field.expires_at_ms.into(), at)
         {
-            field.expiry = Expiry::at(at);
+            field.expires_at_ms = Some(at);
         }
     }
     Ok(())
@@ -268,7 +268,7 @@ fn set_expiry(space: &mut Space, key: &[u8], args: &mut Arguments<'_>, expiry: E
     let Some((hash, _, hashing)) = space.find::<Hash>(key)? else { return Ok(()) };
     while let Some(field) = args.next() {
         if let Some(field) = hash.0.get_mut(field, hashing) {
-            field.expiry = expiry;
+            field.expires_at_ms = expiry.get();
         }
     }
     Ok(())
@@ -324,4 +324,14 @@ pub(super) fn hsetex(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         hash.set(field, value, |before| if keeps { before } else { expiry }, hashing, memory)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_become_those_handed_out_in_the_same_memory() {
+        assert_eq!(size_of::<Field>(), size_of::<HashField>());
+    }
 }

@@ -13,7 +13,7 @@ use super::expiry::Expiry;
 use super::hll_sparse::{self, Raised};
 use super::keyspace::Space;
 use super::strings::grow;
-use super::text::Text;
+use super::text::SlotText;
 use super::value::Value;
 use alloc::vec::Vec;
 
@@ -28,7 +28,9 @@ const MAGIC: &[u8; 4] = b"HYLL";
 const ENCODING: usize = 4;
 const DENSE: u8 = 0;
 const SPARSE: u8 = 1;
-/// The last byte of the cached count.
+/// The cached count.
+const CACHED: usize = HEADER - size_of::<u64>();
+/// Its last byte.
 const STALE: usize = 15;
 const NO_COUNTER: Halt = Halt::Answer("a string that is no counter of distinct elements");
 
@@ -88,7 +90,7 @@ pub(super) fn pfcount(space: &mut Space, args: &mut Arguments<'_>) -> Done {
             }
         })?;
         let count = estimate(&histogram).to_le_bytes();
-        if let Some(cached) = counter.bytes.get_mut(HEADER - count.len()..HEADER) {
+        if let Some(cached) = counter.bytes.get_mut(CACHED..HEADER) {
             cached.copy_from_slice(&count);
         }
     }
@@ -110,7 +112,7 @@ impl<'s> Counter<'s> {
             let value = Value::string(&empty, &mut space.memory)?;
             space.put(key, value, Expiry::NEVER)?;
         }
-        let (value, memory, _) = space.keys().or_add(key, || Value::String(Text::EMPTY))?;
+        let (value, memory, _) = space.keys().or_add(key, || Value::String(SlotText::EMPTY))?;
         if !value.with_string(is_counter)? {
             return Err(NO_COUNTER);
         }
@@ -180,9 +182,9 @@ fn is_counter(text: &[u8]) -> bool {
 }
 
 /// The two bytes with a register and how far up it is in them.
-fn dense_place(register: usize) -> (usize, u32) {
+fn dense_place(register: usize) -> (usize, usize) {
     let bit = register.wrapping_mul(6);
-    (HEADER.wrapping_add(bit / 8), (bit & 7) as u32)
+    (HEADER.wrapping_add(bit / 8), bit & 7)
 }
 
 fn dense_get(counter: &[u8], register: usize) -> u8 {

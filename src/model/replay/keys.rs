@@ -6,7 +6,7 @@ use super::super::build::{Collected, Collector};
 use super::super::dataset::Entry;
 use super::args::{Arguments, Done, Halt, NO_KEY, NOT_AN_INTEGER, SYNTAX, is_word};
 use super::keyspace::Space;
-use super::text::Text;
+use super::text::SlotText;
 use super::value::Slot;
 use crate::error::{Cause, Error, ErrorKind, Fault, FaultKind, Form, Place};
 use crate::rdb::{DumpPayload, Eviction, ZeroChecksum};
@@ -86,7 +86,7 @@ fn rename_if(space: &mut Space, args: &mut Arguments<'_>, must_be_free: bool) ->
     space.remove(new);
     let Some(slot) = space.take(key) else { return Ok(()) };
     space.memory.give_back(slot.key.heap_bytes());
-    let new = Text::new(new, &mut space.memory)?;
+    let new = SlotText::new(new, &mut space.memory)?;
     space.add(Slot { key: new, ..slot })
 }
 
@@ -137,7 +137,7 @@ pub(super) fn copy(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     space.select(number)?;
     if replaces || !space.contains(new) {
         space.remove(new);
-        let new = Text::new(new, &mut space.memory)?;
+        let new = SlotText::new(new, &mut space.memory)?;
         space.add(Slot { key: new, ..slot })?;
     } else {
         space.memory.give_back(bytes);

@@ -6,13 +6,14 @@ use super::args::{Done, Halt, WRONG_TYPE};
 use super::expiry::Expiry;
 use super::named::{Hashing, Named};
 use super::sorted::into_sorted;
-use super::text::Text;
+use super::text::SlotText;
 use super::value::{Container, Extra, Slot, Value};
 use crate::rdb::Eviction;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::hint::black_box;
 
 /// Everything that commands change, and what they need to do so.
 pub(super) struct Space {
@@ -27,6 +28,14 @@ pub(super) struct Space {
     /// The selected database.
     db: Numbered,
     others: Vec<Numbered>,
+}
+
+/// A key and an element to look at: their hashes, and where the key is in all likelihood.
+#[derive(Clone, Copy)]
+struct Sight {
+    key: u32,
+    element: u32,
+    place: usize,
 }
 
 struct Numbered {
@@ -125,16 +134,27 @@ impl Space {
         Keys { keys: &mut self.db.keys, memory: &mut self.memory, hashing: &self.hashing }
     }
 
-    /// Looks at a few keys, so that what they hold is at hand when commands come to them.
-    #[inline]
-    pub(super) fn look_at<'k, const FEW: usize>(&self, keys: impl Iterator<Item = &'k [u8]>) {
-        let mut places = [usize::MAX; FEW];
-        for (place, key) in places.iter_mut().zip(keys) {
-            *place = self.db.keys.guess(key, &self.hashing).unwrap_or(usize::MAX);
+    /// Looks at a few keys and elements of their values, so that all is at hand when commands come to it.
+    ///
+    /// Each loop reads one word for each of them that only the loop before has the place of, and nothing
+    /// is decided by what it reads: so the processor waits for all of them at once.
+    pub(super) fn look_at<'k, const FEW: usize>(&self, names: impl Iterator<Item = (&'k [u8], &'k [u8])>) {
+        let keys = &self.db.keys;
+        let mut sights = [Sight { key: 0, element: 0, place: usize::MAX }; FEW];
+        let mut len = 0usize;
+        for (sight, (key, element)) in sights.iter_mut().zip(names) {
+            sight.key = self.hashing.of(key);
+            sight.element = self.hashing.of(element);
+            len = len.wrapping_add(1);
         }
-        for depth in 0..3 {
-            let slots = places.iter().filter_map(|place| self.db.keys.items().get(*place));
-            core::hint::black_box(slots.map(|slot| slot.value.touch(depth)).fold(0, usize::wrapping_add));
+        let sights = sights.get_mut(..len).unwrap_or_default();
+        black_box(sights.iter().map(|sight| keys.touch(sight.key)).fold(0, usize::wrapping_add));
+        for sight in &mut *sights {
+            sight.place = keys.guess(sight.key).unwrap_or(usize::MAX);
+        }
+        for depth in 0..Value::DEPTHS {
+            let touch = |sight: &Sight| keys.items().get(sight.place).map_or(0, |slot| slot.value.touch(depth, sight.element));
+            black_box(sights.iter().map(touch).fold(0, usize::wrapping_add));
         }
     }
 
@@ -182,7 +202,7 @@ impl Space {
             slot.extra = None;
             return Ok(());
         }
-        let key = Text::new(key, &mut self.memory)?;
+        let key = SlotText::new(key, &mut self.memory)?;
         self.add(Slot { key, value, expiry, extra: None })
     }
 
@@ -276,7 +296,7 @@ impl<'s> Keys<'s> {
         let at = match keys.find(key, hashing) {
             Some(at) => at,
             None => {
-                let key = Text::new(key, memory)?;
+                let key = SlotText::new(key, memory)?;
                 memory.take(Space::ENTRY_BYTES)?;
                 keys.add(Slot { key, value: value(), expiry: Expiry::NEVER, extra: None }, hashing, memory)?;
                 keys.len().saturating_sub(1)

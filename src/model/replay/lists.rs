@@ -46,11 +46,16 @@ impl List {
     }
 
     pub(super) fn into_model(self, blocks: &mut Store) -> Vec<Bytes> {
-        all_bytes(self.0, blocks)
+        all_bytes(self.0.into(), blocks)
     }
 
+    /// For [`Value::touch`](super::value::Value::touch): the list and both of its ends.
     pub(super) fn touch(&self, depth: u8) -> usize {
-        if depth == 0 { self.0.len() } else { self.0.front().map_or(0, Text::heap_bytes) }
+        match depth {
+            1 => self.0.len(),
+            2 => self.0.front().map_or(0, Text::heap_bytes),
+            _ => self.0.back().map_or(0, Text::heap_bytes),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

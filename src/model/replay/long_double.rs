@@ -11,8 +11,8 @@ const NOT_FINITE: Halt = Halt::Answer("a sum that is not finite");
 const TOO_LONG: Halt = Halt::Form("a float of at most 400 digits");
 /// Digits and decimal exponent that are read.
 const MOST: usize = 400;
-/// Digits behind the point that are shown at most.
-const SHOWN: u32 = 17;
+/// Of the digits behind the point 17 are shown at most.
+const SCALE: u128 = 10u128.pow(17);
 
 /// The sum of two floats as text.
 pub(super) fn sum(a: &[u8], b: &[u8]) -> Result<Vec<u8>, Halt> {
@@ -139,8 +139,7 @@ impl LongDouble {
             return text;
         };
         // As a multiple of the last digit that is shown.
-        let scale = 10u128.pow(SHOWN);
-        let scaled = u128::from(self.bits).wrapping_mul(scale);
+        let scaled = u128::from(self.bits).wrapping_mul(SCALE);
         let (shown, rest, half) = match below {
             0 => (scaled, 0, 1),
             1..128 => (scaled >> below, scaled & (1u128 << below).wrapping_sub(1), (1u128 << below) >> 1),
@@ -148,10 +147,10 @@ impl LongDouble {
             _ => (0, 0, 1),
         };
         let shown = shown.wrapping_add(u128::from(rest > half || rest == half && shown & 1 == 1));
-        Big::from(shown / scale).push_decimal(&mut text);
+        Big::from(shown / SCALE).push_decimal(&mut text);
         let mut fraction = Vec::new();
         // A digit in front keeps the zeros behind it.
-        Big::from((shown % scale).wrapping_add(scale)).push_decimal(&mut fraction);
+        Big::from((shown % SCALE).wrapping_add(SCALE)).push_decimal(&mut fraction);
         let digits = fraction.get(1..).unwrap_or_default();
         let kept = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last.saturating_add(1));
         if kept > 0 {

@@ -21,6 +21,8 @@ mod keyspace;
 mod lists;
 mod long_double;
 mod named;
+#[cfg(test)]
+mod ordered_tests;
 mod queue;
 mod report;
 mod scores;
@@ -125,8 +127,11 @@ impl Replay {
     /// Takes over what a snapshot in front of the commands holds. A key that is there gives way.
     ///
     /// # Errors
-    /// `LimitExceeded`, dressed with the database and the key, without an offset.
+    /// As [`Replay::command`]; `LimitExceeded` has the database and the key, and 0 for an offset.
     pub fn load(&mut self, collected: Collected) -> Result<()> {
+        if self.queue.len() > 0 && self.queue.multi.is_none() {
+            self.apply()?;
+        }
         match collected {
             Collected::Aux(field) => self.head.aux.push(field),
             Collected::Function(function) => self.space.functions.push(function),

@@ -4,7 +4,6 @@
 
 use super::super::store::Store;
 use crate::error::Fault;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
@@ -24,7 +23,7 @@ impl Hashing {
     }
 
     #[inline]
-    fn of(&self, name: &[u8]) -> u32 {
+    pub(super) fn of(&self, name: &[u8]) -> u32 {
         let mut hasher = self.0;
         hasher.write(name);
         let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
@@ -142,12 +141,12 @@ impl Index {
 pub(super) struct Named<T> {
     items: Vec<T>,
     /// Of many items only.
-    index: Option<Box<Index>>,
+    index: Index,
 }
 
 impl<T> Default for Named<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), index: None }
+        Self { items: Vec::new(), index: Index::default() }
     }
 }
 
@@ -179,18 +178,38 @@ impl<T: Name> Named<T> {
     /// Where the item of this name is, until one is removed.
     #[inline]
     pub(super) fn find(&self, name: &[u8], hashing: &Hashing) -> Option<usize> {
-        let Some(index) = &self.index else { return self.items.iter().position(|item| item.name() == name) };
+        if self.index.cells.is_empty() {
+            return self.items.iter().position(|item| item.name() == name);
+        }
         let is_it = |at| self.items.get(at as usize).is_some_and(|item| item.name() == name);
-        let place = index.find(hashing.of(name), is_it)?;
-        index.cells.get(place).map(|cell| cell.at as usize)
+        let place = self.index.find(hashing.of(name), is_it)?;
+        self.index.cells.get(place).map(|cell| cell.at as usize)
     }
 
-    /// Where the item of this name is in all likelihood, without a look at it.
+    /// Reads a word where an item of this hash is looked for first.
     #[inline]
-    pub(super) fn guess(&self, name: &[u8], hashing: &Hashing) -> Option<usize> {
-        let index = self.index.as_ref()?;
-        let place = index.find(hashing.of(name), |_| true)?;
-        index.cells.get(place).map(|cell| cell.at as usize)
+    pub(super) fn touch(&self, hash: u32) -> usize {
+        self.index.cells.get(hash as usize & self.index.mask()).map_or(0, |cell| cell.at as usize)
+    }
+
+    /// Where the item of a name with this hash is in all likelihood, without a look at it.
+    #[inline]
+    pub(super) fn guess(&self, hash: u32) -> Option<usize> {
+        if self.index.cells.is_empty() {
+            return self.items.len().checked_sub(1);
+        }
+        let place = self.index.find(hash, |_| true)?;
+        self.index.cells.get(place).map(|cell| cell.at as usize)
+    }
+
+    /// For [`Value::touch`](super::value::Value::touch).
+    #[inline]
+    pub(super) fn touch_deep(&self, depth: u8, hash: u32) -> usize {
+        match depth {
+            1 => self.items.len(),
+            2 => self.touch(hash),
+            _ => self.guess(hash).and_then(|at| self.items.get(at)).map_or(0, |item| item.name().len()),
+        }
     }
 
     #[inline]
@@ -214,14 +233,14 @@ impl<T: Name> Named<T> {
     /// Adds an item whose name is not there.
     #[inline]
     pub(super) fn add(&mut self, item: T, hashing: &Hashing, memory: &mut Store) -> Result<(), Fault> {
-        if self.index.is_none() && self.items.len() >= Self::FEW {
+        if self.index.cells.is_empty() && self.items.len() >= Self::FEW {
             self.index_all(hashing, memory)?;
         }
-        if let Some(index) = &mut self.index {
+        if !self.index.cells.is_empty() {
             let at = u32::try_from(self.items.len()).ok().filter(|at| *at != Cell::NOWHERE);
             let cell = Cell { hash: hashing.of(item.name()), at: at.ok_or_else(|| memory.full())? };
-            index.reserve(memory)?;
-            index.insert(cell);
+            self.index.reserve(memory)?;
+            self.index.insert(cell);
         }
         memory.push(&mut self.items, item)
     }
@@ -233,14 +252,15 @@ impl<T: Name> Named<T> {
             index.reserve(memory)?;
             index.insert(Cell { hash: hashing.of(item.name()), at });
         }
-        self.index = Some(Box::new(index));
+        self.index = index;
         Ok(())
     }
 
     /// Removes the item at a place that was found; the last one takes its place.
     pub(super) fn remove_at(&mut self, at: usize, hashing: &Hashing) -> Option<T> {
         let last = self.items.len().checked_sub(1).filter(|last| at <= *last)?;
-        if let Some(index) = &mut self.index {
+        let index = &mut self.index;
+        if !index.cells.is_empty() {
             let hash = |at: usize| self.items.get(at).map(|item| hashing.of(item.name()));
             let place = index.find(hash(at)?, |found| found as usize == at)?;
             index.remove(place);
@@ -261,7 +281,7 @@ impl<T: Name> Named<T> {
 
     /// Memory that counts for the items, but for what they hold themselves.
     pub(super) fn heap_bytes(&self) -> usize {
-        let index = self.index.as_ref().map_or(0, |index| index.heap_bytes());
+        let index = self.index.heap_bytes();
         self.items.capacity().saturating_mul(size_of::<T>()).saturating_add(index)
     }
 }

@@ -76,8 +76,15 @@ impl Queue {
         let mut start = 0;
         let result = self.commands.chunks(Self::FEW).try_for_each(|few| {
             let mut at = start;
-            let keys = few.iter().map(|queued| arguments(&self.framed, &mut at, queued).next().unwrap_or_default());
-            space.look_at::<{ Self::FEW }>(keys);
+            let names = few.iter().map(|queued| {
+                let mut args = arguments(&self.framed, &mut at, queued);
+                let key = args.next().unwrap_or_default();
+                // Sorted sets have the score in front of the member.
+                let is_scored = queued.name.first() == Some(&b'Z') && args.left() == 2;
+                let first = args.next();
+                (key, if is_scored { args.next() } else { first }.unwrap_or_default())
+            });
+            space.look_at::<{ Self::FEW }>(names);
             few.iter().try_for_each(|queued| f(space, queued, &mut arguments(&self.framed, &mut start, queued)))
         });
         self.clear(&mut space.memory);

@@ -54,6 +54,10 @@ impl Set {
         all_bytes(self.0.into_items(), blocks)
     }
 
+    pub(super) fn members(&self) -> &Named<Text> {
+        &self.0
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

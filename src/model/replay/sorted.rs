@@ -1,7 +1,8 @@
 //! Keys in their order.
 
-use super::value::Slot;
+use super::value::{Slot, Value};
 use alloc::vec::Vec;
+use core::hint::black_box;
 
 /// Bytes of a key that are compared without a look at the key.
 const PREFIX: usize = 24;
@@ -40,8 +41,8 @@ pub(super) fn into_sorted(mut slots: Vec<Slot>) -> impl Iterator<Item = Slot> {
     core::iter::from_fn(move || {
         if next.is_multiple_of(AHEAD) {
             let ahead = || order.iter().skip(next).take(AHEAD).filter_map(|ranked| slots.get(ranked.at));
-            for depth in 0..3 {
-                core::hint::black_box(ahead().map(|slot| slot.value.touch(depth)).fold(0, usize::wrapping_add));
+            for depth in 0..Value::DEPTHS {
+                black_box(ahead().map(|slot| slot.value.touch(depth, 0)).fold(0, usize::wrapping_add));
             }
         }
         let ranked = order.get(next)?;

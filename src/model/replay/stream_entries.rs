@@ -228,29 +228,33 @@ impl NewId {
     }
 }
 
+/// An id of 0-0 adds nothing, and makes no stream either, but for one case: Redis 5.0 rewrites a stream that never had an entry
+/// as `XADD key MAXLEN 0 0-0 x y`.
+///
 /// `XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO pid | IDMP pid iid] [MAXLEN | MINID ..] id field value [field value ..]`
 pub(super) fn xadd(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let key = args.key()?;
     let options = Options::parse(args)?;
     let new_id = NewId::parse(args.text()?)?;
     args.pairs()?;
-    if matches!(new_id, NewId::Given(id) if id == StreamId::default()) {
+    let empties = matches!(options.trim, Some(Trim::MaxLen(0)));
+    if matches!(new_id, NewId::Given(id) if id == StreamId::default()) && !empties {
         return Err(NOT_ABOVE);
     }
     if options.makes_none && !space.contains(key) {
         return Ok(());
     }
     let now_ms = space.now_ms;
-    let (stream, memory, _) = space.make::<Stream>(key)?;
-    if let Some(producer) = &options.producer {
-        if stream.is_repeated(producer, !matches!(new_id, NewId::Next)) {
-            stream.note_repeated();
-            return Ok(());
-        }
+    let (stream, memory, hashing) = space.make::<Stream>(key)?;
+    if let Some(producer) = &options.producer
+        && stream.is_repeated(producer, !matches!(new_id, NewId::Next), hashing)
+    {
+        stream.note_repeated();
+        return Ok(());
     }
     let id = new_id.behind(stream.last_id, now_ms)?;
     if let Some(producer) = &options.producer {
-        stream.note_produced(producer, id, memory)?;
+        stream.note_produced(producer, id, hashing, memory)?;
     }
     let mut fields = Vec::with_capacity(args.left() / 2);
     while let (Some(field), Some(value)) = (args.next(), args.next()) {

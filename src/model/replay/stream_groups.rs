@@ -1,6 +1,6 @@
 //! Commands on the groups of a stream: `XGROUP`, `XACK`, `XACKDEL`, `XCLAIM`.
 
-use super::args::{Arguments, Done, Halt, SYNTAX};
+use super::args::{Arguments, Done, Halt, SYNTAX, is_word};
 use super::keyspace::Space;
 use super::stream_entries::{References, delete, parse_counted_ids, parse_id, parse_ids};
 use super::streams::{Group, NO_GROUP, Stream};
@@ -175,21 +175,17 @@ pub(super) fn xclaim(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let ids_left = args.left();
     let mut claim = Claim { min_idle_ms, delivered_at_ms: now_ms, deliveries: None, forces: false, counts: true };
     let mut last_id = StreamId::default();
-    while args.left() > 0 {
-        if args.word("FORCE") {
-            claim.forces = true;
-        } else if args.word("JUSTID") {
-            claim.counts = false;
-        } else if args.word("IDLE") {
-            claim.delivered_at_ms = now_ms.saturating_sub(args.int()?);
-        } else if args.word("TIME") {
-            claim.delivered_at_ms = args.int()?;
-        } else if args.word("RETRYCOUNT") {
-            claim.deliveries = Some(u64::try_from(args.int()?).map_err(|_| NOT_A_COUNT)?);
-        } else if args.word("LASTID") {
-            last_id = parse_id(args.text()?)?;
-        } else {
-            return Err(SYNTAX);
+    while let Some(word) = args.next() {
+        match () {
+            () if is_word(word, "FORCE") => claim.forces = true,
+            () if is_word(word, "JUSTID") => claim.counts = false,
+            () if is_word(word, "IDLE") => claim.delivered_at_ms = now_ms.saturating_sub(args.int()?),
+            () if is_word(word, "TIME") => claim.delivered_at_ms = args.int()?,
+            () if is_word(word, "RETRYCOUNT") => {
+                claim.deliveries = Some(u64::try_from(args.int()?).map_err(|_| NOT_A_COUNT)?);
+            }
+            () if is_word(word, "LASTID") => last_id = parse_id(args.text()?)?,
+            () => return Err(SYNTAX),
         }
     }
     // No entry was delivered in the future.
@@ -198,7 +194,7 @@ pub(super) fn xclaim(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     }
     let Some(group) = stream.groups.at_mut(at) else { return Err(NO_GROUP) };
     group.last_id = group.last_id.max(last_id);
-    let owner = group.consumer(consumer, now_ms, hashing, memory)?;
+    let place = group.consumer(consumer, now_ms, hashing, memory)?;
     while ids.left() > ids_left {
         let id = parse_id(ids.text()?)?;
         let is_there = stream.contains(id);
@@ -221,8 +217,8 @@ pub(super) fn xclaim(space: &mut Space, args: &mut Arguments<'_>) -> Done {
                 claim.deliveries.unwrap_or(pending.deliveries.wrapping_add(u64::from(claim.counts)))
             }
         };
-        group.set_pending(id, Some(owner), claim.delivered_at_ms, deliveries, memory)?;
-        group.note_active(consumer, now_ms, hashing);
+        let owner = group.note_active(place, now_ms);
+        group.set_pending(id, owner, claim.delivered_at_ms, deliveries, memory)?;
     }
     Ok(())
 }

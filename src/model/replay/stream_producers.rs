@@ -5,12 +5,14 @@ use super::super::store::Store;
 use super::super::stream::{StreamIdempotency, StreamProducer};
 use super::args::{Arguments, Done, Halt, SYNTAX};
 use super::keyspace::Space;
+use super::named::{Hashing, Name, Named};
 use super::stream_entries::parse_id;
-use super::streams::{Stream, idempotency_bytes};
+use super::streams::Stream;
+use super::text::Text;
+use super::value::named_bytes;
 use crate::error::Fault;
 use crate::rdb::StreamId;
-use alloc::vec::Vec;
-use bytes::Bytes;
+use alloc::collections::VecDeque;
 
 const NO_SUCH_ENTRY: Halt = Halt::Answer("no such entry");
 const OUT_OF_RANGE: Halt = Halt::Answer("a number out of range");
@@ -39,48 +41,137 @@ impl<'a> Producer<'a> {
     }
 }
 
+/// The producers of a stream, and for how long and how many of their ids are remembered.
+#[derive(Clone, Debug)]
+pub(super) struct Producers {
+    duration_s: u64,
+    max_ids: u64,
+    producers: Named<Known>,
+    added: u64,
+    duplicates: u64,
+}
+
+/// A producer and the ids that it gave its entries.
+#[derive(Clone, Debug)]
+struct Known {
+    name: Text,
+    /// In the order in which they came.
+    ids: VecDeque<(Text, StreamId)>,
+    iids: Named<Text>,
+}
+
+impl Name for Known {
+    fn name(&self) -> &[u8] {
+        self.name.as_slice()
+    }
+}
+
+impl Known {
+    /// Memory that counts for an id, in a list that may be half full, beside its text.
+    const ID_BYTES: usize = 2 * size_of::<(Text, StreamId)>();
+
+    fn heap_bytes(&self) -> usize {
+        // The text of an id is there twice.
+        let ids = self.ids.len().saturating_mul(Self::ID_BYTES).saturating_add(named_bytes(&self.iids));
+        self.ids.iter().map(|(iid, _)| iid.heap_bytes()).fold(ids.saturating_add(self.name.heap_bytes()), usize::saturating_add)
+    }
+
+    fn push(&mut self, iid: &[u8], id: StreamId, hashing: &Hashing, memory: &mut Store) -> Result<(), Fault> {
+        memory.take(Self::ID_BYTES)?;
+        self.ids.push_back((Text::new(iid, memory)?, id));
+        let iid = Text::new(iid, memory)?;
+        self.iids.add(iid, hashing, memory)
+    }
+
+    fn forget_first(&mut self, hashing: &Hashing, memory: &mut Store) {
+        let Some((iid, _)) = self.ids.pop_front() else { return };
+        self.iids.remove(iid.as_slice(), hashing);
+        memory.give_back(Self::ID_BYTES.saturating_add(iid.heap_bytes().saturating_mul(2)));
+    }
+}
+
+impl Default for Producers {
+    fn default() -> Self {
+        let StreamIdempotency { duration_s, max_ids, added, duplicates, .. } = StreamIdempotency::default();
+        Self { duration_s, max_ids, producers: Named::default(), added, duplicates }
+    }
+}
+
+impl Producers {
+    pub(super) fn from_model(idempotency: StreamIdempotency, hashing: &Hashing, memory: &mut Store) -> Result<Self, Fault> {
+        let StreamIdempotency { duration_s, max_ids, producers, added, duplicates } = idempotency;
+        let mut made = Self { duration_s, max_ids, producers: Named::default(), added, duplicates };
+        for StreamProducer { name, ids } in producers {
+            let mut known = Known { name: Text::new(&name, memory)?, ids: VecDeque::new(), iids: Named::default() };
+            for (iid, id) in ids {
+                known.push(&iid, id, hashing, memory)?;
+            }
+            made.producers.add(known, hashing, memory)?;
+        }
+        Ok(made)
+    }
+
+    /// `None`: what a server has that was not told otherwise.
+    pub(super) fn into_model(self, blocks: &mut Store) -> Option<StreamIdempotency> {
+        let Self { duration_s, max_ids, producers, added, duplicates } = self;
+        let to_model = |Known { name, ids, .. }: Known| {
+            let ids = ids.into_iter().map(|(iid, id)| (iid.into_bytes(blocks), id)).collect();
+            StreamProducer { name: name.into_bytes(blocks), ids }
+        };
+        let producers = producers.into_items().into_iter().map(to_model).collect();
+        let idempotency = StreamIdempotency { duration_s, max_ids, producers, added, duplicates };
+        (idempotency != StreamIdempotency::default()).then_some(idempotency)
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let known = self.producers.items().iter().map(Known::heap_bytes);
+        known.fold(self.producers.heap_bytes(), usize::saturating_add)
+    }
+}
+
 impl Stream {
     /// Whether a producer has sent an entry before. A server logs such a command as it came, without the id that it
     /// writes into those that add an entry: this is how one is told whose id the server would make of the entry.
-    pub(super) fn is_repeated(&self, producer: &Producer<'_>, has_id: bool) -> bool {
+    pub(super) fn is_repeated(&self, producer: &Producer<'_>, has_id: bool, hashing: &Hashing) -> bool {
         let Some(iid) = producer.iid else { return !has_id };
-        let known = self.idempotency.iter().flat_map(|idempotency| &idempotency.producers);
-        let mut ids = known.filter(|known| known.name == producer.name).flat_map(|known| &known.ids);
-        ids.any(|(known, _)| known == iid)
+        let known = self.producers.as_ref().and_then(|producers| producers.producers.get(producer.name, hashing));
+        known.is_some_and(|known| known.iids.find(iid, hashing).is_some())
     }
 
     /// Counts an entry that came again.
     pub(super) fn note_repeated(&mut self) {
-        let idempotency = self.idempotency.get_or_insert_default();
-        idempotency.duplicates = idempotency.duplicates.wrapping_add(1);
+        let producers = self.producers.get_or_insert_default();
+        producers.duplicates = producers.duplicates.wrapping_add(1);
     }
 
     /// Notes which id a producer gave an entry. One that the server makes of the entry is not kept.
-    pub(super) fn note_produced(&mut self, producer: &Producer<'_>, id: StreamId, memory: &mut Store) -> Result<(), Fault> {
-        let idempotency = self.idempotency.get_or_insert_default();
-        idempotency.added = idempotency.added.wrapping_add(1);
+    pub(super) fn note_produced(
+        &mut self,
+        producer: &Producer<'_>,
+        id: StreamId,
+        hashing: &Hashing,
+        memory: &mut Store,
+    ) -> Result<(), Fault> {
+        let Producers { max_ids, producers, added, .. } = &mut **self.producers.get_or_insert_default();
+        *added = added.wrapping_add(1);
         let Some(iid) = producer.iid else { return Ok(()) };
-        let max_ids = usize::try_from(idempotency.max_ids).unwrap_or(usize::MAX);
-        let producers = &mut idempotency.producers;
-        let at = match producers.iter().position(|known| known.name == producer.name) {
+        let at = match producers.find(producer.name, hashing) {
             Some(at) => at,
             None => {
-                memory.take(producer.name.len().saturating_add(2 * size_of::<StreamProducer>()))?;
-                producers.push(StreamProducer { name: Bytes::copy_from_slice(producer.name), ids: Vec::new() });
+                let name = Text::new(producer.name, memory)?;
+                producers.add(Known { name, ids: VecDeque::new(), iids: Named::default() }, hashing, memory)?;
                 producers.len().saturating_sub(1)
             }
         };
-        if let Some(known) = producers.get_mut(at) {
-            if known.ids.len() >= max_ids {
-                let (iid, _) = known.ids.remove(0);
-                memory.give_back(iid.len());
-            } else {
-                memory.take(2 * size_of::<(Bytes, StreamId)>())?;
+        match producers.at_mut(at) {
+            Some(known) => {
+                if known.ids.len() as u64 >= *max_ids {
+                    known.forget_first(hashing, memory);
+                }
+                known.push(iid, id, hashing, memory)
             }
-            memory.take(iid.len())?;
-            known.ids.push((Bytes::copy_from_slice(iid), id));
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -90,14 +181,14 @@ pub(super) fn xidmprecord(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let id = parse_id(args.text()?)?;
     args.end()?;
     let producer = Producer { name, iid: Some(iid) }.check()?;
-    let (stream, memory, _) = space.find::<Stream>(key)?.ok_or(NO_SUCH_ENTRY)?;
+    let (stream, memory, hashing) = space.find::<Stream>(key)?.ok_or(NO_SUCH_ENTRY)?;
     if !stream.contains(id) {
         return Err(NO_SUCH_ENTRY);
     }
-    if stream.is_repeated(&producer, true) {
+    if stream.is_repeated(&producer, true, hashing) {
         return Ok(());
     }
-    Ok(stream.note_produced(&producer, id, memory)?)
+    Ok(stream.note_produced(&producer, id, hashing, memory)?)
 }
 
 /// `XCFGSET key [IDMP-DURATION seconds] [IDMP-MAXSIZE count]`
@@ -117,14 +208,14 @@ pub(super) fn xcfgset(space: &mut Space, args: &mut Arguments<'_>) -> Done {
         *setting = Some(number.ok_or(OUT_OF_RANGE)?);
     }
     let (stream, memory, _) = space.find::<Stream>(key)?.ok_or(NO_SUCH_ENTRY)?;
-    let idempotency = stream.idempotency.get_or_insert_default();
-    let StreamIdempotency { duration_s: duration_before, max_ids: max_before, .. } = *idempotency;
-    idempotency.duration_s = duration_s.unwrap_or(duration_before);
-    idempotency.max_ids = max_ids.unwrap_or(max_before);
+    let producers = stream.producers.get_or_insert_default();
+    let before = (producers.duration_s, producers.max_ids);
+    producers.duration_s = duration_s.unwrap_or(producers.duration_s);
+    producers.max_ids = max_ids.unwrap_or(producers.max_ids);
     // What other settings gave is forgotten.
-    if (idempotency.duration_s, idempotency.max_ids) != (duration_before, max_before) {
-        memory.give_back(idempotency_bytes(idempotency));
-        idempotency.producers.clear();
+    if (producers.duration_s, producers.max_ids) != before {
+        memory.give_back(producers.heap_bytes());
+        producers.producers = Named::default();
     }
     Ok(())
 }

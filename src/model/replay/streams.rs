@@ -1,16 +1,17 @@
 //! Streams: entries and consumer groups while commands change them.
 
 use super::super::store::Store;
-use super::super::stream::{self as model, StreamConsumer, StreamEntry, StreamGroup, StreamIdempotency, StreamPending};
+use super::super::stream::{self as model, StreamConsumer, StreamEntry, StreamGroup, StreamPending};
 use super::args::Halt;
 use super::keyspace::Space;
 use super::named::{Hashing, Name, Named};
+use super::stream_producers::Producers;
 use super::text::Text;
 use crate::error::Fault;
 use crate::rdb::StreamId;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use bytes::Bytes;
 
 /// A stream.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +24,7 @@ pub(super) struct Stream {
     pub(super) max_deleted_id: StreamId,
     pub(super) entries_added: u64,
     pub(super) groups: Named<Group>,
-    pub(super) idempotency: Option<StreamIdempotency>,
+    pub(super) producers: Option<Box<Producers>>,
 }
 
 /// An entry, or where one was.
@@ -31,6 +32,11 @@ pub(super) struct Stream {
 struct Kept {
     id: StreamId,
     fields: Option<Vec<(Text, Text)>>,
+}
+
+impl Kept {
+    /// Memory that counts for an entry's place, in a list that may be half full.
+    const BYTES: usize = 2 * size_of::<Self>();
 }
 
 /// A consumer group.
@@ -78,16 +84,16 @@ impl Name for Consumer {
     }
 }
 
-/// Memory that counts for an entry, whose place may be free half of the time.
+/// Memory that counts for an entry.
 fn entry_bytes(fields: &[(Text, Text)]) -> usize {
     let texts = fields.iter().map(|(field, value)| field.heap_bytes().saturating_add(value.heap_bytes()));
-    texts.fold(2 * size_of::<Kept>(), usize::saturating_add).saturating_add(size_of_val(fields))
+    texts.fold(Kept::BYTES, usize::saturating_add).saturating_add(size_of_val(fields))
 }
 
 impl Stream {
     pub(super) fn from_model(stream: model::Stream, hashing: &Hashing, memory: &mut Store) -> Result<Self, Fault> {
         let model::Stream { entries, last_id, max_deleted_id, entries_added, groups, idempotency } = stream;
-        let mut made = Self { last_id, max_deleted_id, entries_added, idempotency, ..Self::default() };
+        let mut made = Self { last_id, max_deleted_id, entries_added, ..Self::default() };
         for StreamEntry { id, fields } in entries {
             let mut kept = Vec::with_capacity(fields.len());
             for (field, value) in fields {
@@ -109,14 +115,14 @@ impl Stream {
             }
             made.groups.add(group, hashing, memory)?;
         }
-        if let Some(idempotency) = &made.idempotency {
-            memory.take(idempotency_bytes(idempotency))?;
+        if let Some(idempotency) = idempotency {
+            made.producers = Some(Box::new(Producers::from_model(idempotency, hashing, memory)?));
         }
         Ok(made)
     }
 
     pub(super) fn into_model(self, blocks: &mut Store) -> model::Stream {
-        let Self { entries, last_id, max_deleted_id, entries_added, groups, idempotency, .. } = self;
+        let Self { entries, last_id, max_deleted_id, entries_added, groups, producers, .. } = self;
         let entry = |Kept { id, fields }| {
             let fields: Vec<(Text, Text)> = fields?;
             let text = |(field, value): (Text, Text)| (field.into_bytes(blocks), value.into_bytes(blocks));
@@ -124,8 +130,7 @@ impl Stream {
         };
         let entries = entries.into_iter().filter_map(entry).collect();
         let groups = groups.into_items().into_iter().map(|group| group.into_model(blocks)).collect();
-        // What a server has that was not told otherwise is not written down.
-        let idempotency = idempotency.filter(|idempotency| *idempotency != StreamIdempotency::default());
+        let idempotency = producers.and_then(|producers| producers.into_model(blocks));
         model::Stream { entries, last_id, max_deleted_id, entries_added, groups, idempotency }
     }
 
@@ -138,7 +143,7 @@ impl Stream {
     pub(super) fn heap_bytes(&self) -> usize {
         let entries = self.entries.iter().map(|kept| entry_bytes(kept.fields.as_deref().unwrap_or_default()));
         let groups = self.groups.items().iter().map(Group::heap_bytes);
-        let own = self.groups.heap_bytes().saturating_add(self.idempotency.as_ref().map_or(0, idempotency_bytes));
+        let own = self.groups.heap_bytes().saturating_add(self.producers.as_ref().map_or(0, |producers| producers.heap_bytes()));
         entries.chain(groups).fold(own, usize::saturating_add)
     }
 
@@ -164,13 +169,17 @@ impl Stream {
 
     /// Appends an entry, whose id is above all others. The memory of its texts counts already.
     pub(super) fn push(&mut self, id: StreamId, fields: Vec<(Text, Text)>, memory: &mut Store) -> Result<(), Fault> {
-        memory.take(size_of_val(&fields[..]).saturating_add(2 * size_of::<Kept>()))?;
+        memory.take(size_of_val(&fields[..]).saturating_add(Kept::BYTES))?;
         self.entries.push_back(Kept { id, fields: Some(fields) });
         self.len = self.len.saturating_add(1);
         Ok(())
     }
 
     pub(super) fn contains(&self, id: StreamId) -> bool {
+        // As a rule it is asked for what came last.
+        if self.entries.back().is_some_and(|last| last.id == id) {
+            return true;
+        }
         let found = self.entries.binary_search_by_key(&id, |kept| kept.id).ok();
         found.and_then(|at| self.entries.get(at)).is_some_and(|kept| kept.fields.is_some())
     }
@@ -197,15 +206,6 @@ impl Stream {
             self.entries.retain(|kept| kept.fields.is_some());
         }
     }
-}
-
-/// Memory that counts for what is known of producers.
-pub(super) fn idempotency_bytes(idempotency: &StreamIdempotency) -> usize {
-    let producers = idempotency.producers.iter().map(|producer| {
-        let ids = producer.ids.iter().map(|(iid, _)| iid.len().saturating_add(2 * size_of::<(Bytes, StreamId)>()));
-        ids.fold(producer.name.len().saturating_add(2 * size_of::<model::StreamProducer>()), usize::saturating_add)
-    });
-    producers.fold(0, usize::saturating_add)
 }
 
 impl Group {
@@ -270,15 +270,18 @@ impl Group {
         consumers.fold(own.saturating_add(pending).saturating_add(lists), usize::saturating_add)
     }
 
-    /// The number of a consumer, which is made if it is not there, and seen now.
-    pub(super) fn consumer(&mut self, name: &[u8], now_ms: i64, hashing: &Hashing, memory: &mut Store) -> Result<u32, Fault> {
-        if let Some(consumer) = self.consumers.get_mut(name, hashing) {
-            consumer.seen_at_ms = now_ms;
-            return Ok(consumer.number);
+    /// The place of a consumer, which is made if it is not there, and seen now.
+    pub(super) fn consumer(&mut self, name: &[u8], now_ms: i64, hashing: &Hashing, memory: &mut Store) -> Result<usize, Fault> {
+        if let Some(place) = self.consumers.find(name, hashing) {
+            if let Some(consumer) = self.consumers.at_mut(place) {
+                consumer.seen_at_ms = now_ms;
+            }
+            return Ok(place);
         }
         /// It never read anything.
         const NEVER: i64 = -1;
-        self.add_consumer(name, now_ms, NEVER, hashing, memory)
+        self.add_consumer(name, now_ms, NEVER, hashing, memory)?;
+        Ok(self.consumers.len().saturating_sub(1))
     }
 
     fn add_consumer(
@@ -296,11 +299,11 @@ impl Group {
         Ok(number)
     }
 
-    /// Notes that a consumer was given something.
-    pub(super) fn note_active(&mut self, name: &[u8], now_ms: i64, hashing: &Hashing) {
-        if let Some(consumer) = self.consumers.get_mut(name, hashing) {
-            consumer.active_at_ms = now_ms;
-        }
+    /// Notes that a consumer was given something; gives its number.
+    pub(super) fn note_active(&mut self, place: usize, now_ms: i64) -> Option<u32> {
+        let consumer = self.consumers.at_mut(place)?;
+        consumer.active_at_ms = now_ms;
+        Some(consumer.number)
     }
 
     /// Removes a consumer and what is pending with it.

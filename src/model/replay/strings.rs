@@ -8,7 +8,7 @@ use super::args::{Arguments, Done, Halt, NOT_AN_INTEGER, OVERFLOW, SYNTAX, WRONG
 use super::expiry::{Expiry, Time};
 use super::keyspace::Space;
 use super::long_double;
-use super::text::Text;
+use super::text::SlotText;
 use super::value::{Slot, Value};
 use crate::wire::number;
 use alloc::boxed::Box;
@@ -38,7 +38,7 @@ impl Value {
     /// A string.
     #[inline]
     pub(super) fn string(text: &[u8], memory: &mut Store) -> Result<Self, Halt> {
-        Ok(Self::String(Text::new(text, memory)?))
+        Ok(Self::String(SlotText::new(text, memory)?))
     }
 
     /// Calls `f` with the bytes of a string.
@@ -83,9 +83,15 @@ impl Value {
 
 /// Makes bytes at least this long, with zeros.
 pub(super) fn grow(bytes: &mut Vec<u8>, len: usize, memory: &mut Store) -> Done {
+    /// Room to spare for what grows byte by byte.
+    const MOST_SPARE: usize = 1 << 20;
     if len > bytes.capacity() {
         let more = len.saturating_sub(bytes.len());
-        memory.grow(bytes, more)?;
+        let spare = bytes.len().min(MOST_SPARE);
+        // Without room to spare where there is none.
+        if more >= spare || memory.grow(bytes, spare).is_err() {
+            memory.grow(bytes, more)?;
+        }
     }
     if len > bytes.len() {
         bytes.resize(len, 0);
@@ -337,7 +343,7 @@ pub(super) fn msetex(space: &mut Space, args: &mut Arguments<'_>) -> Done {
 pub(super) fn append(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     let (key, value) = (args.key()?, args.text()?);
     args.end()?;
-    let (string, memory, _) = space.keys().or_add(key, || Value::String(Text::EMPTY))?;
+    let (string, memory, _) = space.keys().or_add(key, || Value::String(SlotText::EMPTY))?;
     let bytes = string.buffer(memory)?;
     Ok(memory.extend(bytes, value)?)
 }
@@ -353,7 +359,7 @@ pub(super) fn setrange(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     }
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
     let end = start.saturating_add(value.len());
-    let (string, memory, _) = space.keys().or_add(key, || Value::String(Text::EMPTY))?;
+    let (string, memory, _) = space.keys().or_add(key, || Value::String(SlotText::EMPTY))?;
     let bytes = string.buffer(memory)?;
     grow(bytes, end, memory)?;
     if let Some(range) = bytes.get_mut(start..end) {

@@ -7,19 +7,23 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// Bytes, in as much room as a `Vec` takes for its head.
+/// An element of a value. It has the size of the [`Bytes`] that it becomes, so that a list of the one becomes a list of
+/// the other in the same memory.
+pub(super) type Text = InPlace<30>;
+
+/// A key or a string: small, so that both fit a line of memory.
+pub(super) type SlotText = InPlace<22>;
+
+/// Bytes, of which so many lie in place.
 #[derive(Clone, Debug)]
-pub(super) enum Text {
-    Short { len: u8, bytes: [u8; Text::SHORT] },
+pub(super) enum InPlace<const SHORT: usize> {
+    Short { len: u8, bytes: [u8; SHORT] },
     Long(Box<[u8]>),
 }
 
-impl Text {
-    /// Bytes that lie in place.
-    const SHORT: usize = 22;
-
+impl<const SHORT: usize> InPlace<SHORT> {
     /// The text of no bytes.
-    pub(super) const EMPTY: Self = Self::Short { len: 0, bytes: [0; Self::SHORT] };
+    pub(super) const EMPTY: Self = Self::Short { len: 0, bytes: [0; SHORT] };
 
     /// Keeps a text. Long ones count as memory; [`Text::heap_bytes`] says how much.
     #[inline]
@@ -38,7 +42,7 @@ impl Text {
 
     #[inline]
     fn short(text: &[u8]) -> Option<Self> {
-        let mut bytes = [0; Self::SHORT];
+        let mut bytes = [0; SHORT];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
         Some(Self::Short { len: u8::try_from(text.len()).ok()?, bytes })
     }
@@ -80,13 +84,13 @@ impl Text {
     }
 }
 
-impl PartialEq for Text {
+impl<const SHORT: usize> PartialEq for InPlace<SHORT> {
     fn eq(&self, other: &Self) -> bool {
         self.as_slice() == other.as_slice()
     }
 }
 
-impl Eq for Text {}
+impl<const SHORT: usize> Eq for InPlace<SHORT> {}
 
 #[cfg(test)]
 mod tests {
@@ -94,16 +98,16 @@ mod tests {
 
     #[test]
     fn texts_of_every_length_are_kept_in_the_room_of_a_vec() {
-        assert_eq!(size_of::<Text>(), 24);
+        assert_eq!((size_of::<Text>(), size_of::<SlotText>()), (size_of::<Bytes>(), 24));
         let mut memory = Store::new(1_000_000);
         for len in 0..100 {
             let text = alloc::vec![b'x'; len];
-            let kept = Text::new(&text, &mut memory).unwrap();
+            let kept = SlotText::new(&text, &mut memory).unwrap();
             assert_eq!(kept.as_slice(), text);
             assert_eq!(kept.heap_bytes(), if len <= 22 { 0 } else { len });
             assert_eq!(kept.clone().into_vec(), text);
             assert_eq!(kept.into_bytes(&mut memory), text);
         }
-        assert!(Text::new(&[0; 23], &mut Store::new(22)).is_err());
+        assert!(SlotText::new(&[0; 23], &mut Store::new(22)).is_err());
     }
 }

@@ -10,7 +10,7 @@ use super::lists::List;
 use super::named::{Hashing, Name, Named};
 use super::sets::Set;
 use super::streams::Stream;
-use super::text::Text;
+use super::text::{SlotText, Text};
 use super::zsets::Zset;
 use crate::error::Fault;
 use crate::rdb::Eviction;
@@ -22,10 +22,11 @@ use bytes::Bytes;
 /// ([`Value::heap_bytes`]), so that a value has the size of a short text.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
-    String(Text),
+    String(SlotText),
     /// A string that is the text of this integer.
     Int(i64),
     /// A string that grew in place.
+    #[allow(clippy::box_collection)] // a `Vec` has three words, for which there is no room
     Buffer(Box<Vec<u8>>),
     List(Box<List>),
     Set(Box<Set>),
@@ -40,7 +41,7 @@ pub(super) enum Value {
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(super) struct Slot {
-    pub(super) key: Text,
+    pub(super) key: SlotText,
     pub(super) value: Value,
     pub(super) expiry: Expiry,
     /// What few keys have.
@@ -110,17 +111,20 @@ impl Value {
         }
     }
 
-    /// Reads a word of what the value has in memory, so that it is at hand: of its place, of what stands
-    /// behind that, of the elements.
-    pub(super) fn touch(&self, depth: u8) -> usize {
+    /// Places that stand one behind the other, for [`Value::touch`].
+    pub(super) const DEPTHS: u8 = 4;
+
+    /// Reads a word of what the value has in memory, so that it is at hand: of its own place, of what
+    /// stands behind that, of where an element of this hash is noted, of the element.
+    #[inline]
+    pub(super) fn touch(&self, depth: u8, element: u32) -> usize {
         match (depth, self) {
-            (0, Self::String(_)) => 0,
-            (0, _) => 1,
+            (0, _) => usize::from(matches!(self, Self::Int(_))),
             (1, Self::String(text)) => text.as_slice().first().map_or(0, |byte| usize::from(*byte)),
-            (1, Self::List(list)) => list.touch(0),
-            (2, Self::List(list)) => list.touch(1),
-            (1, Self::Hash(hash)) => hash.touch(0),
-            (2, Self::Hash(hash)) => hash.touch(1),
+            (depth, Self::List(list)) => list.touch(depth),
+            (depth, Self::Hash(hash)) => hash.members().touch_deep(depth, element),
+            (depth, Self::Set(set)) => set.members().touch_deep(depth, element),
+            (depth, Self::Zset(zset)) => zset.members().touch_deep(depth, element),
             _ => 0,
         }
     }
@@ -128,7 +132,7 @@ impl Value {
     /// Takes over a value; what it occupies counts from now on.
     pub(super) fn from_model(value: model::Value, hashing: &Hashing, memory: &mut Store) -> Result<Self, Fault> {
         Ok(match value {
-            model::Value::String(text) => Self::String(Text::new(&text, memory)?),
+            model::Value::String(text) => Self::String(SlotText::new(&text, memory)?),
             model::Value::List(items) => Self::List(Box::new(List::from_model(&items, memory)?)),
             model::Value::Set(members) => Self::Set(Box::new(Set::from_model(&members, hashing, memory)?)),
             model::Value::Zset(members) => Self::Zset(Box::new(Zset::from_model(members, hashing, memory)?)),
@@ -162,7 +166,7 @@ impl Value {
 impl Slot {
     /// Takes everything out.
     pub(super) fn take(&mut self) -> Self {
-        let nothing = Self { key: Text::EMPTY, value: Value::Int(0), expiry: Expiry::NEVER, extra: None };
+        let nothing = Self { key: SlotText::EMPTY, value: Value::Int(0), expiry: Expiry::NEVER, extra: None };
         core::mem::replace(self, nothing)
     }
 
@@ -180,8 +184,8 @@ impl Slot {
     }
 }
 
-/// Texts as they are handed out.
-pub(super) fn all_bytes(texts: impl IntoIterator<Item = Text>, blocks: &mut Store) -> Vec<Bytes> {
+/// Texts as they are handed out, in the same memory.
+pub(super) fn all_bytes(texts: Vec<Text>, blocks: &mut Store) -> Vec<Bytes> {
     texts.into_iter().map(|text| text.into_bytes(blocks)).collect()
 }
 

@@ -280,9 +280,14 @@ fn zpop(space: &mut Space, args: &mut Arguments<'_>, is_reversed: bool) -> Done 
 
 /// Removes so many members from an end.
 fn pop(space: &mut Space, key: &[u8], count: i64, is_reversed: bool) -> Done {
-    let Some(last) = count.checked_sub(1).filter(|last| *last >= 0) else { return space.find::<Zset>(key).map(|_| ()) };
-    let range = if is_reversed { Range::Rank(mirrored(last), -1) } else { Range::Rank(0, last) };
-    remove(space, key, &range)
+    let Some((zset, memory, hashing)) = space.find::<Zset>(key)? else { return Ok(()) };
+    for _ in 0..count {
+        if !zset.pop(is_reversed, hashing, memory)? {
+            break;
+        }
+    }
+    space.settle::<Zset>(key);
+    Ok(())
 }
 
 /// `BZPOPMIN key [key ..] timeout`, which does not wait while a log is loaded.

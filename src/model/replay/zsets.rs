@@ -103,6 +103,10 @@ impl Zset {
         self.members.len()
     }
 
+    pub(super) fn members(&self) -> &Named<Scored> {
+        &self.members
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -120,15 +124,29 @@ impl Zset {
     /// Gives a member a score, which is not NaN. One that is equal to what it had leaves that.
     #[inline]
     pub(super) fn set(&mut self, member: &[u8], score: f64, hashing: &Hashing, memory: &mut Store) -> Result<(), Fault> {
+        self.change(member, hashing, memory, |_| Ok(Some(score)))
+    }
+
+    /// Gives a member the score that comes of what it had, if one does.
+    #[inline]
+    fn change<E: From<Fault>>(
+        &mut self,
+        member: &[u8],
+        hashing: &Hashing,
+        memory: &mut Store,
+        score: impl FnOnce(Option<f64>) -> Result<Option<f64>, E>,
+    ) -> Result<(), E> {
         let Some(known) = self.members.get_mut(member, hashing) else {
+            let Some(score) = score(None)? else { return Ok(()) };
             let member = Text::new(member, memory)?;
             let scored = Scored { member, score };
             if let Some(order) = &mut self.order {
                 memory.take(Self::RANKED_BYTES.saturating_add(scored.member.heap_bytes()))?;
                 order.insert(Ranked(scored.clone()));
             }
-            return self.members.add(scored, hashing, memory);
+            return Ok(self.members.add(scored, hashing, memory)?);
         };
+        let Some(score) = score(Some(known.score))? else { return Ok(()) };
         if known.score == score {
             return Ok(());
         }
@@ -152,6 +170,16 @@ impl Zset {
         }
         memory.give_back(bytes);
         true
+    }
+
+    /// Removes the first member, or the last one; says whether there was one.
+    pub(super) fn pop(&mut self, is_last: bool, hashing: &Hashing, memory: &mut Store) -> Result<bool, Fault> {
+        self.order(memory)?;
+        let end = self.order.as_mut().and_then(|order| if is_last { order.pop_last() } else { order.pop_first() });
+        let Some(ranked) = end else { return Ok(false) };
+        self.members.remove(ranked.member(), hashing);
+        memory.give_back(ranked.0.member.heap_bytes().saturating_mul(2).saturating_add(Self::RANKED_BYTES));
+        Ok(true)
     }
 
     /// The members in order.
@@ -221,7 +249,8 @@ pub(super) fn zadd(space: &mut Space, args: &mut Arguments<'_>) -> Done {
     }
     args.pairs()?;
     let Condition { nx, xx, gt, lt, increments } = condition;
-    if nx && xx || nx && (gt || lt) || gt && lt || increments && args.left() > 2 {
+    let contradicts = nx && (xx || gt || lt) || gt && lt;
+    if contradicts || increments && args.left() > 2 {
         return Err(CONTRADICTION);
     }
     put(space, key, args, condition)
@@ -262,10 +291,7 @@ pub(super) fn put_all<'a>(
     }
     let (zset, memory, hashing) = space.make::<Zset>(key)?;
     while let Some((score, member)) = next() {
-        let before = zset.score(member, hashing);
-        if let Some(score) = condition.score(before, score)? {
-            zset.set(member, score, hashing, memory)?;
-        }
+        zset.change(member, hashing, memory, |before| condition.score(before, score))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A log of several files, as Redis from 7.0 on and Valkey keep it: a folder with a base, increments and a manifest.
 
-mod parts;
+mod home;
 mod recover;
 mod report;
 mod rewrite;
@@ -12,12 +12,13 @@ use super::appender::{Appender, Records, Start};
 use super::config::AofSyncPolicy;
 use super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
 use super::files::{folder_of, os_name};
+use super::open_log::only_manifest;
 use super::storage::{Disk, Folder};
 use crate::aof::{BaseFormat, Manifest, Names};
 use crate::error::{Error, ErrorKind, Found, Place};
 use crate::model::Dataset;
 use crate::rdb::Version;
-pub(super) use parts::Parts;
+pub(super) use home::Home;
 pub(super) use recover::Single;
 use recover::{Recovered, recover};
 use std::any::Any;
@@ -28,7 +29,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::string::String;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::vec::Vec;
 
 /// The folder that servers keep a log in, beside where one of a single file would be.
@@ -75,12 +76,43 @@ impl Default for AofFolderOptions {
 ///
 /// At every moment servers from 7.0 on could start on the folder. One program at a time writes to it: it holds the
 /// lock that `<name>.lock` stands for, a file that servers pass over.
+///
+/// ```
+/// use aikv::model::{Dataset, Value};
+/// use aikv::persistence::{AofFolder, AofFolderOptions, AofSyncPolicy};
+///
+/// # let folder = std::env::temp_dir().join(format!("aikv-folder-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let path = folder.join("appendonly.aof");
+/// let open = || AofFolder::open(&path, AofSyncPolicy::Always, &AofFolderOptions::default(), || Ok(Dataset::default()));
+/// let (log, _, report) = open()?;
+/// assert!(report.is_new);
+/// log.log(0, &["SET", "key", "value"])?;
+/// log.transaction(1, &[["INCR", "a"], ["INCR", "b"]])?;
+/// log.close()?;
+///
+/// let (log, data, _) = open()?;
+/// assert_eq!(data.databases[&0][&b"key"[..]].value, Value::String("value".into()));
+/// assert_eq!(data.databases[&1].len(), 2);
+/// // What is logged from here on is not part of the new base.
+/// let rewrite = log.begin_rewrite()?;
+/// log.log(0, &["DEL", "key"])?;
+/// rewrite.finish(&data)?;
+/// log.close()?;
+/// assert!(open()?.1.databases.get(&0).is_none_or(|database| database.is_empty()));
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct AofFolder {
-    appender: Appender,
-    parts: Parts,
+    /// Another one when the log was poisoned and has been rewritten.
+    appender: RwLock<Appender>,
+    policy: AofSyncPolicy,
+    home: Home,
     options: AofFolderOptions,
     listed: Mutex<Listed>,
     is_rewriting: AtomicBool,
+    /// Held as long as the log is open.
+    _lock: Box<dyn Any + Send + Sync>,
 }
 
 /// What the manifest says.
@@ -89,8 +121,8 @@ struct Listed {
     /// Whether the manifest is known to be on the disk. Until it is, no file is removed.
     is_certain: bool,
     base_bytes: u64,
-    /// Of the increments that are not written to any more.
-    closed_bytes: u64,
+    /// Increments that are not written to any more: the number of the one behind each, and its bytes.
+    closed: Vec<(u64, u64)>,
 }
 
 impl AofFolder {
@@ -119,44 +151,45 @@ impl AofFolder {
         let task = Task { doing: "open the log", path };
         let found = locate(path).map_err(|error| task.io(error))?;
         let names = Names::new(&found.stem).map_err(|kind| task.format(Error::new(kind, 0, Place::default())))?;
-        let parts = Parts { folder: found.folder, path: found.path, names };
-        Self::open_parts(parts, found.single.as_ref(), policy, options, initial)
+        let home = Home { folder: found.folder, path: found.path, names };
+        Self::open_in(home, found.single.as_ref(), policy, options, initial)
     }
 
-    pub(super) fn open_parts(
-        parts: Parts,
+    pub(super) fn open_in(
+        home: Home,
         single: Option<&Single>,
         policy: AofSyncPolicy,
         options: &AofFolderOptions,
         initial: impl FnOnce() -> Result<Dataset>,
     ) -> Result<(Self, Dataset, AofReport)> {
-        let lock = lock(&parts)?;
-        let Recovered { manifest, dataset, report } = recover(&parts, single, options, initial)?;
+        let lock = lock(&home)?;
+        let Recovered { manifest, dataset, report } = recover(&home, single, options, initial)?;
         let base_bytes = match manifest.base() {
-            Some(base) => parts.len(&base.name)?.unwrap_or_default(),
+            Some(base) => home.len(&base.name)?.unwrap_or_default(),
             None => 0,
         };
-        let mut closed_bytes = 0;
+        let mut closed = Vec::new();
         let mut last = None;
         for incr in manifest.incrs() {
-            let len = parts.len(&incr.name)?.unwrap_or_default();
-            closed_bytes += last.replace((&incr.name, len)).map_or(0, |(_, len)| len);
+            let len = home.len(&incr.name)?.unwrap_or_default();
+            closed.extend(last.replace((&incr.name, len)).map(|(_, len)| (incr.seq, len)));
         }
         // Recovery leaves an increment to go on in.
         let (name, len) =
-            last.ok_or_else(|| Task { doing: "open the log", path: &parts.path }.io(io::ErrorKind::NotFound.into()))?;
-        let path = parts.path_of(name);
+            last.ok_or_else(|| Task { doing: "open the log", path: &home.path }.io(io::ErrorKind::NotFound.into()))?;
+        let path = home.path_of(name);
         let task = Task { doing: "open the log", path: &path };
-        let file = parts.folder.append_to(&os_name(name)).map_err(|error| task.io(error))?;
+        let file = home.folder.append_to(&os_name(name)).map_err(|error| task.io(error))?;
         let unmarked = options.writes_marks.then(|| {
             let read = report.parts.last().filter(|part| part.name == os_name(name));
             len.saturating_sub(read.map_or(0, |part| part.summary.verified_up_to))
         });
         let start = Start { file, path: path.clone(), len, db: None, unmarked };
-        let appender = Appender::new(start, policy, Some(lock)).map_err(|error| task.io(error))?;
-        let listed = Mutex::new(Listed { manifest, is_certain: true, base_bytes, closed_bytes });
+        let appender = Appender::new(start, policy, None).map_err(|error| task.io(error))?;
+        let listed = Mutex::new(Listed { manifest, is_certain: true, base_bytes, closed });
         let is_rewriting = AtomicBool::new(false);
-        let log = Self { appender, parts, options: *options, listed, is_rewriting };
+        let appender = RwLock::new(appender);
+        let log = Self { appender, policy, home, options: *options, listed, is_rewriting, _lock: lock };
         Ok((log, dataset, report))
     }
 
@@ -167,7 +200,8 @@ impl AofFolder {
     /// [`AofWriter::log_command`](super::AofWriter::log_command); `Format` for a command that says where another belongs
     /// (`SELECT`, `MULTI`, `EXEC`, `DISCARD`), and for a database that the log is not opened with again.
     pub fn log<A: AsRef<[u8]>>(&self, db: u64, args: &[A]) -> Result<()> {
-        Ok(self.appender.append(|records| {
+        let appender = self.appender.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(appender.append(|records| {
             self.select(records, db)?;
             push(records, args)
         })?)
@@ -178,7 +212,8 @@ impl AofFolder {
     /// # Errors
     /// As [`AofFolder::log`]. None of the commands is in the log then.
     pub fn transaction<A: AsRef<[u8]>, C: AsRef<[A]>>(&self, db: u64, commands: &[C]) -> Result<()> {
-        Ok(self.appender.append(|records| {
+        let appender = self.appender.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(appender.append(|records| {
             self.select(records, db)?;
             records.push(&["MULTI"])?;
             commands.iter().try_for_each(|command| push(records, command.as_ref()))?;
@@ -199,20 +234,22 @@ impl AofFolder {
     /// # Errors
     /// As [`AofWriter::flush`](super::AofWriter::flush).
     pub fn flush(&self) -> Result<()> {
-        Ok(self.appender.flush("sync the log")?)
+        Ok(self.appender().flush("sync the log")?)
     }
 
     /// Sizes, how far the log is durable, and the failure that holds.
     #[must_use]
     pub fn status(&self) -> AofFolderStatus {
+        let appender = self.appender();
         let listed = self.listed();
+        let closed: u64 = listed.closed.iter().map(|(_, bytes)| bytes).sum();
         AofFolderStatus {
             base_bytes: listed.base_bytes,
-            incr_bytes: listed.closed_bytes + self.appender.file_len(),
-            accepted_offset: self.appender.accepted_offset(),
-            durable_offset: self.appender.durable_offset(),
-            oldest_unsynced_age: self.appender.oldest_unsynced_age(),
-            last_error: self.appender.last_error(),
+            incr_bytes: closed + appender.file_len(),
+            accepted_offset: appender.accepted_offset(),
+            durable_offset: appender.durable_offset(),
+            oldest_unsynced_age: appender.oldest_unsynced_age(),
+            last_error: appender.last_error(),
         }
     }
 
@@ -221,7 +258,21 @@ impl AofFolder {
     /// # Errors
     /// As [`AofFolder::flush`].
     pub fn close(self) -> Result<()> {
-        Ok(self.appender.close()?)
+        Ok(self.appender().close()?)
+    }
+
+    /// A handle to what is appended to now.
+    fn appender(&self) -> Appender {
+        self.appender.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn go_on_with(&self, appender: Appender) {
+        *self.appender.write().unwrap_or_else(PoisonError::into_inner) = appender;
+    }
+
+    /// Whether nothing more is appended before the log is rewritten.
+    fn is_poisoned(&self) -> bool {
+        self.appender().last_error().is_some_and(|error| matches!(error.kind(), PersistenceErrorKind::Poisoned { .. }))
     }
 
     fn listed(&self) -> MutexGuard<'_, Listed> {
@@ -232,7 +283,7 @@ impl AofFolder {
 
 impl fmt::Debug for AofFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AofFolder").field("path", &self.parts.path).finish_non_exhaustive()
+        f.debug_struct("AofFolder").field("path", &self.home.path).finish_non_exhaustive()
     }
 }
 
@@ -248,16 +299,16 @@ fn push<A: AsRef<[u8]>>(records: &mut Records<'_>, args: &[A]) -> Result<(), Err
 }
 
 /// Takes the lock of a log, which goes with its holder, and notes whose it is.
-fn lock(parts: &Parts) -> Result<Box<dyn Any + Send + Sync>, PersistenceError> {
-    let name = parts.names.lock();
-    let path = parts.path_of(&name);
+fn lock(home: &Home) -> Result<Box<dyn Any + Send + Sync>, PersistenceError> {
+    let name = home.names.lock();
+    let path = home.path_of(&name);
     let task = Task { doing: "lock the log", path: &path };
     let name = os_name(&name);
     let take = || {
-        let Some(lock) = parts.folder.lock(&name)? else {
+        let Some(lock) = home.folder.lock(&name)? else {
             return Ok(None);
         };
-        let file = parts.folder.append_to(&name)?;
+        let file = home.folder.append_to(&name)?;
         file.truncate(0)?;
         file.append(std::format!("{}\n", std::process::id()).as_bytes())?;
         Ok(Some(lock))
@@ -267,7 +318,7 @@ fn lock(parts: &Parts) -> Result<Box<dyn Any + Send + Sync>, PersistenceError> {
         None => {
             let mut text = String::new();
             // Only a hint: the holder may not have written it yet.
-            let read = parts.folder.read(&name).and_then(|file| file.take(32).read_to_string(&mut text));
+            let read = home.folder.read(&name).and_then(|file| file.take(32).read_to_string(&mut text));
             let pid = read.ok().and_then(|_| text.trim().parse().ok());
             Err(PersistenceError::new(task.doing, task.path, PersistenceErrorKind::Locked { pid }))
         }
@@ -285,19 +336,9 @@ struct Located {
 fn locate(path: &Path) -> io::Result<Located> {
     if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
         let folder = Disk::open(path)?;
-        let mut stems = Vec::new();
-        for name in folder.list()? {
-            let name = name.as_encoded_bytes();
-            // Servers write one to a temporary file first.
-            if !name.starts_with(b"temp-") {
-                stems.extend(name.strip_suffix(b".manifest").map(<[u8]>::to_vec));
-            }
-        }
-        let stem = match &stems[..] {
-            [] => STEM.to_vec(),
-            [stem] => stem.clone(),
-            _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "there are several manifests in the folder")),
-        };
+        let manifest = only_manifest(&folder)?;
+        let stem = manifest.as_ref().and_then(|name| name.as_encoded_bytes().strip_suffix(b".manifest"));
+        let stem = stem.unwrap_or(STEM).to_vec();
         return Ok(Located { folder: Arc::new(folder), path: path.into(), stem, single: None });
     }
     let stem = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;
@@ -305,9 +346,9 @@ fn locate(path: &Path) -> io::Result<Located> {
     let parent = Disk::open(parent_path)?;
     let folder_path = parent_path.join(FOLDER);
     match fs::create_dir(&folder_path) {
-        Ok(()) => parent.sync()?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        // One that is there may have been made a moment before a crash, or be another one's.
+        _ => parent.sync()?,
     }
     let folder = Arc::new(Disk::open(&folder_path)?);
     let single = Single { parent: Arc::new(parent), folder_name: FOLDER.into(), path: path.into() };

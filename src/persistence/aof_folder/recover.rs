@@ -7,13 +7,14 @@
 
 use super::super::aof_file;
 use super::super::content::{self, Form};
-use super::super::error::{PersistenceError, Result, Task};
+use super::super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
 use super::super::files::os_name;
+use super::super::open_log::may_be_empty;
 use super::super::recover::recover as recover_file;
 use super::super::storage::Folder;
-use super::parts::Parts;
+use super::home::Home;
 use super::{AofFolderOptions, AofReport, PartReport};
-use crate::aof::{BaseFormat, Event, Manifest, ManifestFile, NameKind, Role};
+use crate::aof::{Event, Manifest, ManifestFile, NameKind, Role};
 use crate::error::{Error, Fault, Place};
 use crate::model::{Collector, Dataset, Replay, ReplayOptions};
 use std::ffi::OsString;
@@ -40,35 +41,35 @@ pub(super) struct Recovered {
 
 /// Reads a log, or begins one with `initial` where there is none.
 pub(super) fn recover(
-    parts: &Parts,
+    home: &Home,
     single: Option<&Single>,
     options: &AofFolderOptions,
     initial: impl FnOnce() -> Result<Dataset>,
 ) -> Result<Recovered> {
-    let mut report = AofReport { removed: parts.remove_temporaries()?, ..AofReport::default() };
-    let Some(mut manifest) = find(parts, single, &mut report)? else {
-        return begin(parts, options, initial()?, report);
+    let mut report = AofReport { removed: home.remove_temporaries()?, ..AofReport::default() };
+    let Some(mut manifest) = find(home, single, &mut report)? else {
+        return begin(home, options, initial()?, report);
     };
-    if let Some(before) = generation_before(parts, &manifest)? {
-        parts.place(&before)?;
+    if let Some(before) = generation_before(home, &manifest)? {
+        home.place(&before)?;
         manifest = before;
         report.is_previous_base = true;
     }
-    demand_all(parts, &manifest)?;
-    let dataset = read_all(parts, &manifest, options, &mut report)?;
-    make_durable(parts, &manifest)?;
+    demand_all(home, &manifest)?;
+    let dataset = read_all(home, &manifest, options, &mut report)?;
+    make_durable(home, &manifest)?;
     if manifest.incrs().next().is_none() {
-        manifest = parts.with_new_incr(&manifest)?;
+        manifest = home.with_new_incr(&manifest)?;
     }
-    report.removed.extend(parts.remove_histories(&mut manifest)?);
-    report.unlisted = unlisted(parts, &manifest)?;
+    report.removed.extend(home.remove_histories(&mut manifest)?);
+    report.unlisted = unlisted(home, &manifest)?;
     Ok(Recovered { manifest, dataset, report })
 }
 
 /// The manifest, or that of a log of one file, which is taken over as servers do: the manifest comes first.
-fn find(parts: &Parts, single: Option<&Single>, report: &mut AofReport) -> Result<Option<Manifest>, PersistenceError> {
-    let stem = parts.stem();
-    let found = parts.read_manifest()?;
+fn find(home: &Home, single: Option<&Single>, report: &mut AofReport) -> Result<Option<Manifest>, PersistenceError> {
+    let stem = home.stem();
+    let found = home.read_manifest()?;
     let is_there = |single: &Single| match single.parent.len(&os_name(&stem)) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -80,20 +81,20 @@ fn find(parts: &Parts, single: Option<&Single>, report: &mut AofReport) -> Resul
             let is_only = matches!(&manifest.files[..], [file] if file.role == Role::Base && file.name == stem);
             match single {
                 // The move was all that was missing.
-                Some(single) if is_only && parts.len(&stem)?.is_none() && is_there(single)? => take_over(parts, single)?,
+                Some(single) if is_only && home.len(&stem)?.is_none() && is_there(single)? => take_over(home, single)?,
                 _ => return Ok(Some(manifest)),
             }
             manifest
         }
         (None, Some(single)) if is_there(single)? => {
-            demand_no_log(parts)?;
+            demand_no_log(home)?;
             let manifest = Manifest { files: [ManifestFile::new(stem, 1, Role::Base)].into() };
-            parts.place(&manifest)?;
-            take_over(parts, single)?;
+            home.place(&manifest)?;
+            take_over(home, single)?;
             manifest
         }
         (None, _) => {
-            demand_no_log(parts)?;
+            demand_no_log(home)?;
             return Ok(None);
         }
     };
@@ -102,41 +103,46 @@ fn find(parts: &Parts, single: Option<&Single>, report: &mut AofReport) -> Resul
 }
 
 /// Moves a log of one file into the folder.
-fn take_over(parts: &Parts, single: &Single) -> Result<(), PersistenceError> {
-    let name = os_name(&parts.stem());
+fn take_over(home: &Home, single: &Single) -> Result<(), PersistenceError> {
+    let name = os_name(&home.stem());
     let target = Path::new(&single.folder_name).join(&name);
+    let task = Task { doing: "take over the log", path: &single.path };
+    // Whoever appends to a log of one file holds this lock.
+    let Some(_lock) = single.parent.lock(&name).map_err(|error| task.io(error))? else {
+        return Err(PersistenceError::new(task.doing, task.path, PersistenceErrorKind::Locked { pid: None }));
+    };
     let moved = || {
         single.parent.rename(&name, target.as_os_str())?;
-        parts.folder.sync()?;
+        home.folder.sync()?;
         single.parent.sync()
     };
-    moved().map_err(|error| Task { doing: "take over the log", path: &single.path }.io(error))
+    moved().map_err(|error| task.io(error))
 }
 
 /// Without a manifest there is no log, and so no increment either that holds anything: a log that is
 /// begun gets its first command behind its manifest.
-fn demand_no_log(parts: &Parts) -> Result<(), PersistenceError> {
-    for name in parts.list()? {
+fn demand_no_log(home: &Home) -> Result<(), PersistenceError> {
+    for name in home.list()? {
         let name = name.as_encoded_bytes();
-        let is_incr = matches!(parts.names.kind_of(name), Some(NameKind::Part { role: Role::Incr, .. }));
-        if is_incr && parts.len(name)? != Some(0) {
+        let is_incr = matches!(home.names.kind_of(name), Some(NameKind::Part { role: Role::Incr, .. }));
+        if is_incr && home.len(name)? != Some(0) {
             let error = io::Error::new(io::ErrorKind::NotFound, "there is an increment, but no manifest");
-            return Err(Task { doing: "open the log", path: &parts.path_of(&parts.names.manifest()) }.io(error));
+            return Err(Task { doing: "open the log", path: &home.path_of(&home.names.manifest()) }.io(error));
         }
     }
     Ok(())
 }
 
 /// A new log.
-fn begin(parts: &Parts, options: &AofFolderOptions, initial: Dataset, report: AofReport) -> Result<Recovered> {
-    let seq = parts.free_seq(Role::Base, 0)?;
-    let base = ManifestFile::new(parts.names.base(seq, options.base_format), seq, Role::Base);
-    let path = parts.path_of(&base.name);
+fn begin(home: &Home, options: &AofFolderOptions, initial: Dataset, report: AofReport) -> Result<Recovered> {
+    let seq = home.free_seq(Role::Base, 0)?;
+    let base = ManifestFile::new(home.names.base(seq, options.base_format), seq, Role::Base);
+    let path = home.path_of(&base.name);
     let task = Task { doing: "write the base of the log", path: &path };
     let form = Form { format: options.base_format, version: options.version, is_base: true };
-    content::write(task, &*parts.folder, &os_name(&base.name), form, &initial)?;
-    let manifest = parts.with_new_incr(&Manifest { files: [base].into() })?;
-    let unlisted = unlisted(parts, &manifest)?;
+    content::write(task, &*home.folder, &os_name(&base.name), form, &initial)?;
+    let manifest = home.with_new_incr(&Manifest { files: [base].into() })?;
+    let unlisted = unlisted(home, &manifest)?;
     Ok(Recovered { manifest, dataset: initial, report: AofReport { is_new: true, unlisted, ..report } })
 }
 
@@ -144,15 +150,15 @@ fn begin(parts: &Parts, options: &AofFolderOptions, initial: Dataset, report: Ao
 ///
 /// Servers up to Redis 8.0 leave this behind when the folder cannot be synced behind the rename of a manifest: they
 /// remove the new base (`aof.c` `backgroundRewriteDoneHandler()`), and refuse to start.
-fn generation_before(parts: &Parts, manifest: &Manifest) -> Result<Option<Manifest>, PersistenceError> {
+fn generation_before(home: &Home, manifest: &Manifest) -> Result<Option<Manifest>, PersistenceError> {
     match manifest.base() {
-        Some(base) if parts.len(&base.name)?.is_none() => {}
+        Some(base) if home.len(&base.name)?.is_none() => {}
         _ => return Ok(None),
     }
     // The newest generation stands first: its increments in order, then its base.
     let mut files = Vec::new();
     for file in manifest.histories() {
-        let is_base = !matches!(parts.names.kind_of(&file.name), Some(NameKind::Part { role: Role::Incr, .. }));
+        let is_base = !matches!(home.names.kind_of(&file.name), Some(NameKind::Part { role: Role::Incr, .. }));
         let role = if is_base { Role::Base } else { Role::Incr };
         files.push(ManifestFile { role, ..file.clone() });
         if is_base {
@@ -161,7 +167,7 @@ fn generation_before(parts: &Parts, manifest: &Manifest) -> Result<Option<Manife
     }
     let is_whole = files.last().is_some_and(|file| file.role == Role::Base);
     for file in &files {
-        if !is_whole || parts.len(&file.name)?.is_none() {
+        if !is_whole || home.len(&file.name)?.is_none() {
             return Ok(None);
         }
     }
@@ -171,14 +177,14 @@ fn generation_before(parts: &Parts, manifest: &Manifest) -> Result<Option<Manife
 
 /// Reads base and increments into the data they make.
 fn read_all(
-    parts: &Parts,
+    home: &Home,
     manifest: &Manifest,
     options: &AofFolderOptions,
     report: &mut AofReport,
 ) -> Result<Dataset, PersistenceError> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let mut seed = [0; 16];
-    getrandom::fill(&mut seed).map_err(|error| Task { doing: "open the log", path: &parts.path }.io(error.into()))?;
+    getrandom::fill(&mut seed).map_err(|error| Task { doing: "open the log", path: &home.path }.io(error.into()))?;
     let (first, second) = seed.split_at(8);
     let word = |bytes: &[u8]| bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
     let mut replay = Replay::new(ReplayOptions {
@@ -189,43 +195,42 @@ fn read_all(
     let files: Vec<_> = manifest.loaded().collect();
     for (index, file) in files.iter().enumerate() {
         if index > 0 {
-            let task = Task { doing: "read the log", path: &parts.path_of(&file.name) };
+            let task = Task { doing: "read the log", path: &home.path_of(&file.name) };
             replay.next_file().map_err(|error| task.format(error))?;
         }
         if index + 1 == files.len() {
-            let path = parts.path_of(&file.name);
+            let path = home.path_of(&file.name);
             let task = Task { doing: "open the log", path: &path };
             // The data get only what stays: this is read twice.
-            report.cut = recover_file(&*parts.folder, &os_name(&file.name), task, options.keeps_cut_tails, |_, _| Ok(()))?.cut;
+            report.cut = recover_file(&*home.folder, &os_name(&file.name), task, options.keeps_cut_tails, |_, _| Ok(()))?.cut;
         }
-        report.parts.push(read_part(parts, file, &mut replay, options)?);
+        report.parts.push(read_part(home, file, &mut replay, options)?);
     }
-    let (dataset, replayed) = replay.finish().map_err(|error| Task { doing: "read the log", path: &parts.path }.format(error))?;
+    let (dataset, replayed) = replay.finish().map_err(|error| Task { doing: "read the log", path: &home.path }.format(error))?;
     report.replay = replayed;
     Ok(dataset)
 }
 
-/// Demands that every file is there, and that no snapshot is empty: a log of no commands is, a snapshot of no data is not.
-fn demand_all(parts: &Parts, manifest: &Manifest) -> Result<(), PersistenceError> {
+/// Demands that every file is there and may be as short as it is.
+fn demand_all(home: &Home, manifest: &Manifest) -> Result<(), PersistenceError> {
     for file in manifest.loaded() {
-        let is_snapshot = file.name == parts.names.base(file.seq, BaseFormat::Rdb);
-        let (kind, reason) = match parts.len(&file.name)? {
+        let (kind, reason) = match home.len(&file.name)? {
             None => (io::ErrorKind::NotFound, "the manifest lists it, but it is not there"),
-            Some(0) if is_snapshot => (io::ErrorKind::UnexpectedEof, "it is empty"),
+            Some(0) if !may_be_empty(file) => (io::ErrorKind::UnexpectedEof, "it is empty"),
             Some(_) => continue,
         };
-        return Err(Task { doing: "read the log", path: &parts.path_of(&file.name) }.io(io::Error::new(kind, reason)));
+        return Err(Task { doing: "read the log", path: &home.path_of(&file.name) }.io(io::Error::new(kind, reason)));
     }
     Ok(())
 }
 
 fn read_part(
-    parts: &Parts,
+    home: &Home,
     file: &ManifestFile,
     replay: &mut Replay,
     options: &AofFolderOptions,
 ) -> Result<PartReport, PersistenceError> {
-    let path = parts.path_of(&file.name);
+    let path = home.path_of(&file.name);
     let task = Task { doing: "read the log", path: &path };
     let mut collector = Collector::new(options.max_data_bytes);
     let take = |event: Event<'_>, offset: u64| {
@@ -243,26 +248,26 @@ fn read_part(
         }
     };
     let name = os_name(&file.name);
-    let mut reader = parts.folder.read(&name).map_err(|error| task.io(error))?;
+    let mut reader = home.folder.read(&name).map_err(|error| task.io(error))?;
     let summary = aof_file::read(aof_file::decoder_of(file.role), &mut *reader, task, take)?;
     Ok(PartReport { name, role: file.role, summary })
 }
 
 /// Forces to the disk what was read: what the program before had not synced may be in memory only.
-fn make_durable(parts: &Parts, manifest: &Manifest) -> Result<(), PersistenceError> {
+fn make_durable(home: &Home, manifest: &Manifest) -> Result<(), PersistenceError> {
     for file in manifest.loaded() {
-        let task = Task { doing: "sync the log", path: &parts.path_of(&file.name) };
-        parts.folder.append_to(&os_name(&file.name)).and_then(|file| file.sync()).map_err(|error| task.io(error))?;
+        let task = Task { doing: "sync the log", path: &home.path_of(&file.name) };
+        home.folder.append_to(&os_name(&file.name)).and_then(|file| file.sync()).map_err(|error| task.io(error))?;
     }
-    parts.folder.sync().map_err(|error| Task { doing: "sync the folder of the log", path: &parts.path }.io(error))
+    home.folder.sync().map_err(|error| Task { doing: "sync the folder of the log", path: &home.path }.io(error))
 }
 
 /// What is in the folder and no part of the log.
-fn unlisted(parts: &Parts, manifest: &Manifest) -> Result<Vec<OsString>, PersistenceError> {
-    let mut names = parts.list()?;
+fn unlisted(home: &Home, manifest: &Manifest) -> Result<Vec<OsString>, PersistenceError> {
+    let mut names = home.list()?;
     names.retain(|name| {
         let name = name.as_encoded_bytes();
-        let is_own = matches!(parts.names.kind_of(name), Some(NameKind::Manifest | NameKind::Lock));
+        let is_own = matches!(home.names.kind_of(name), Some(NameKind::Manifest | NameKind::Lock));
         !is_own && manifest.files.iter().all(|file| file.name != name)
     });
     names.sort();

@@ -53,7 +53,8 @@ pub struct AofFolderStatus {
     pub base_bytes: u64,
     /// Size of all increments together in bytes.
     pub incr_bytes: u64,
-    /// Bytes logged, counted from the first one of the increment that was gone on in when the log was opened. Under
+    /// Bytes logged, counted from the first one of the increment that was gone on in when the log was opened, or
+    /// when it was rewritten after it had been poisoned. Under
     /// [`AofSyncPolicy::Always`](crate::persistence::AofSyncPolicy::Always) this goes back when a write fails.
     pub accepted_offset: u64,
     /// Bytes known to be on the disk, counted in the same way: a sync that began after they were written has succeeded.

@@ -145,6 +145,22 @@ impl Recorder {
         self
     }
 
+    /// A folder of the disk; the disk itself for an empty name.
+    pub(super) fn folder(&self, name: &str) -> Self {
+        let prefix = if name.is_empty() { String::new() } else { format!("{name}/") };
+        Self { disk: self.disk.clone(), prefix }
+    }
+
+    /// Makes a folder, if it is not there.
+    pub(super) fn make_folder(&self, name: &str) -> io::Result<()> {
+        let mut state = self.lock();
+        state.demand(broken)?;
+        if !state.names.contains_key(name) {
+            state.change([(name.into(), Some(Node::Folder))]);
+        }
+        Ok(())
+    }
+
     /// Writes down that so many units are safe.
     pub(super) fn ack(&self, units: usize) {
         self.lock().operations.push(Operation::Ack(units));

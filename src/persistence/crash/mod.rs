@@ -4,16 +4,14 @@
 //! leave many [`states`]: each is opened as a program would, checked, written to and opened once more
 //! ([`survey`]). Nothing that was acknowledged may be missing, what is there must be what was accepted from the
 //! first unit on without a gap, and nothing may be there by half.
+//! Each workload grows until so many different states were opened as `AIKV_CRASH_STATES` says.
 //! Protocols with a mistake ([`mutant`]) show that mistakes are found.
 
 mod disk;
+mod file;
 mod folder;
 mod mutant;
 mod snapshot;
 mod states;
 mod survey;
-
-/// How many different states are looked at at least, as `AIKV_CRASH_STATES` says.
-fn wanted_states() -> usize {
-    std::env::var("AIKV_CRASH_STATES").map_or(500, |states| states.parse().expect("AIKV_CRASH_STATES: a number"))
-}
+mod units;

@@ -9,11 +9,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::string::String;
 use std::vec::Vec;
 
+/// States that are looked at where nobody says how many: a test of an unoptimised build takes seconds.
+const FEW: usize = 500;
+
 /// More findings say no more.
 const MAX_VIOLATIONS: usize = 5;
 
 /// A writer whose units (commands, transactions, snapshots) are numbered from 0 in the order it accepts them.
 pub(super) trait Subject {
+    /// Puts on the disk what is there before, and acknowledges the units in it.
+    fn prepare(&self, _disk: &Recorder) {}
+
     /// Writes units and acknowledges on the disk what is safe, going on behind errors as a program would.
     /// Gives how many units there may be.
     fn work(&self, disk: &Recorder) -> usize;
@@ -32,6 +38,29 @@ pub(super) enum Refusal {
         offset: u64,
     },
     Other(String),
+}
+
+/// Looks at longer and longer runs, until so many different states were seen as `AIKV_CRASH_STATES` says, or that part of them.
+pub(super) fn look<S: Subject>(of: fn(usize) -> S, bounds: Bounds, part: usize) {
+    let wanted = std::env::var("AIKV_CRASH_STATES");
+    let wanted = wanted.map_or(FEW, |states| states.parse().expect("AIKV_CRASH_STATES: a number"));
+    let mut count = 8;
+    loop {
+        let subject = of(count);
+        let mut survey = Survey::new(&subject);
+        survey.run(bounds);
+        assert_eq!(survey.violations, [""; 0]);
+        if survey.distinct() >= wanted / part {
+            std::println!(
+                "{:?} names, {count} units: {} states, {} of them different",
+                bounds.names,
+                survey.states,
+                survey.distinct()
+            );
+            return;
+        }
+        count *= 2;
+    }
 }
 
 /// All states seen so far.
@@ -61,16 +90,22 @@ impl<'a> Survey<'a> {
 
     /// Looks at all crashes of an undisturbed run.
     pub(super) fn run(&mut self, bounds: Bounds) {
-        let disk = Recorder::default().with_mutant(self.mutant);
+        let disk = Recorder::default();
+        self.subject.prepare(&disk);
+        let first = disk.operations().len();
+        let disk = disk.with_mutant(self.mutant);
         let accepted = self.subject.work(&disk);
-        self.crash(&disk.operations(), 0, accepted, bounds);
+        self.crash(&disk.operations(), first, accepted, bounds);
     }
 
     /// Looks at all crashes of runs in which one call fails, each call once.
     pub(super) fn run_with_faults(&mut self, lasts: bool, bounds: Bounds) {
         let mut at = 0;
         loop {
-            let disk = Recorder::default().with_fault(Fault { at, lasts });
+            let disk = Recorder::default();
+            self.subject.prepare(&disk);
+            let before = disk.calls();
+            let disk = disk.with_fault(Fault { at: before + at, lasts });
             let accepted = self.subject.work(&disk);
             let Some(first) = disk.failed_behind() else { return };
             self.crash(&disk.operations(), first.saturating_sub(1), accepted, bounds);

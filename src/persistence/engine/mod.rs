@@ -115,7 +115,7 @@ pub struct PersistenceStatus {
 /// there). The log is that of a server whose `appendfilename` is `aof_path`, see [`AofFolder::open`].
 ///
 /// A thread saves a snapshot every `rdb_save_interval` seconds (0: never of its own accord), and rewrites the log when it has
-/// outgrown its base. When a rewrite has failed three times in a row, it is put off by a minute, then by twice as long each
+/// outgrown its base, or is poisoned: commands are refused until the host's data are in a new base then. When a rewrite has failed three times in a row, it is put off by a minute, then by twice as long each
 /// time, up to an hour, as servers do; a snapshot that could not be saved is tried again after five seconds.
 ///
 /// ```
@@ -247,7 +247,7 @@ impl Persistence {
     /// [`AofWriter`](super::AofWriter) says. Commands are logged as servers log them: times absolute, random effects spelled out.
     ///
     /// # Errors
-    /// As [`AofFolder::log`]. The change is not logged then: what the host has of it is lost by a crash, until a later rewrite.
+    /// As [`AofFolder::log`]. The host does not make the change then, or takes it back.
     pub fn log<A: AsRef<[u8]>>(&self, db: u64, args: &[A]) -> Result<()> {
         self.shared.log.as_ref().map_or(Ok(()), |log| log.log(db, args))
     }

@@ -1,5 +1,6 @@
 //! The engine's thread: snapshots in time, and rewrites when they are due.
 
+use super::super::error::PersistenceErrorKind;
 use super::Shared;
 use super::growth::{Patience, has_outgrown};
 use std::sync::PoisonError;
@@ -52,7 +53,11 @@ impl Shared {
 
     fn is_to_be_rewritten(&self) -> bool {
         let Some(log) = &self.log else { return false };
+        let status = log.status();
+        if status.last_error.as_ref().is_some_and(|error| matches!(error.kind(), PersistenceErrorKind::Poisoned { .. })) {
+            return true;
+        }
         let before = self.rewritten_bytes.load(Ordering::Relaxed);
-        has_outgrown(log.status().bytes(), before, self.options.rewrite_percentage, self.options.rewrite_min_bytes)
+        has_outgrown(status.bytes(), before, self.options.rewrite_percentage, self.options.rewrite_min_bytes)
     }
 }

@@ -40,10 +40,10 @@ impl Driver {
     }
 
     /// Verifies that the writes are there that `acked` counts for each thread; gives how many are.
-    pub fn verify(&self, folder: &Path, acked: &[u64], options: &[&str]) -> Result<Vec<u64>> {
+    pub fn verify(&self, command: &str, folder: &Path, acked: &[u64], options: &[&str]) -> Result<Vec<u64>> {
         let numbers: Vec<String> = acked.iter().map(u64::to_string).collect();
         let args: Vec<&str> =
-            ["verify"].into_iter().chain(numbers.iter().map(String::as_str)).chain(options.iter().copied()).collect();
+            [command].into_iter().chain(numbers.iter().map(String::as_str)).chain(options.iter().copied()).collect();
         let output = self.call(&args, folder).output()?;
         ensure!(output.status.success(), "verify {acked:?}: {}: {}", output.status, text(&output.stderr));
         text(&output.stdout).split_whitespace().map(|word| word.parse().context("verify: expected numbers")).collect()

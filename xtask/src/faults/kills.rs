@@ -2,13 +2,35 @@
 
 use super::Cases;
 use super::driver::{Driver, Running};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// Ways to write: one command at a time, many threads, transactions.
-pub const WAYS: [&[&str]; 3] = [&[], &["--threads", "8"], &["--transactions"]];
+/// A way to write, and to verify what was written.
+pub struct Way {
+    pub name: &'static str,
+    write: &'static [&'static str],
+    verify: &'static str,
+}
+
+/// One command at a time, many threads, transactions; an engine whose log is rewritten meanwhile.
+pub const WAYS: [Way; 4] = [
+    Way { name: "a log", write: &["append", "1000000"], verify: "verify" },
+    Way { name: "a log of many threads", write: &["append", "1000000", "--threads", "8"], verify: "verify" },
+    Way { name: "transactions", write: &["append", "1000000", "--transactions"], verify: "verify" },
+    Way { name: "rewrites", write: &["engine", "1000000", "--threads", "4"], verify: "verify-engine" },
+];
+
+impl Way {
+    pub fn start(&self, driver: &Driver, folder: &Path) -> Result<Running> {
+        Running::start(driver.call(self.write, folder))
+    }
+
+    pub fn verify(&self, driver: &Driver, folder: &Path, acked: &[u64]) -> Result<Vec<u64>> {
+        driver.verify(self.verify, folder, acked, &[]).with_context(|| self.name)
+    }
+}
 
 /// One in so many writers is not waited for: it may die while it opens the log.
 pub const UNAWAITED: u32 = 5;
@@ -21,7 +43,7 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver, kills: u32) {
         let mut acked = 0;
         for round in 0..kills.div_ceil(ROUND) {
             let folder = folder.join(round.to_string());
-            let way = WAYS[round as usize % WAYS.len()];
+            let way = &WAYS[round as usize % WAYS.len()];
             let in_round = ROUND.min(kills - round * ROUND);
             acked += kill(driver, &folder, way, in_round)?;
         }
@@ -30,11 +52,10 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver, kills: u32) {
 }
 
 /// Kills writers of one log; gives how many writes there are in the end.
-fn kill(driver: &Driver, folder: &Path, way: &[&str], kills: u32) -> Result<u64> {
-    let args: Vec<&str> = ["append", "1000000"].iter().chain(way).copied().collect();
+fn kill(driver: &Driver, folder: &Path, way: &Way, kills: u32) -> Result<u64> {
     let mut last: Vec<u64> = Vec::new();
     for kill in 0..kills {
-        let running = Running::start(driver.call(&args, folder))?;
+        let running = way.start(driver, folder)?;
         if kill % UNAWAITED != 0 {
             running.wait_for_write()?;
         }
@@ -42,7 +63,7 @@ fn kill(driver: &Driver, folder: &Path, way: &[&str], kills: u32) -> Result<u64>
         let said = running.kill()?;
         ensure!(said.errors.is_empty(), "{said:?}");
         take_over(&mut last, &said.acked);
-        last = driver.verify(folder, &last, &[])?;
+        last = way.verify(driver, folder, &last)?;
     }
     Ok(last.iter().sum())
 }

@@ -19,12 +19,12 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver) {
         // The longest record of the driver has less than 128 bytes.
         ensure!((LIMIT - 128..=LIMIT).contains(&written), "the log has {written} bytes");
         let acked = said.first();
-        let there = driver.verify(folder, &[acked], &["--whole"])?;
+        let there = driver.verify("verify", folder, &[acked], &["--whole"])?;
         ensure!(there == [acked], "{acked} acknowledged, {there:?} there");
         let more = Said::by(&mut driver.call(&["append", "3"], folder))?;
         // One more was written to verify.
         ensure!(more.code == Some(0) && more.first() == acked + 4, "{more:?}");
-        driver.verify(folder, &[acked + 4], &["--whole"])?;
+        driver.verify("verify", folder, &[acked + 4], &["--whole"])?;
         Ok(format!("{acked} acknowledged in {written} bytes"))
     });
 }

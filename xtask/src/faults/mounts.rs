@@ -2,6 +2,7 @@
 
 use super::Cases;
 use super::driver::{Driver, Said, TOLD, text};
+use crate::package::{copy, fresh};
 use crate::tools;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
@@ -82,9 +83,22 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver) {
         fs::copy(log.join("a.aof"), copy.join("a.aof"))?;
         mount.unmount()?;
         // Shorter writes find room behind a longer one that did not.
-        let there = driver.verify(&copy, &[said.first()], &["--whole"])?;
+        let there = driver.verify("verify", &copy, &[said.first()], &["--whole"])?;
         ensure!(there == [said.first()], "{} acknowledged, {there:?} there", said.first());
         Ok(format!("{} acknowledged in {len} bytes, {} refused", said.first(), said.errors.len()))
+    });
+    cases.run("an engine on a full disk keeps what it has", |folder| {
+        let mount = Mount::new(&["-t", "tmpfs", "-o", "size=48k", "tmpfs"], &folder.join("m"))?;
+        let at = folder.join("m/x");
+        let said = Said::by(&mut driver.call(&["engine", "1000"], &at))?;
+        ensure!(said.code == Some(TOLD) && said.errors.iter().all(|error| error == "io"), "{said:?}");
+        // Verified where there is room for one more.
+        let there = folder.join("copy");
+        fresh(&there)?;
+        copy(&at, &there)?;
+        mount.unmount()?;
+        ensure!(driver.verify("verify-engine", &there, &[said.first()], &[])? == [said.first()], "a write too many");
+        Ok(format!("{} acknowledged, {} errors", said.first(), said.errors.len()))
     });
     cases.run("a snapshot that does not fit leaves the old one, and nothing else", |folder| {
         let mount = Mount::new(&["-t", "tmpfs", "-o", "size=64k", "tmpfs"], &folder.join("m"))?;

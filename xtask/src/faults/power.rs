@@ -37,11 +37,11 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver, cuts: u32) {
                 last.clear();
             }
             let name = format!("log{round}");
-            let way = WAYS[round as usize % WAYS.len()];
-            let said = disk.cut(driver, &name, way, cycle % UNAWAITED != 0)?;
+            let way = &WAYS[round as usize % WAYS.len()];
+            let said = disk.cut(|log| way.start(driver, log), &name, cycle % UNAWAITED != 0)?;
             take_over(&mut last, &said.acked);
             let mount = disk.mount()?;
-            last = driver.verify(&disk.at.join(&name), &last, &[])?;
+            last = way.verify(driver, &disk.at.join(&name), &last)?;
             mount.unmount()?;
         }
         acked += last.iter().sum::<u64>();
@@ -52,7 +52,8 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver, cuts: u32) {
         let mut lost = 0;
         for cycle in 0..CONTROLS {
             let name = format!("log{cycle}");
-            let said = disk.cut(driver, &name, &["--policy", "no"], true)?;
+            let start = |log: &Path| Running::start(driver.call(&["append", "1000000", "--policy", "no"], log));
+            let said = disk.cut(start, &name, true)?;
             let mount = disk.mount()?;
             let acked = said.first().to_string();
             let output = driver.call(&["verify", &acked], &disk.at.join(&name)).output()?;
@@ -87,10 +88,9 @@ impl Disk {
     /// With the power a machine loses its programs. Here the writer lives on for a moment, in which
     /// ext4 may tell it that a sync has succeeded whose transaction was thrown away: it looks
     /// whether the transaction is still under way, and not whether it was carried out.
-    fn cut(&mut self, driver: &Driver, log: &str, way: &[&str], is_awaited: bool) -> Result<Said> {
+    fn cut(&mut self, start: impl Fn(&Path) -> Result<Running>, log: &str, is_awaited: bool) -> Result<Said> {
         let mount = self.mount()?;
-        let args: Vec<&str> = ["append", "1000000"].iter().chain(way).copied().collect();
-        let running = Running::start(driver.call(&args, &self.at.join(log)))?;
+        let running = start(&self.at.join(log))?;
         if is_awaited {
             running.wait_for_write()?;
         }

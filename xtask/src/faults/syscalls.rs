@@ -3,6 +3,7 @@
 use super::Cases;
 use super::driver::{Driver, Said, TOLD, text};
 use super::strace::{self, Call, inject, inject_on};
+use crate::package::{copy, fresh};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver) {
             let said = Said::by(&mut on_log(driver, &folder, &[&format!("fdatasync:error=EIO:when={}", opening + nth)])?)?;
             ensure!(said.first() == nth - 1 && !said.goes_on && said.code == Some(TOLD), "sync {nth}: {said:?}");
             ensure!(said.errors.iter().all(|error| error.starts_with("poisoned ")), "sync {nth}: {:?}", said.errors);
-            driver.verify(&folder, &[nth - 1], &[])?;
+            driver.verify("verify", &folder, &[nth - 1], &[])?;
         }
         Ok("nothing was acknowledged behind the first failure".into())
     });
@@ -36,7 +37,7 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver) {
                 let folder = folder.join(nth.to_string());
                 let said = Said::by(&mut on_log(driver, &folder, &[&format!("write:error={error}:when={nth}")])?)?;
                 ensure!(said.errors == ["io"] && said.first() == WRITES - 1, "write {nth}: {said:?}");
-                ensure!(driver.verify(&folder, &[WRITES - 1], &["--whole"])? == [WRITES - 1], "a write too many");
+                ensure!(driver.verify("verify", &folder, &[WRITES - 1], &["--whole"])? == [WRITES - 1], "a write too many");
             }
             Ok(format!("{} of {WRITES} acknowledged", WRITES - 1))
         });
@@ -44,13 +45,13 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver) {
     cases.run("a disk that stays full refuses every write, and the log stays whole", |folder| {
         let said = Said::by(&mut on_log(driver, folder, &["write:error=ENOSPC:when=7+"])?)?;
         ensure!(said.first() == 6 && !said.goes_on && said.errors == ["io"; 4], "{said:?}");
-        ensure!(driver.verify(folder, &[6], &["--whole"])? == [6], "a write too many");
+        ensure!(driver.verify("verify", folder, &[6], &["--whole"])? == [6], "a write too many");
         Ok("6 acknowledged".into())
     });
     cases.run("a write that is interrupted is made again", |folder| {
         let said = Said::by(&mut on_log(driver, folder, &["write:error=EINTR:when=2+3"])?)?;
         ensure!(said.code == Some(0) && said.first() == WRITES, "{said:?}");
-        driver.verify(folder, &[WRITES], &["--whole"])?;
+        driver.verify("verify", folder, &[WRITES], &["--whole"])?;
         Ok(format!("all {WRITES} acknowledged"))
     });
     cases.run("a write that fails and cannot be cut off makes the log doubtful from there", |folder| {
@@ -58,7 +59,7 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver) {
         let len = fs::metadata(folder.join("a.aof"))?.len();
         ensure!(said.first() == 6 && !said.goes_on, "{said:?}");
         ensure!(said.errors.iter().all(|error| *error == format!("poisoned {len}")), "{len} bytes are there: {:?}", said.errors);
-        driver.verify(folder, &[6], &[])?;
+        driver.verify("verify", folder, &[6], &[])?;
         Ok(format!("from byte {len}"))
     });
     cases.run("a writer that dies at a system call loses nothing that was acknowledged", |folder| {
@@ -68,7 +69,7 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver) {
                 let folder = folder.join(format!("{name}{nth}"));
                 let said = Said::by(&mut on_log(driver, &folder, &[&format!("{name}:signal=KILL:when={}", before + nth)])?)?;
                 ensure!(said.first() == nth - 1 && said.errors.is_empty(), "{name} {nth}: {said:?}");
-                driver.verify(&folder, &[nth - 1], &[])?;
+                driver.verify("verify", &folder, &[nth - 1], &[])?;
             }
         }
         Ok("at 3 writes and 3 syncs".into())
@@ -80,13 +81,14 @@ pub fn run(cases: &mut Cases<'_>, driver: &Driver) {
         let said = Said::by(&mut inject(driver, &[&slow], &args, folder))?;
         let (oldest, slowest) = said.watched_ms.context("nothing was watched")?;
         ensure!(said.code == Some(0) && said.first() == 1500, "{said:?}");
-        driver.verify(folder, &[1500], &["--whole"])?;
+        driver.verify("verify", folder, &[1500], &["--whole"])?;
         // A second, the sync itself, and a tenth of a second, with slack for a machine that is busy.
         ensure!(oldest <= 1100 + SLOW_MS + SLACK_MS, "a byte was not durable for {oldest} ms");
         ensure!(slowest + SLACK_MS >= SLOW_MS - 2000, "no call waited for longer than {slowest} ms");
         Ok(format!("a sync of {SLOW_MS} ms: no byte older than {oldest} ms, a call waited {slowest} ms"))
     });
     log_positions(cases, driver);
+    engine_positions(cases, driver);
     snapshot_positions(cases, driver);
 }
 
@@ -132,7 +134,37 @@ fn log_positions(cases: &mut Cases<'_>, driver: &Driver) {
                 let injection = format!("{}:{failure}:when={}", call.name, call.nth);
                 let said = Said::by(&mut inject(driver, &[&injection], &args, &folder))?;
                 let acked = [said.first().max(5)];
-                driver.verify(&folder, &acked, &[]).map_err(|error| error.context(format!("{failure} at {}", call.line)))?;
+                driver
+                    .verify("verify", &folder, &acked, &[])
+                    .map_err(|error| error.context(format!("{failure} at {}", call.line)))?;
+                failed += 1;
+            }
+        }
+        Ok(format!("{failed} failures at {} calls", calls.len()))
+    });
+}
+
+fn engine_positions(cases: &mut Cases<'_>, driver: &Driver) {
+    cases.run("no call of an engine that rewrites and saves can fail so that a write is lost", |folder| {
+        let before = folder.join("before");
+        Said::by(&mut driver.call(&["engine", "4"], &before))?;
+        let at = |name: String| -> Result<PathBuf> {
+            let folder = folder.join(name);
+            fresh(&folder)?;
+            copy(&before, &folder)?;
+            Ok(folder)
+        };
+        let args = ["engine", "4"];
+        let calls = strace::calls(driver, &args, &at("calls".into())?)?;
+        let mut failed = 0;
+        for (index, call) in calls.iter().enumerate() {
+            for failure in ["error=EIO", "signal=KILL"] {
+                let folder = at(format!("{index}{failure}"))?;
+                let injection = format!("{}:{failure}:when={}", call.name, call.nth);
+                let said = Said::by(&mut inject(driver, &[&injection], &args, &folder))?;
+                let acked = [said.first().max(4)];
+                let verified = driver.verify("verify-engine", &folder, &acked, &[]);
+                verified.with_context(|| format!("{failure} at {}: {:?}", call.line, said.errors))?;
                 failed += 1;
             }
         }

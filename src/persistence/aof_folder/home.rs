@@ -2,28 +2,26 @@
 
 use super::super::error::{PersistenceError, Task};
 use super::super::files::{Replacement, is_temporary, os_name};
+use super::super::open_log::read_manifest;
 use super::super::storage::{Folder, StoredFile};
 use crate::aof::{Manifest, ManifestFile, NameKind, Names, Role};
-use crate::error::{Error, ErrorKind, Found, Place};
+use crate::error::Error;
 use std::boxed::Box;
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::vec::Vec;
 
-/// No manifest is longer: it would name some ten thousand files.
-const MAX_MANIFEST_BYTES: u64 = 1024 * 1024;
-
 /// A folder that holds a log, and the names that its files have.
-pub(in super::super) struct Parts {
+pub(in super::super) struct Home {
     pub(in super::super) folder: Arc<dyn Folder>,
     /// As it is named in errors.
     pub(in super::super) path: PathBuf,
     pub(in super::super) names: Names,
 }
 
-impl Parts {
+impl Home {
     pub(super) fn path_of(&self, name: &[u8]) -> PathBuf {
         self.path.join(os_name(name))
     }
@@ -33,16 +31,10 @@ impl Parts {
         let name = self.names.manifest();
         let path = self.path_of(&name);
         let task = Task { doing: "read the manifest", path: &path };
-        let file = match self.folder.read(&os_name(&name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(|error| task.io(error))?,
-        };
-        let mut text = Vec::new();
-        file.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut text).map_err(|error| task.io(error))?;
-        if text.len() as u64 > MAX_MANIFEST_BYTES {
-            let kind = ErrorKind::LimitExceeded { expected: "a manifest of at most 1 MiB", found: Found::Text("a longer one") };
-            return Err(task.format(Error::new(kind, MAX_MANIFEST_BYTES, Place::default())));
+        if self.len(&name)?.is_none() {
+            return Ok(None);
         }
+        let text = read_manifest(&*self.folder, &os_name(&name), task)?;
         Manifest::parse(&text, &name).map(Some).map_err(|error| task.format(error))
     }
 
@@ -94,8 +86,8 @@ impl Parts {
         Ok(seqs.max().unwrap_or(0).max(above) + 1)
     }
 
-    /// Creates an increment behind the others, and gives it with a manifest that lists it and that is not placed yet.
-    pub(super) fn new_incr(&self, manifest: &Manifest) -> Result<(Box<dyn StoredFile>, Manifest), PersistenceError> {
+    /// Creates an increment behind those that the manifest lists.
+    pub(super) fn new_incr(&self, manifest: &Manifest) -> Result<(Box<dyn StoredFile>, ManifestFile), PersistenceError> {
         let last = manifest.incrs().last().map_or(0, |file| file.seq);
         let seq = self.free_seq(Role::Incr, last)?;
         let incr = ManifestFile::new(self.names.incr(seq), seq, Role::Incr);
@@ -104,18 +96,17 @@ impl Parts {
         let file = self.folder.create(&os_name(&incr.name)).map_err(|error| task.io(error))?;
         // Its name has to be durable before a manifest has it.
         if let Err(error) = self.folder.sync() {
-            // The error that led here is the one to tell.
-            let _ = self.folder.remove(&os_name(&incr.name));
+            self.forget(&incr.name);
             return Err(task.io(error));
         }
-        let mut manifest = manifest.clone();
-        manifest.files.push(incr);
-        Ok((file, manifest))
+        Ok((file, incr))
     }
 
     /// The manifest with a new increment, placed.
     pub(super) fn with_new_incr(&self, manifest: &Manifest) -> Result<Manifest, PersistenceError> {
-        let (_, manifest) = self.new_incr(manifest)?;
+        let (_, incr) = self.new_incr(manifest)?;
+        let mut manifest = manifest.clone();
+        manifest.files.push(incr);
         self.place(&manifest)?;
         Ok(manifest)
     }

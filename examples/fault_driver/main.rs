@@ -5,6 +5,10 @@
 //!              [--pause-ms MS]     makes N attempts to write, each printed as `ack THREAD NUMBER`
 //!              [--watch]           or `err CODE`; a failed one is made again. Watched, it says how
 //!                                  old a byte became before it was durable, and how long a call took
+//! engine DIR N [--policy P] [--threads T]
+//!                                  the same with an engine, which rewrites its log and saves
+//!                                  snapshots meanwhile; with one thread after every third write
+//! verify-engine DIR ACKED...       opens it, and again behind one more write
 //! verify DIR ACKED... [--whole]    opens the log as a writer does, and again behind one more write
 //! flush DIR BYTES                  writes without syncing, then flushes three times
 //! raw-flush DIR BYTES              the same on a plain file: what the system says
@@ -14,6 +18,8 @@
 //!
 //! Exit codes: 0 done; 1 a contract is not kept or the call is wrong; 3 an error was told; 9 a
 //! write that was acknowledged is not there.
+
+mod engine;
 
 use aikv::persistence::{
     AikvError, AofSyncPolicy, AofWriter, BytesDatabaseData, PersistenceErrorKind, load_aof_bytes, load_rdb_bytes, save_rdb_bytes,
@@ -70,6 +76,8 @@ fn run() -> Result<()> {
     let log = folder.join("a.aof");
     match command.as_str() {
         "append" => append(&log, args.number()?, &args.options),
+        "engine" => engine::run(&folder, args.number()?, &args.options),
+        "verify-engine" => engine::verify(&folder, &args.numbers()?),
         "verify" => verify(&log, &args.numbers()?, args.options.is_whole),
         "flush" => flush(&log, args.number()?),
         "raw-flush" => raw_flush(&log, args.number()?),
@@ -290,18 +298,30 @@ fn verify(log: &Path, acked: &[u64], is_whole: bool) -> Result<()> {
     }
     AofWriter::new(log, AofSyncPolicy::No)?.close()?;
     let counts = counted(log)?;
-    for (thread, acked) in acked.iter().enumerate() {
-        let count = counts.get(thread).copied().unwrap_or_default();
-        if count < *acked {
-            return Err(Ending::Lost(format!("thread {thread}: {acked} acknowledged, {count} there")));
-        }
-    }
+    demand(&counts, acked)?;
     let first = counts.first().copied().unwrap_or_default();
     let writer = AofWriter::new(log, AofSyncPolicy::Always)?;
     log_one(&writer, 0, first + 1, false)?;
     writer.close()?;
     AofWriter::new(log, AofSyncPolicy::No)?.close()?;
     let again = counted(log)?;
+    say_counts(&counts, &again)
+}
+
+/// Demands that of each thread as many writes are there as were acknowledged.
+fn demand(counts: &[u64], acked: &[u64]) -> Result<()> {
+    for (thread, acked) in acked.iter().enumerate() {
+        let count = counts.get(thread).copied().unwrap_or_default();
+        if count < *acked {
+            return Err(Ending::Lost(format!("thread {thread}: {acked} acknowledged, {count} there")));
+        }
+    }
+    Ok(())
+}
+
+/// Demands that one more write of the first thread is all that came, and says what was there before.
+fn say_counts(counts: &[u64], again: &[u64]) -> Result<()> {
+    let first = counts.first().copied().unwrap_or_default();
     if again.first() != Some(&(first + 1)) || again.get(1..) != Some(counts.get(1..).unwrap_or_default()) {
         return Err(Ending::Lost(format!("one write behind {counts:?} gives {again:?}")));
     }
