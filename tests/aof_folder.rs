@@ -7,8 +7,9 @@ mod common;
 
 use aikv::Result;
 use aikv::aof::BaseFormat;
-use aikv::model::{Dataset, Value};
+use aikv::model::{Dataset, HashField, Value};
 use aikv::persistence::{AofFolder, AofFolderOptions, AofReport, AofSyncPolicy, AofWriter, Frozen, PersistenceErrorKind, Sink};
+use aikv::rdb::Version;
 use common::{Client, Reply, Server, TempDir, failure, io_kind, server};
 use std::fs;
 use std::path::Path;
@@ -323,6 +324,74 @@ fn a_second_writer_is_told_who_the_first_one_is() {
     log.close().unwrap();
     assert!(temporary.join("appendonlydir/appendonly.aof.lock").exists());
     second().unwrap();
+}
+
+/// RDB 10 is what Redis from 7.0 and Valkey load; fields that expire came with RDB 12 (Redis 7.4).
+#[test]
+fn a_base_has_the_oldest_version_that_holds_its_data() {
+    let field = |expires_at_ms| HashField { field: "f".into(), value: "v".into(), expires_at_ms };
+    let data = |expires_at_ms| {
+        let mut data = Dataset::default();
+        data.databases.entry(0).or_default().insert("hash".into(), Value::Hash(vec![field(expires_at_ms)]).into());
+        data
+    };
+    let soon = 4_000_000_000_000;
+    for (expires_at_ms, version, header) in [
+        (None, None, &b"REDIS0010"[..]),
+        (Some(soon), None, b"REDIS0012"),
+        (None, Some(Version::redis(11)), b"REDIS0011"),
+        (Some(soon), Some(Version::valkey(80)), b"VALKEY080"),
+    ] {
+        let temporary = TempDir::new();
+        let path = temporary.join("appendonly.aof");
+        let options = AofFolderOptions { version, ..AofFolderOptions::default() };
+        let (log, ..) = AofFolder::open(&path, AofSyncPolicy::Always, &options, || Ok(data(expires_at_ms))).unwrap();
+        log.close().unwrap();
+        let base = fs::read(temporary.join("appendonlydir/appendonly.aof.1.base.rdb")).unwrap();
+        assert!(base.starts_with(header), "{}", base[..9].escape_ascii());
+        assert_eq!(open(&path).1.databases, data(expires_at_ms).databases);
+        let name = if header[0] == b'V' { "valkey-9.1" } else { "redis-8.0" };
+        let Some(program) = server(name) else { continue };
+        let server = Server::start(&program, temporary.path(), &AOF).unwrap_or_else(|log| panic!("{name}: {log}"));
+        let expiry = server.client().ask(&["HPEXPIRETIME", "hash", "FIELDS", "1", "f"]);
+        assert_eq!(expiry, Reply::Array(vec![Reply::Int(expires_at_ms.unwrap_or(-1))]), "{name}");
+    }
+    let temporary = TempDir::new();
+    let options = AofFolderOptions { version: Some(Version::redis(11)), ..AofFolderOptions::default() };
+    let initial = || Ok(data(Some(soon)));
+    let refused = AofFolder::open(temporary.join("a"), AofSyncPolicy::Always, &options, initial);
+    assert_eq!(common::format_error(refused).code(), "unrepresentable");
+    assert_eq!(temporary.names(), ["appendonlydir"]);
+    assert_eq!(fs::read_dir(temporary.join("appendonlydir")).unwrap().count(), 1, "the lock");
+}
+
+/// Data that are not whole, since an error was passed over.
+struct Careless;
+
+impl Frozen for Careless {
+    fn emit(&self, sink: &mut Sink<'_>) -> Result<()> {
+        let empty = Value::List(Vec::new()).into();
+        assert!(sink.entry(0, b"empty", &empty).is_err());
+        assert!(sink.entry(0, b"key", &Value::String("value".into()).into()).is_err(), "it takes nothing more");
+        Ok(())
+    }
+}
+
+#[test]
+fn a_base_that_lacks_data_is_not_put_in_place() {
+    let temporary = TempDir::new();
+    let path = temporary.join("appendonly.aof");
+    let (log, ..) = open(&path);
+    write(&log, 0..2);
+    let rewrite = log.begin_rewrite().unwrap();
+    assert_eq!(io_kind(log.begin_rewrite().map(drop)), std::io::ErrorKind::ResourceBusy);
+    assert_eq!(io_kind(rewrite.finish(&Careless)), std::io::ErrorKind::Other);
+    write(&log, 2..3);
+    log.close().unwrap();
+    let (_log, dataset, report) = open(&path);
+    check_data(&dataset, 3, "gone on");
+    assert_eq!(report.parts.len(), 3);
+    assert_eq!(report.unlisted, [""; 0]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ use std::time::Duration;
 /// with the signal ignored, such a write fails like any other.
 #[derive(Clone)]
 pub struct AofWriter {
-    appender: Appender,
+    pub(super) appender: Appender,
     recovery: Arc<AofRecovery>,
 }
 

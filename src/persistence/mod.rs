@@ -5,6 +5,9 @@
 //! arguments as `String`; the functions whose names end in `_bytes` take any bytes.
 //! What they cannot hold they refuse by name; [`crate::rdb`] and [`crate::aof`] read everything.
 //!
+//! [`Persistence`] does all that a [`PersistenceConfig`] asks for: it recovers a host's data, logs its commands,
+//! saves snapshots and rewrites the log. The log is an [`AofFolder`], which servers from 7.0 on start on.
+//!
 //! ```
 //! use aikv::persistence::{AofSyncPolicy, AofWriter, load_aof};
 //! # let folder = std::env::temp_dir().join(format!("aikv-doc-{}", std::process::id()));

@@ -21,6 +21,7 @@ use crate::rdb::Version;
 pub(super) use home::Home;
 pub(super) use recover::Single;
 use recover::{Recovered, recover};
+use rewrite::is_committed;
 use std::any::Any;
 use std::boxed::Box;
 use std::fmt;
@@ -186,7 +187,8 @@ impl AofFolder {
         });
         let start = Start { file, path: path.clone(), len, db: None, unmarked };
         let appender = Appender::new(start, policy, None).map_err(|error| task.io(error))?;
-        let listed = Mutex::new(Listed { manifest, is_certain: true, base_bytes, closed });
+        let is_certain = !report.history_error.as_ref().is_some_and(is_committed);
+        let listed = Mutex::new(Listed { manifest, is_certain, base_bytes, closed });
         let is_rewriting = AtomicBool::new(false);
         let appender = RwLock::new(appender);
         let log = Self { appender, policy, home, options: *options, listed, is_rewriting, _lock: lock };
@@ -262,7 +264,7 @@ impl AofFolder {
     }
 
     /// A handle to what is appended to now.
-    fn appender(&self) -> Appender {
+    pub(super) fn appender(&self) -> Appender {
         self.appender.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -61,7 +61,11 @@ pub(super) fn recover(
     if manifest.incrs().next().is_none() {
         manifest = home.with_new_incr(&manifest)?;
     }
-    report.removed.extend(home.remove_histories(&mut manifest)?);
+    match home.remove_histories(&mut manifest) {
+        Ok(removed) => report.removed.extend(removed),
+        // The log is whole with its history too.
+        Err(error) => report.history_error = Some(error),
+    }
     report.unlisted = unlisted(home, &manifest)?;
     Ok(Recovered { manifest, dataset, report })
 }

@@ -29,6 +29,8 @@ pub struct AofReport {
     pub deviations: Vec<Error>,
     /// Files removed: histories and temporary files.
     pub removed: Vec<OsString>,
+    /// Why not all that the manifest calls history was removed. It is when the log is rewritten or opened again.
+    pub history_error: Option<PersistenceError>,
     /// Files in the folder that are no part of the log. They are left alone.
     pub unlisted: Vec<OsString>,
 }

@@ -68,7 +68,8 @@ impl AofFolder {
     /// them in a new increment. Of what was accepted before, it has then what is in the data.
     ///
     /// # Errors
-    /// As [`AofFolder::rotate`], but for a log that was poisoned before; `Io` with [`ResourceBusy`](io::ErrorKind::ResourceBusy) while another rewrite is under way.
+    /// As [`AofFolder::rotate`], but for a log that was poisoned before; `Io` with
+    /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) while another rewrite is under way.
     pub fn begin_rewrite(&self) -> Result<Rewrite<'_>> {
         if self.is_rewriting.swap(true, Ordering::Acquire) {
             let error = io::Error::new(io::ErrorKind::ResourceBusy, "it is being rewritten");
@@ -188,7 +189,7 @@ impl AofFolder {
 const REWRITE: &str = "rewrite the log";
 
 /// Whether a new manifest may be on the disk although it could not be placed.
-fn is_committed(error: &PersistenceError) -> bool {
+pub(super) fn is_committed(error: &PersistenceError) -> bool {
     matches!(error.kind(), PersistenceErrorKind::CommittedDurabilityUnknown(_))
 }
 

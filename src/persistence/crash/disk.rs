@@ -1,5 +1,6 @@
 //! A disk in memory that writes down what is asked of it, and fails or forgets when told to.
 
+use super::super::appender::Appender;
 use super::super::storage::{Folder, StoredFile};
 use super::mutant::Mutant;
 use std::any::Any;
@@ -178,6 +179,26 @@ impl Recorder {
     /// How many calls could have failed so far.
     pub(super) fn calls(&self) -> usize {
         self.lock().calls
+    }
+
+    /// Waits until the thread that writes has written a log's bytes, so that every run is the same; it never
+    /// does where it has failed.
+    pub(super) fn await_written(&self, log: &Appender) {
+        for _ in 0..100_000 {
+            let state = self.lock();
+            let is_log = |name: &&String| name.ends_with(".aof");
+            let files = state.names.iter().filter(|(name, _)| is_log(name)).filter_map(|(_, node)| match node {
+                Node::File(file) => Some(*file),
+                Node::Folder => None,
+            });
+            // The one that was created last is the one that is written to.
+            let written = files.max().map_or(0, |file| state.files[file].len() as u64);
+            drop(state);
+            if written == log.file_len() || log.last_error().is_some() {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// What a reader sees without a crash.

@@ -60,6 +60,7 @@ impl Subject for Log {
         // Behind a failure the unit is half there, or not known to be there: nothing more is logged.
         while units < self.count && add(&log, units).is_ok() {
             units += 1;
+            disk.await_written(&log.appender);
             let is_safe = match self.options.policy {
                 AofSyncPolicy::Always => true,
                 _ => units.is_multiple_of(self.flush_every) && log.flush().is_ok(),

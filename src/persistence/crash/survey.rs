@@ -59,7 +59,7 @@ pub(super) fn look<S: Subject>(of: fn(usize) -> S, bounds: Bounds, part: usize) 
             );
             return;
         }
-        count *= 2;
+        count += count / 2;
     }
 }
 
