@@ -6,8 +6,9 @@ use super::error::{PersistenceError, PersistenceErrorKind, Result, Task};
 use super::files::resolve;
 use super::recover::{AofRecovery, recover};
 use super::storage::{Disk, Folder};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::string::String;
 use std::sync::Arc;
@@ -82,10 +83,19 @@ impl AofWriter {
         task: Task<'_>,
         options: AofOptions,
     ) -> Result<Self, PersistenceError> {
-        // The file that is locked is the log itself, so that another writer finds the lock by any of its names.
-        let Some(lock) = folder.lock(name).map_err(|error| task.io(error))? else {
+        // The log itself is locked, so that another writer finds the lock by any of its names. Elsewhere than on Unix nobody,
+        // not even who has the lock, could write to it by another handle.
+        let mut lock_name = OsString::from(name);
+        if cfg!(not(unix)) {
+            lock_name.push(".lock");
+        }
+        let Some(lock) = folder.lock(&lock_name).map_err(|error| task.io(error))? else {
             return Err(PersistenceError::new(task.doing, task.path, PersistenceErrorKind::Locked { pid: None }));
         };
+        match folder.create(name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => created.map(drop).map_err(|error| task.io(error))?,
+        }
         let recovery = recover(folder, name, task, options.keeps_cut_tail, |_, _| Ok(()))?;
         let start = || {
             let file = folder.append_to(name)?;

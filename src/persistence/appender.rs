@@ -342,8 +342,7 @@ impl Shared {
     /// Tries again to write what is kept; waits where another does.
     fn write_kept<'a>(&'a self, mut state: Guard<'a>, doing: &'static str) -> Result<Guard<'a>, PersistenceError> {
         let Some(group) = state.take() else { return Ok(self.wait(state)) };
-        state = self.write(state, group);
-        self.tell(&mut state);
+        state = self.write_and_tell(state, group);
         match &state.last_error {
             Some(error) if state.is_failing => {
                 let error = state.io(same(error), doing);
@@ -373,6 +372,12 @@ impl Shared {
         state
     }
 
+    fn write_and_tell<'a>(&'a self, state: Guard<'a>, group: Group) -> Guard<'a> {
+        let mut state = self.write(state, group);
+        self.tell(&mut state);
+        state
+    }
+
     /// Does a sync that has begun, with the state unlocked meanwhile.
     fn sync<'a>(&'a self, state: Guard<'a>, covered: u64) -> Guard<'a> {
         let file = Arc::clone(&state.file);
@@ -394,10 +399,7 @@ impl Shared {
             // What is kept is tried again by callers, who are told.
             let group = if state.is_failing { None } else { state.take() };
             match group {
-                Some(group) => {
-                    state = self.write(state, group);
-                    self.tell(&mut state);
-                }
+                Some(group) => state = self.write_and_tell(state, group),
                 None => {
                     state.writer_sleeps = true;
                     state = self.to_write.wait(state).unwrap_or_else(PoisonError::into_inner);

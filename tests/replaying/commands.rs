@@ -67,7 +67,9 @@ const KEYS: &[&str] = &[
     "SELECT [0|1|2]",
     "SELECT 0",
     "4.0+ SWAPDB [0|1] [0|1|2]",
-    "[SORT $l STORE $k|SORT $l ALPHA STORE $k|SORT $e ALPHA DESC STORE $k|SORT $l LIMIT 1 2 ALPHA STORE $k|SORT $e BY nosort STORE $k\
+    // Valkey 9 takes no empty text for 0.
+    "r2.8+ SORT $l STORE $k",
+    "[SORT $l ALPHA STORE $k|SORT $e ALPHA DESC STORE $k|SORT $l LIMIT 1 2 ALPHA STORE $k|SORT $e BY nosort STORE $k\
      |SORT $z BY nosort LIMIT 0 3 STORE $k|SORT $z ALPHA STORE $k|SORT $e BY weight_* GET # STORE $k]",
 ];
 
@@ -149,6 +151,12 @@ const ZSETS: &[&str] = &[
     "6.2+ ZRANGESTORE $z $z [$i $i|$i $i REV|$min $max BYSCORE|$max $min BYSCORE REV|$min $max BYSCORE LIMIT $i $i]",
     "5.0+ [ZPOPMIN|ZPOPMAX] $z [|$u]",
     "7.0+ ZMPOP [1 $z|2 $z $z] [MIN|MAX] [|COUNT 2]",
+    // No server finds all that is near the date line and the poles, Redis 6.2 still less.
+    "7.0+ GEORADIUS $w $lon $lat $radius [km|m|mi|ft] [|COUNT 2] [|ASC|DESC] [STORE $z|STOREDIST $d]",
+    "7.0+ GEORADIUSBYMEMBER $w $m $radius [km|mi] [STORE $z|STOREDIST $d]",
+    "7.0+ GEOSEARCHSTORE $z $w [FROMMEMBER $m|FROMLONLAT $lon $lat] [BYRADIUS $radius km|BYBOX $radius $radius km] [|ASC|DESC] [|COUNT 2]",
+    "7.0+ GEOSEARCHSTORE $d $w FROMLONLAT $lon $lat [BYRADIUS $radius km|BYBOX $radius $radius mi] STOREDIST",
+    "3.2+ GEOADD $w {$lon $lat $m}",
     "3.2+ GEOADD $z [|6.2+ NX|6.2+ XX|6.2+ CH] {$lon $lat $m}",
 ];
 
@@ -334,7 +342,7 @@ impl<'t> Generator<'t> {
                 let kind = self.rng.pick(b"slezhxp");
                 self.key(kind)
             }
-            "j" | "y" => self.key(name.as_bytes()[0]),
+            "d" | "j" | "w" | "y" => self.key(name.as_bytes()[0]),
             "s" | "l" | "e" | "z" | "h" | "x" | "p" => {
                 let kind = if self.rng.one_in(20) { self.rng.pick(b"slezhxp") } else { name.as_bytes()[0] };
                 self.key(kind)
@@ -356,7 +364,7 @@ impl<'t> Generator<'t> {
             "max" => self.rng.pick(&["+inf", "inf", "3", "(3", "2", "(2.5", "1e400", "0", "-inf", "(", "1x"]).into(),
             "lexmin" => self.rng.pick(&["-", "[a", "(b", "[", "(", "+", "c", "[c"]).into(),
             "lexmax" => self.rng.pick(&["+", "[e", "(d", "-", "[c", "(", "[zz"]).into(),
-            "lon" => self.rng.pick(&["13.361389", "15.087269", "-122.4", "0", "180", "-180", "181", "2.5e0"]).into(),
+            "lon" => self.rng.pick(&["13.361389", "15.087269", "-122.4", "0", "100", "-100", "181", "2.5e0"]).into(),
             "lat" => self.rng.pick(&["38.115556", "37.502669", "37.7", "0", "85", "-85.05112878", "86"]).into(),
             "radius" => self.rng.pick(&["200", "1", "0", "5000", "100.5", "-1", "20000"]).into(),
             "db" => self.rng.pick(&["0", "1", "2", "1", "0", "15", "16", "-1", "x"]).into(),

@@ -177,6 +177,8 @@ pub(crate) struct Terms {
     pub(crate) has_counters: bool,
     /// Whether `XCLAIM` makes a consumer that gets nothing.
     pub(crate) keeps_idle_consumers: bool,
+    /// Whether streams are compared: a server that rewrites them as commands leaves out what it knows of deleted entries.
+    pub(crate) has_streams: bool,
 }
 
 impl Terms {
@@ -210,7 +212,8 @@ impl Terms {
             }
             database.retain(|_, entry| {
                 let is_empty = matches!(&entry.value, Value::Hash(fields) if fields.is_empty());
-                !is_empty && !self.is_past(entry.expires_at_ms)
+                let is_compared = self.has_streams || !matches!(&entry.value, Value::Stream(_));
+                is_compared && !is_empty && !self.is_past(entry.expires_at_ms)
             });
         }
         dataset.databases.retain(|_, database| !database.is_empty());
@@ -243,13 +246,21 @@ impl Terms {
         }
     }
 
-    /// Sets our times to theirs where they are about the same.
-    fn align(self, ours: &mut Entry, theirs: &Entry) {
+    /// Sets our times to theirs where they are about the same, and distances on a sphere, which keys with a `d` hold: their
+    /// last bit depends on the C library.
+    fn align(self, key: &[u8], ours: &mut Entry, theirs: &Entry) {
         self.about_expiry(&mut ours.expires_at_ms, theirs.expires_at_ms);
         match (&mut ours.value, &theirs.value) {
             (Value::Hash(ours), Value::Hash(theirs)) => {
                 for (ours, theirs) in ours.iter_mut().zip(theirs) {
                     self.about_expiry(&mut ours.expires_at_ms, theirs.expires_at_ms);
+                }
+            }
+            (Value::Zset(ours), Value::Zset(theirs)) if key.starts_with(b"d") => {
+                for (ours, theirs) in ours.iter_mut().zip(theirs) {
+                    if (ours.score - theirs.score).abs() <= theirs.score * 1e-14 {
+                        ours.score = theirs.score;
+                    }
                 }
             }
             (Value::Stream(ours), Value::Stream(theirs)) => {
@@ -281,7 +292,7 @@ impl Terms {
             for key in keys {
                 let (mut ours, theirs) = (ours.get(key).cloned(), theirs.get(key));
                 if let (Some(ours), Some(theirs)) = (&mut ours, theirs) {
-                    self.align(ours, theirs);
+                    self.align(key, ours, theirs);
                 }
                 if ours.as_ref() != theirs {
                     let (ours, theirs) = (format!("{ours:?}"), format!("{theirs:?}"));

@@ -13,6 +13,7 @@ mod bits;
 mod expiry;
 mod functions;
 mod geo;
+mod geo_search;
 mod hashes;
 mod hll_sparse;
 mod hyperloglog;

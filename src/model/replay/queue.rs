@@ -79,10 +79,16 @@ impl Queue {
             let names = few.iter().map(|queued| {
                 let mut args = arguments(&self.framed, &mut at, queued);
                 let key = args.next().unwrap_or_default();
-                // Sorted sets have the score in front of the member.
-                let is_scored = queued.name.first() == Some(&b'Z') && args.left() == 2;
-                let first = args.next();
-                (key, if is_scored { args.next() } else { first }.unwrap_or_default())
+                let element = match queued.name {
+                    // The score stands in front of the member.
+                    b"ZADD" | b"ZINCRBY" => {
+                        args.next();
+                        args.next()
+                    }
+                    [b'H' | b'Z', ..] | b"SADD" | b"SREM" => args.next(),
+                    _ => None,
+                };
+                (key, element.unwrap_or_default())
             });
             space.look_at::<{ Self::FEW }>(names);
             few.iter().try_for_each(|queued| f(space, queued, &mut arguments(&self.framed, &mut start, queued)))

@@ -4,8 +4,8 @@ use super::args::{Arguments, Done};
 use super::keyspace::Space;
 use super::report::SkippedEffect;
 use super::{
-    arrays, bits, expiry, functions, geo, hashes, hyperloglog, keys, lists, sets, sorting, stream_entries, stream_groups,
-    stream_producers, strings, zset_ranges, zset_stores, zsets,
+    arrays, bits, expiry, functions, geo, geo_search, hashes, hyperloglog, keys, lists, sets, sorting, stream_entries,
+    stream_groups, stream_producers, strings, zset_ranges, zset_stores, zsets,
 };
 
 /// What is done with a command.
@@ -153,6 +153,9 @@ commands! {
     b"BZPOPMAX" => Data(zset_ranges::bzpopmax),
     b"BZPOPMIN" => Data(zset_ranges::bzpopmin),
     b"GEOADD" => Data(geo::geoadd),
+    b"GEORADIUS" => Data(geo_search::georadius),
+    b"GEORADIUSBYMEMBER" => Data(geo_search::georadiusbymember),
+    b"GEOSEARCHSTORE" => Data(geo_search::geosearchstore),
     b"ZADD" => Data(zsets::zadd),
     b"ZDIFFSTORE" => Data(zset_stores::zdiffstore),
     b"ZINCRBY" => Data(zsets::zincrby),
@@ -185,9 +188,6 @@ commands! {
     b"EVAL" => Skip(MayChangeData),
     b"EVALSHA" => Skip(MayChangeData),
     b"FCALL" => Skip(MayChangeData),
-    b"GEORADIUS" => Skip(MayChangeData),
-    b"GEORADIUSBYMEMBER" => Skip(MayChangeData),
-    b"GEOSEARCHSTORE" => Skip(MayChangeData),
     b"MIGRATE" => Skip(MayChangeData),
     b"MODULE" => Skip(MayChangeData),
     b"PFDEBUG" => Skip(MayChangeData),

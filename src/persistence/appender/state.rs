@@ -263,14 +263,19 @@ impl State {
         }
         match self.policy {
             AofSyncPolicy::Always => false,
-            AofSyncPolicy::No => self.whole >= MAX_PENDING,
+            AofSyncPolicy::No => self.is_full(),
             AofSyncPolicy::EverySecond => {
-                self.whole >= MAX_PENDING
+                self.is_full()
                     || self.is_late
                     || (self.is_syncing
                         && self.oldest.uncovered().is_some_and(|oldest| now().saturating_duration_since(oldest) > SYNC_INTERVAL))
             }
         }
+    }
+
+    /// Whether no more may be pending.
+    pub(super) fn is_full(&self) -> bool {
+        self.whole >= MAX_PENDING
     }
 
     /// Appends records to what is pending; none on an error.
@@ -349,7 +354,7 @@ impl State {
         let oldest = self.oldest.being_written.take();
         self.oldest.written = self.oldest.written.or(oldest);
         group.bytes.clear();
-        group.bytes.shrink_to(MAX_PENDING);
+        group.bytes.shrink_to(2 * MAX_PENDING);
         self.spare = group.bytes;
         self.is_failing = false;
         if self.poison.is_none() {
