@@ -238,10 +238,21 @@ mod elsewhere {
     }
 }
 
-/// The lock that an open file stands for. It goes with the file's handle, and with the process.
+/// A lock, until it is dropped.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // A process that is being started has a handle of its own for a moment, with which the lock would stay. What
+        // cannot be unlocked is when the last handle goes.
+        let _ = self.0.unlock();
+    }
+}
+
+/// The lock that an open file stands for. It goes with the process at the latest.
 fn locked(file: File) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
     match file.try_lock() {
-        Ok(()) => Ok(Some(Box::new(file))),
+        Ok(()) => Ok(Some(Box::new(Held(file)))),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
     }
