@@ -257,3 +257,23 @@ fn locked(file: File) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+
+    /// A process that is being started has such a copy for a moment.
+    #[test]
+    fn a_lock_goes_with_its_holder_though_there_are_copies_of_its_handle() {
+        let path = std::env::temp_dir().join(format!("aikv-lock-{}", std::process::id()));
+        let file = File::create(&path).unwrap();
+        let copy = file.try_clone().unwrap();
+        let held = locked(file).unwrap().unwrap();
+        assert!(locked(File::open(&path).unwrap()).unwrap().is_none());
+        drop(held);
+        assert!(locked(File::open(&path).unwrap()).unwrap().is_some());
+        drop(copy);
+        std::fs::remove_file(&path).unwrap();
+    }
+}
