@@ -177,11 +177,12 @@ const HASHES: &[&str] = &[
     "v9.0+ HPERSIST $h FIELDS [1 $f|2 $f $f]",
     "r8.0+ HGETDEL $h FIELDS [1 $f|2 $f $f]",
     "v9.1+ HGETDEL $h FIELDS [1 $f|2 $f $f]",
+    // A field that stands twice confuses Redis 8.6 if its time has passed.
     // A time of 0 is none to Redis, one to Valkey, and makes Redis 8.6 end itself when it loads the log.
     "r8.0+ HGETEX $h [|PERSIST|PXAT $at|EXAT $ats|EX 100000] FIELDS [1 $f|2 $f $f]",
     "v9.0+ HGETEX $h [|PERSIST|PXAT $at|EXAT $ats|EX 100000] FIELDS [1 $f|2 $f $f]",
-    "r8.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX 100000000|KEEPTTL] FIELDS [1 $f $v|2 $f $v $f $v]",
-    "v9.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX 100000000|KEEPTTL] FIELDS [1 $f $v|2 $f $v $f $v]",
+    "r8.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX 100000000|KEEPTTL] FIELDS [1 $f $v|2 $f $v k $v]",
+    "v9.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX 100000000|KEEPTTL] FIELDS [1 $f $v|2 $f $v k $v]",
 ];
 
 const STREAMS: &[&str] = &[
