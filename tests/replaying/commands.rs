@@ -192,7 +192,8 @@ const STREAMS: &[&str] = &[
     "5.0+ XADD $x $id $f $v",
     "5.0+ XDEL $x {$id}",
     "5.0+ XTRIM $x [MAXLEN $u|MAXLEN = $u|6.2+ MINID $id]",
-    "5.0+ XSETID $x [$id|$next|7.0+ $next ENTRIESADDED $u MAXDELETEDID $id|7.0+ $id ENTRIESADDED 100 MAXDELETEDID $id]",
+    // Redis 7.0 goes below the highest id that was deleted; later servers answer with an error.
+    "5.0+ XSETID $x [$next|8.0+ $id|7.0+ $next ENTRIESADDED $u MAXDELETEDID $id|7.0+ $id ENTRIESADDED 100 MAXDELETEDID $id]",
     "5.0+ XGROUP CREATE $x $g [$id|0|$$|0-0] [|MKSTREAM|7.0+ ENTRIESREAD 0|r8.6+ ENTRIESREAD $u|7.0+ MKSTREAM ENTRIESREAD -1]",
     "5.0+ XGROUP CREATE $x $g [0|$$] MKSTREAM",
     "5.0+ XGROUP SETID $x $g [$id|0|$$] [|7.0+ ENTRIESREAD 0|r8.6+ ENTRIESREAD $u|7.0+ ENTRIESREAD -1]",
