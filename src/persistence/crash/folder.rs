@@ -8,7 +8,7 @@ use super::super::storage::Folder;
 use super::disk::{Fault, Recorder};
 use super::mutant::Mutant;
 use super::states::{Bounds, Names};
-use super::survey::{Refusal, Subject, Survey, look};
+use super::survey::{Refusal, Subject, Survey, look, wanted_states};
 use super::units::{commands, count, data};
 use crate::aof::{self, write_command};
 use crate::model::Dataset;
@@ -188,11 +188,12 @@ fn no_crash_loses_a_log_of_one_file_that_is_taken_over() {
 
 #[test]
 fn no_crash_behind_a_fault_loses_an_acknowledged_unit() {
+    let per_moment = (wanted_states() / 20).min(200);
     for lasts in [false, true] {
         for subject in [always(3), flushed(3), taken_over(2)] {
             let subject = Log { rewrite_every: 2, flush_every: 1, ..subject };
             let mut survey = Survey::new(&subject);
-            survey.run_with_faults(lasts, Bounds { per_moment: 100, ..bounds(Names::Weak) });
+            survey.run_with_faults(lasts, Bounds { per_moment, ..bounds(Names::Weak) });
             assert_eq!(survey.violations, [""; 0]);
         }
     }

@@ -40,10 +40,14 @@ pub(super) enum Refusal {
     Other(String),
 }
 
+/// How many different states a workload is to be seen in.
+pub(super) fn wanted_states() -> usize {
+    std::env::var("AIKV_CRASH_STATES").map_or(FEW, |states| states.parse().expect("AIKV_CRASH_STATES: a number"))
+}
+
 /// Looks at longer and longer runs, until so many different states were seen as `AIKV_CRASH_STATES` says, or that part of them.
 pub(super) fn look<S: Subject>(of: fn(usize) -> S, bounds: Bounds, part: usize) {
-    let wanted = std::env::var("AIKV_CRASH_STATES");
-    let wanted = wanted.map_or(FEW, |states| states.parse().expect("AIKV_CRASH_STATES: a number"));
+    let wanted = wanted_states();
     let mut count = 8;
     loop {
         let subject = of(count);
