@@ -167,21 +167,24 @@ const HASHES: &[&str] = &[
     "HDEL $h {$f}",
     "3.0+ HINCRBY $h $f $n",
     "HINCRBY $j $f $i",
-    "r7.4+ HPEXPIREAT $h $at [|NX|XX|GT|LT] FIELDS [1 $f|2 $f $f]",
+    "r7.4+ HPEXPIREAT $h $later [|NX|XX|GT|LT] FIELDS [1 $f|2 $f $f]",
     "v9.0+ HPEXPIREAT $h $at [|NX|XX|GT|LT] FIELDS [1 $f|2 $f $f]",
-    "r7.4+ HEXPIREAT $h $ats [|NX|GT] FIELDS [1 $f|2 $f $f]",
+    "r7.4+ HEXPIREAT $h $laters [|NX|GT] FIELDS [1 $f|2 $f $f]",
     "v9.0+ HEXPIREAT $h $ats [|NX|GT] FIELDS [1 $f|2 $f $f]",
-    "r7.4+ HEXPIRE $h $ttls FIELDS 1 $f",
+    "r7.4+ HEXPIRE $h 100000 FIELDS 1 $f",
     "v9.0+ HPEXPIRE $h $ttl FIELDS 1 $f",
+    // While it loads a log, Redis takes a field whose time has passed for none in HPERSIST, HSETNX and HGETEX; Valkey
+    // takes it for one, as does replay.
     "r7.4+ HPERSIST $h FIELDS [1 $f|2 $f $f]",
     "v9.0+ HPERSIST $h FIELDS [1 $f|2 $f $f]",
     "r8.0+ HGETDEL $h FIELDS [1 $f|2 $f $f]",
     "v9.1+ HGETDEL $h FIELDS [1 $f|2 $f $f]",
+    // A field that stands twice confuses Redis 8.6 if its time has passed.
     // A time of 0 is none to Redis, one to Valkey, and makes Redis 8.6 end itself when it loads the log.
-    "r8.0+ HGETEX $h [|PERSIST|PXAT $at|EXAT $ats|EX 100000] FIELDS [1 $f|2 $f $f]",
+    "r8.0+ HGETEX $h [|PERSIST|PXAT $later|EXAT $laters|EX 100000] FIELDS [1 $f|2 $f $f]",
     "v9.0+ HGETEX $h [|PERSIST|PXAT $at|EXAT $ats|EX 100000] FIELDS [1 $f|2 $f $f]",
-    "r8.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX 100000000|KEEPTTL] FIELDS [1 $f $v|2 $f $v $f $v]",
-    "v9.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX 100000000|KEEPTTL] FIELDS [1 $f $v|2 $f $v $f $v]",
+    "r8.0+ HSETEX $h [|FNX|FXX] [|PXAT $later|EXAT $laters|PX 100000000|KEEPTTL] FIELDS [1 $f $v|2 $f $v k $v]",
+    "v9.0+ HSETEX $h [|FNX|FXX] [|PXAT $at|EXAT $ats|PX 100000000|KEEPTTL] FIELDS [1 $f $v|2 $f $v k $v]",
 ];
 
 const STREAMS: &[&str] = &[
@@ -191,7 +194,8 @@ const STREAMS: &[&str] = &[
     "5.0+ XADD $x $id $f $v",
     "5.0+ XDEL $x {$id}",
     "5.0+ XTRIM $x [MAXLEN $u|MAXLEN = $u|6.2+ MINID $id]",
-    "5.0+ XSETID $x [$id|$next|7.0+ $next ENTRIESADDED $u MAXDELETEDID $id|7.0+ $id ENTRIESADDED 100 MAXDELETEDID $id]",
+    // Redis 7.0 goes below the highest id that was deleted; later servers answer with an error.
+    "5.0+ XSETID $x [$next|7.1+ $id|7.0+ $next ENTRIESADDED $u MAXDELETEDID $id|7.1+ $id ENTRIESADDED 100 MAXDELETEDID $id]",
     "5.0+ XGROUP CREATE $x $g [$id|0|$$|0-0] [|MKSTREAM|7.0+ ENTRIESREAD 0|r8.6+ ENTRIESREAD $u|7.0+ MKSTREAM ENTRIESREAD -1]",
     "5.0+ XGROUP CREATE $x $g [0|$$] MKSTREAM",
     "5.0+ XGROUP SETID $x $g [$id|0|$$] [|7.0+ ENTRIESREAD 0|r8.6+ ENTRIESREAD $u|7.0+ ENTRIESREAD -1]",
@@ -235,7 +239,8 @@ pub(crate) const FOREIGN: &[&str] = &[
 pub(crate) const SENT: &[&str] = &[
     // Before, it is logged as a SET that drops the expiry.
     "6.0+ INCRBYFLOAT $s $float",
-    "HINCRBYFLOAT $h $f $float",
+    // It is logged as a HSET that drops the expiry of the field, so it is sent where there are none.
+    "HINCRBYFLOAT $j $f $float",
     "SPOP $e [|3.2+ $u]",
     "5.0+ XADD $x * {$f $v}",
     "5.0+ XADD $x [MAXLEN ~ $u|6.2+ MINID ~ $id|6.2+ MAXLEN ~ $u LIMIT 5] * $f $v",
@@ -369,6 +374,8 @@ impl<'t> Generator<'t> {
             "radius" => self.rng.pick(&["200", "1", "0", "5000", "100.5", "-1", "20000"]).into(),
             "db" => self.rng.pick(&["0", "1", "2", "1", "0", "15", "16", "-1", "x"]).into(),
             "at" => self.at_ms().to_string().into(),
+            "later" => (self.now_ms + 100_000_000 * (1 + self.rng.below(9))).to_string().into(),
+            "laters" => (self.now_ms / 1000 + 100_000 * (1 + self.rng.below(9))).to_string().into(),
             "ats" => match self.at_ms() / 1000 {
                 0 => b"1".to_vec(),
                 seconds => seconds.to_string().into(),

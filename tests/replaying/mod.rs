@@ -230,6 +230,8 @@ impl Terms {
                     if !self.has_counters {
                         group.entries_read = None;
                     }
+                    // A running server may count more than it takes from a log.
+                    group.entries_read = group.entries_read.map(|read| read.min(stream.entries_added));
                     if !self.keeps_idle_consumers {
                         group.consumers.retain(|consumer| !consumer.pending.is_empty());
                     }
