@@ -42,9 +42,14 @@ pub(crate) fn write_argument_count(argc: u64, out: &mut Vec<u8>) {
     write_number(b'*', argc, out);
 }
 
+/// Appends how long the argument is that follows.
+pub(crate) fn write_argument_length(len: u64, out: &mut Vec<u8>) {
+    write_number(b'$', len, out);
+}
+
 /// Appends an argument with its length.
 pub(crate) fn write_argument(argument: &[u8], out: &mut Vec<u8>) {
-    write_number(b'$', argument.len() as u64, out);
+    write_argument_length(argument.len() as u64, out);
     out.extend_from_slice(argument);
     out.extend_from_slice(b"\r\n");
 }

@@ -2,13 +2,15 @@
 
 use super::dataset::{Entry, Function};
 use super::emit::DumpEmitter;
+use super::emit_log_parts::OpenKey;
 use super::loss::Lost;
 use super::plan::{EncodeOptions, Refusal, plan};
 use super::stream::{Stream, StreamConsumer, StreamGroup, StreamIdempotency, StreamPending};
 use super::value::{Array, ArrayValue, HashField, Value};
-use crate::aof::{write_argument, write_argument_count};
+use crate::aof::{write_argument, write_argument_count, write_argument_length};
 use crate::error::{Error, ErrorKind, KeyPreview, Place, Result};
 use crate::rdb::{Dialect, LAST_FIELD_EXPIRY_MS, SlotValue, StreamId, Version};
+use crate::wire::Scalar;
 use crate::wire::number::{Buffer, score_text};
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -47,7 +49,11 @@ pub struct LogEmitter {
     payload: Vec<u8>,
     db: Option<u64>,
     offset: u64,
+    pub(super) open: OpenKey,
 }
+
+/// Elements of one command.
+pub(super) const ITEMS: usize = 64;
 
 impl LogEmitter {
     /// An emitter of commands for the servers that write this version.
@@ -55,7 +61,14 @@ impl LogEmitter {
     /// # Errors
     /// `UnsupportedVersion` where the version is not one that is known.
     pub fn new(options: &EncodeOptions) -> Result<Self> {
-        Ok(Self { options: *options, dumps: DumpEmitter::new(options)?, payload: Vec::new(), db: None, offset: 0 })
+        Ok(Self {
+            options: *options,
+            dumps: DumpEmitter::new(options)?,
+            payload: Vec::new(),
+            db: None,
+            offset: 0,
+            open: OpenKey::default(),
+        })
     }
 
     /// Appends a function library.
@@ -123,6 +136,14 @@ impl LogEmitter {
         })
     }
 
+    pub(super) fn version(&self) -> Version {
+        self.options.version
+    }
+
+    pub(super) fn count(&mut self, appended: usize) {
+        self.offset = self.offset.saturating_add(appended as u64);
+    }
+
     /// Bytes written so far.
     #[must_use]
     pub fn offset(&self) -> u64 {
@@ -135,7 +156,7 @@ impl LogEmitter {
         if written.is_err() {
             out.truncate(start);
         }
-        self.offset = self.offset.saturating_add(out.len().saturating_sub(start) as u64);
+        self.count(out.len().saturating_sub(start));
         written
     }
 
@@ -149,25 +170,45 @@ impl LogEmitter {
 }
 
 /// Appends commands.
-struct Log<'o>(&'o mut Vec<u8>);
+pub(super) struct Log<'o>(&'o mut Vec<u8>);
 
-impl Log<'_> {
+impl<'o> Log<'o> {
+    pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
+        Self(out)
+    }
+
     /// Begins a command of `argc` arguments, its name included.
-    fn command(&mut self, argc: usize, name: &[u8]) -> &mut Self {
+    pub(super) fn command(&mut self, argc: usize, name: &[u8]) -> &mut Self {
         write_argument_count(argc as u64, self.0);
         self.bytes(name)
     }
 
-    fn bytes(&mut self, argument: &[u8]) -> &mut Self {
+    pub(super) fn bytes(&mut self, argument: &[u8]) -> &mut Self {
         write_argument(argument, self.0);
         self
+    }
+
+    #[inline(always)]
+    pub(super) fn scalar(&mut self, argument: Scalar<'_>) -> &mut Self {
+        argument.with_text(|text| write_argument(text, self.0));
+        self
+    }
+
+    /// Begins an argument of `len` bytes, which follow, with a line's end behind them.
+    pub(super) fn begin_bytes(&mut self, len: u64) -> &mut Self {
+        write_argument_length(len, self.0);
+        self
+    }
+
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
     }
 
     fn number(&mut self, number: u64) -> &mut Self {
         self.bytes(itoa::Buffer::new().format(number).as_bytes())
     }
 
-    fn signed(&mut self, number: i64) -> &mut Self {
+    pub(super) fn signed(&mut self, number: i64) -> &mut Self {
         self.bytes(itoa::Buffer::new().format(number).as_bytes())
     }
 
@@ -189,10 +230,9 @@ impl Log<'_> {
 /// Source: Redis 8.0 `aof.c` `rewriteAppendOnlyFileRio()` and what it calls, `t_hash.c` `hexpireGenericCommand()`,
 /// `t_zset.c` `zzlInsertAt()`; Valkey 9.1 `aof.c` `rewriteHashObject()`.
 fn value(key: &[u8], value: &Value, version: Version, log: &mut Log<'_>) -> bool {
-    /// Servers before 2.4 take one element a command.
-    const ITEMS: usize = 64;
     /// The last one that `HPEXPIREAT` takes; what is loaded from a snapshot may be later.
     const LAST_EXPIRY_MS: i64 = LAST_FIELD_EXPIRY_MS >> 2;
+    // Servers before 2.4 take one element a command.
     let items = if version.number() < 2 { 1 } else { ITEMS };
     match value {
         Value::String(text) => {
@@ -229,7 +269,7 @@ fn value(key: &[u8], value: &Value, version: Version, log: &mut Log<'_>) -> bool
     true
 }
 
-fn is_negative_zero(score: f64) -> bool {
+pub(super) fn is_negative_zero(score: f64) -> bool {
     score == 0.0 && score.is_sign_negative()
 }
 

@@ -21,6 +21,7 @@ mod dataset;
 mod distinct;
 mod emit;
 mod emit_log;
+mod emit_log_parts;
 mod emit_value;
 mod fit;
 mod index;
