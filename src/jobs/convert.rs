@@ -264,7 +264,8 @@ impl Convert {
         let has_metadata = core::mem::take(&mut self.has_metadata);
         let enterprise = core::mem::take(&mut self.enterprise);
         let is_meant = self.options.filter.matches_head(key);
-        let is_new = is_meant && key.key.with_text(|name| self.keys.is_new(key.db, name));
+        // Where there is no room for more names, looking for one costs more than the rest of a key.
+        let is_new = is_meant && (self.keys.is_full() || key.key.with_text(|name| self.keys.is_new(key.db, name)));
         if !is_new {
             if has_metadata {
                 // It waits for the next key otherwise.

@@ -12,7 +12,6 @@ use crate::error::{Error, ErrorKind, KeyPreview, Place, Result};
 use crate::rdb::{Dialect, LAST_FIELD_EXPIRY_MS, SlotValue, StreamId, Version};
 use crate::wire::Scalar;
 use crate::wire::number::{Buffer, score_text};
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 /// Writes the commands that make data anew, as servers do when they rewrite their log without a snapshot at its
@@ -213,7 +212,14 @@ impl<'o> Log<'o> {
     }
 
     fn id(&mut self, id: StreamId) -> &mut Self {
-        self.bytes(id.to_string().as_bytes())
+        let (mut ms, mut seq) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (ms, seq) = (ms.format(id.ms), seq.format(id.seq));
+        self.begin_bytes((ms.len() as u64).saturating_add(seq.len() as u64).saturating_add(1));
+        self.raw(ms.as_bytes());
+        self.raw(b"-");
+        self.raw(seq.as_bytes());
+        self.raw(b"\r\n");
+        self
     }
 
     /// Commands of at most `most` items with `width` arguments each, behind a name and a key.
