@@ -165,9 +165,9 @@ mod tests {
         let (mut emitter, mut out) = emitter();
         assert!(emitter.begin_key(&key("string", Some(7))));
         for (piece, left) in [(b"ab", 3), (b"cd", 1)] {
-            assert_eq!(emitter.part(&Part::Bytes { piece: Scalar::Bytes(piece), left }, &mut out), Ok(true));
+            assert!(emitter.part(&Part::Bytes { piece: Scalar::Bytes(piece), left }, &mut out).unwrap());
         }
-        assert_eq!(emitter.part(&Part::Bytes { piece: Scalar::Int(5), left: 0 }, &mut out), Ok(true));
+        assert!(emitter.part(&Part::Bytes { piece: Scalar::Int(5), left: 0 }, &mut out).unwrap());
         emitter.end_key(&mut out);
         let expected = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nabcd5\r\n*3\r\n$9\r\nPEXPIREAT\r\n$1\r\nk\r\n$1\r\n7\r\n";
         assert_eq!(core::str::from_utf8(&out), Ok(expected));
@@ -180,7 +180,7 @@ mod tests {
         for left in (0..130).rev() {
             let elements = Elements::One(Element::Member(Scalar::Int(left)));
             let left = u64::try_from(left).unwrap();
-            assert_eq!(emitter.part(&Part::Elements { elements, left }, &mut out), Ok(true));
+            assert!(emitter.part(&Part::Elements { elements, left }, &mut out).unwrap());
         }
         emitter.end_key(&mut out);
         let text = core::str::from_utf8(&out).unwrap();
