@@ -18,6 +18,7 @@
 mod analyse;
 mod check;
 mod check_stream;
+mod convert;
 mod export;
 mod export_log;
 mod export_stream;
@@ -35,6 +36,7 @@ mod text;
 
 pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
 pub use check::{Check, Finding, Severity};
+pub use convert::{Container, Convert, ConvertOptions, Converted};
 pub use export::Export;
 pub use export_log::{ExportLog, Transactions};
 pub use filter::{BadPattern, ExpiryRule, Filter, Pattern, SizeRule};
