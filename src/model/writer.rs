@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Place, Result};
 use alloc::vec::Vec;
 
 /// Writes data as a snapshot or as the commands that make them.
+#[allow(clippy::large_enum_variant)] // there is one for a whole file
 pub(crate) enum Writer {
     Snapshot(Emitter),
     Commands(LogEmitter),
