@@ -160,7 +160,10 @@ impl<'o> Json<'o> {
 }
 
 /// What stands before the base64 of a name.
-const B64: &str = "$b64:";
+pub(super) const B64: &str = "$b64:";
+
+/// The member of an object that is bytes: their base64.
+pub(super) const B64_MEMBER: &str = "$b64";
 
 /// Appends the base64 of `bytes`, padded.
 fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {

@@ -233,7 +233,7 @@ impl Dataset {
 
 impl ModuleData {
     /// The time of data that is loaded behind the keys.
-    const AFTER_KEYS: u64 = 2;
+    pub(crate) const AFTER_KEYS: u64 = 2;
 }
 
 impl Entry {

@@ -1,0 +1,164 @@
+//! Owned data handed to a job as the events of a snapshot.
+
+use super::{Flow, Job, Reader};
+use crate::error::{Error, Fault, Place};
+use crate::model::{AuxField, Collected, Dataset, Emitter, EncodeOptions, Entry, Function, ModuleData};
+use crate::rdb::{Dialect, Event, Version};
+use crate::wire::{Limits, Scalar};
+use alloc::vec::Vec;
+
+/// In front of the name in the first line of a function library.
+const NAME: &[u8] = b" name=";
+
+/// Hands owned data to a job as the events of a snapshot, which is written a piece at a time and read again
+/// at once, in memory bounded by the largest entry. The job is told of the version that the data come from,
+/// or of none. What the latest version of that dialect has no form for is refused.
+pub struct HandOver {
+    emitter: Emitter,
+    reader: Reader,
+    source: Option<Version>,
+    db: Option<u64>,
+    text: Vec<u8>,
+}
+
+impl HandOver {
+    /// Bytes handed over at once.
+    const CHUNK_BYTES: usize = 256 * 1024;
+
+    /// Begins; the data come from a snapshot of this version, or from none.
+    ///
+    /// # Errors
+    /// None: the version that is written is known.
+    pub fn new(source: Option<Version>) -> Result<Self, Error> {
+        let version = match source.map(Version::dialect) {
+            Some(Dialect::Valkey) => Version::valkey(Version::VALKEY_MAX),
+            _ => Version::redis(Version::REDIS_MAX),
+        };
+        let options = EncodeOptions { is_compressing: false, ..EncodeOptions::new(version) };
+        let mut text = Vec::new();
+        let emitter = Emitter::new(&options, &mut text)?;
+        Ok(Self { emitter, reader: Reader::new(Limits::default()), source, db: None, text })
+    }
+
+    /// Hands over one item. What is not large waits for others.
+    ///
+    /// # Errors
+    /// `Unrepresentable`; those of the job.
+    pub fn push<J: Job + ?Sized>(&mut self, item: &Collected, job: &mut J) -> Result<(), Error> {
+        match item {
+            Collected::Aux(field) => self.emitter.aux(&field.name, &field.value, &mut self.text)?,
+            Collected::Function(function) => self.function(function, job)?,
+            Collected::ModuleData(data) => self.emitter.module_data(data, &mut self.text)?,
+            Collected::Entry { db, key, entry } => return self.entry(*db, key, entry, job),
+        }
+        self.flush_much(job)
+    }
+
+    /// Hands over all of a data set, the keys in order of database and name.
+    ///
+    /// # Errors
+    /// As [`HandOver::push`].
+    pub fn dataset<J: Job + ?Sized>(&mut self, dataset: &Dataset, job: &mut J) -> Result<(), Error> {
+        let (after, before): (Vec<_>, Vec<_>) = dataset.module_data.iter().partition(|data| data.when == ModuleData::AFTER_KEYS);
+        for AuxField { name, value } in &dataset.aux {
+            self.emitter.aux(name, value, &mut self.text)?;
+        }
+        for data in before {
+            self.emitter.module_data(data, &mut self.text)?;
+        }
+        for function in &dataset.functions {
+            self.function(function, job)?;
+        }
+        for (db, database) in &dataset.databases {
+            for (key, entry) in database {
+                if self.is_stopped() {
+                    return Ok(());
+                }
+                self.entry(*db, key, entry, job)?;
+            }
+        }
+        for data in after {
+            self.emitter.module_data(data, &mut self.text)?;
+        }
+        self.flush_much(job)
+    }
+
+    fn entry<J: Job + ?Sized>(&mut self, db: u64, key: &[u8], entry: &Entry, job: &mut J) -> Result<(), Error> {
+        if self.db != Some(db) {
+            self.emitter.select_db(db, &mut self.text)?;
+            self.db = Some(db);
+        }
+        self.emitter.entry(key, entry, &mut self.text)?;
+        self.flush_much(job)
+    }
+
+    /// Snapshots are written without descriptions, so the job is given one that has a description by itself.
+    fn function<J: Job + ?Sized>(&mut self, function: &Function, job: &mut J) -> Result<(), Error> {
+        let parts = function.description.as_ref().and_then(|description| {
+            let (first, code) = function.code.split_at_checked(function.code.iter().position(|byte| *byte == b'\n')?)?;
+            let first = first.strip_prefix(b"#!")?;
+            let at = first.windows(NAME.len()).position(|window| window == NAME)?;
+            let (engine, name) = first.split_at_checked(at)?;
+            Some((engine, name.get(NAME.len()..)?, description, code.get(1..)?))
+        });
+        let Some((engine, name, description, code)) = parts else { return self.emitter.function(function, &mut self.text) };
+        self.flush(job)?;
+        let [engine, name, description, code] = [engine, name, description, code].map(Scalar::Bytes);
+        let event = Event::FunctionPreGa { name, engine, description: Some(description), code };
+        let pushed = job.push(&event, &[]).map(drop);
+        pushed.map_err(|fault| Error::new(fault.error_kind(0), self.emitter.offset(), Place::default()))
+    }
+
+    fn flush_much<J: Job + ?Sized>(&mut self, job: &mut J) -> Result<(), Error> {
+        if self.text.len() >= Self::CHUNK_BYTES { self.flush(job) } else { Ok(()) }
+    }
+
+    /// Whether the job wants nothing more.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.reader.is_stopped()
+    }
+
+    fn flush<J: Job + ?Sized>(&mut self, job: &mut J) -> Result<(), Error> {
+        let result = self.reader.feed(&self.text, &mut Sourced { source: self.source, job });
+        self.text.clear();
+        self.text.shrink_to(Self::CHUNK_BYTES.saturating_mul(2));
+        result
+    }
+
+    /// Hands over what waits, and the end.
+    ///
+    /// # Errors
+    /// Those of the job.
+    pub fn finish<J: Job + ?Sized>(mut self, job: &mut J) -> Result<(), Error> {
+        if self.is_stopped() {
+            return Ok(());
+        }
+        self.flush(job)?;
+        let Self { emitter, mut reader, source, mut text, .. } = self;
+        emitter.finish(&mut text)?;
+        reader.feed(&text, &mut Sourced { source, job })?;
+        reader.finish()
+    }
+}
+
+/// A job that is told of another version than that of the snapshot it reads.
+struct Sourced<'j, J: ?Sized> {
+    source: Option<Version>,
+    job: &'j mut J,
+}
+
+impl<J: Job + ?Sized> Job for Sourced<'_, J> {
+    #[inline]
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+        match (event, self.source) {
+            (Event::Start(_), None) => Ok(Flow::Continue),
+            (Event::Start(_), Some(source)) => self.job.push(&Event::Start(source), raw),
+            _ => self.job.push(event, raw),
+        }
+    }
+
+    fn note(&mut self, error: Error) -> Result<(), Error> {
+        self.job.note(error)
+    }
+}
