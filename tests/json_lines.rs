@@ -5,9 +5,9 @@ mod datasets;
 
 use aikv::Error;
 use aikv::error::Fault;
-use aikv::jobs::{Export, Flow, Import, Job, Pass};
+use aikv::jobs::{Export, Flow, Import, Imported, Job, Pass};
 use aikv::model::{
-    Array, ArrayValue, Collected, Dataset, Entry, Function, HashField, ScoredMember, Stream, StreamConsumer, StreamEntry,
+    Array, ArrayValue, Dataset, Entry, Function, HashField, ScoredMember, Stream, StreamConsumer, StreamEntry,
     StreamGroup, StreamIdempotency, StreamPending, StreamProducer, Value,
 };
 use aikv::rdb::{Decoder, Event, Eviction, StreamId, Version};
@@ -171,7 +171,7 @@ fn lines_that_are_none_are_refused_with_their_place() {
     }
 }
 
-fn items(lines: &[u8], chunk: usize, limit: u64) -> (Vec<Collected>, Result<(), Error>) {
+fn items(lines: &[u8], chunk: usize, limit: u64) -> (Vec<Imported>, Result<(), Error>) {
     let mut import = Import::with_max_line_bytes(limit);
     let mut items = Vec::new();
     let mut take = |item| {

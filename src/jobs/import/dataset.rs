@@ -1,6 +1,6 @@
 //! Whole data sets from and to JSON Lines.
 
-use super::Import;
+use super::{Import, Imported};
 use crate::error::{Error, ErrorKind, KeyPreview, Place, Result};
 use crate::jobs::{Export, Flow, HandOver, Job};
 use crate::model::{Collected, Dataset};
@@ -31,12 +31,18 @@ impl Dataset {
         }
         let offset = import.offset();
         import.finish(&mut |item| dataset.add(item, offset))?;
-        dataset.source = import.version();
         Ok(dataset)
     }
 
     /// Takes what the line at `offset` says.
-    fn add(&mut self, item: Collected, offset: u64) -> Result<()> {
+    fn add(&mut self, line: Imported, offset: u64) -> Result<()> {
+        let item = match line {
+            Imported::Item(item) => item,
+            Imported::Snapshot(version) => {
+                self.source = Some(version);
+                return Ok(());
+            }
+        };
         match item {
             Collected::Aux(field) => self.aux.push(field),
             Collected::Function(function) => self.functions.push(function),

@@ -23,23 +23,25 @@ use read::{bytes, int, members, needed, tuple};
 /// multiple of the longest line.
 ///
 /// ```
-/// use aikv::jobs::Import;
+/// use aikv::jobs::{Import, Imported};
 /// use aikv::model::{Collected, Value};
 ///
 /// let lines = b"{\"snapshot\":{\"dialect\":\"redis\",\"version\":11}}\n\
 ///     {\"db\":0,\"key\":\"k\",\"type\":\"set\",\"value\":[\"a\",{\"$b64\":\"/w==\"}]}\n";
 /// let mut import = Import::new();
-/// let mut values = Vec::new();
-/// let mut take = |item| {
-///     if let Collected::Entry { entry, .. } = item {
-///         values.push(entry.value);
+/// let (mut source, mut values) = (None, Vec::new());
+/// let mut take = |line| {
+///     match line {
+///         Imported::Snapshot(version) => source = Some(version.number()),
+///         Imported::Item(Collected::Entry { entry, .. }) => values.push(entry.value),
+///         Imported::Item(_) => {}
 ///     }
 ///     Ok(())
 /// };
 /// import.feed(lines, &mut take)?;
 /// import.finish(&mut take)?;
 /// assert_eq!(values, [Value::Set(vec!["a".into(), vec![0xff].into()])]);
-/// assert_eq!(import.version().map(|version| version.number()), Some(11));
+/// assert_eq!(source, Some(11));
 /// # Ok::<(), aikv::Error>(())
 /// ```
 #[derive(Debug)]
@@ -51,8 +53,16 @@ pub struct Import {
     lines: u64,
     /// Where the line in hand starts.
     offset: u64,
-    version: Option<Version>,
     failure: Option<Error>,
+}
+
+/// What a line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// The lines were made from a snapshot of this version; as a rule the first line.
+    Snapshot(Version),
+    /// Data.
+    Item(Collected),
 }
 
 impl Default for Import {
@@ -71,13 +81,7 @@ impl Import {
     /// As [`Import::new`], with another limit on the bytes of a line.
     #[must_use]
     pub fn with_max_line_bytes(max_line_bytes: u64) -> Self {
-        Self { max_line_bytes, line: Vec::new(), lines: 0, offset: 0, version: None, failure: None }
-    }
-
-    /// The version of the snapshot that was exported, once its line was read.
-    #[must_use]
-    pub fn version(&self) -> Option<Version> {
-        self.version
+        Self { max_line_bytes, line: Vec::new(), lines: 0, offset: 0, failure: None }
     }
 
     /// Bytes of the lines that were read.
@@ -92,7 +96,7 @@ impl Import {
     /// `BadJson` for a line that is no JSON, or not of the form that exports have, with the number of the line, the byte where it
     /// starts or where it stops being JSON, and the key; `LimitExceeded` for a longer line; what `take` returns. The first one
     /// stays.
-    pub fn feed(&mut self, chunk: &[u8], take: &mut impl FnMut(Collected) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn feed(&mut self, chunk: &[u8], take: &mut impl FnMut(Imported) -> Result<(), Error>) -> Result<(), Error> {
         let mut rest = chunk;
         while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
             let (line, behind) = rest.split_at_checked(at.saturating_add(1)).unwrap_or((rest, &[]));
@@ -115,7 +119,7 @@ impl Import {
     ///
     /// # Errors
     /// As [`Import::feed`].
-    pub fn finish(&mut self, take: &mut impl FnMut(Collected) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn finish(&mut self, take: &mut impl FnMut(Imported) -> Result<(), Error>) -> Result<(), Error> {
         let last = core::mem::take(&mut self.line);
         self.read(&last, take)
     }
@@ -147,7 +151,7 @@ impl Import {
         Err(error)
     }
 
-    fn read(&mut self, line: &[u8], take: &mut impl FnMut(Collected) -> Result<(), Error>) -> Result<(), Error> {
+    fn read(&mut self, line: &[u8], take: &mut impl FnMut(Imported) -> Result<(), Error>) -> Result<(), Error> {
         self.check_len(line.len())?;
         let start = self.offset;
         self.offset = start.saturating_add(line.len() as u64);
@@ -159,12 +163,8 @@ impl Import {
         let mut place = Place::default();
         let read = Node::parse(line).and_then(|node| read_line(node, &mut place));
         let taken = match read {
-            Ok(Line::Item(item)) => take(item),
-            Ok(Line::Snapshot(version)) => {
-                self.version = Some(version);
-                Ok(())
-            }
-            Ok(Line::Hint) => Ok(()),
+            Ok(Some(line)) => take(line),
+            Ok(None) => Ok(()),
             Err(Bad { expected, found, offset, element }) => {
                 let kind = ErrorKind::BadJson { line: self.lines, expected, found };
                 Err(Error::new(kind, start.saturating_add(offset as u64), Place { element, ..place }))
@@ -174,38 +174,31 @@ impl Import {
     }
 }
 
-/// What a line is.
-enum Line {
-    Item(Collected),
-    Snapshot(Version),
-    /// One that is of no use to another file.
-    Hint,
-}
-
-/// Reads a line; `place` says of which key, once that is known.
-fn read_line(node: Node<'_>, place: &mut Place) -> Done<Line> {
+/// Reads a line, which may be one of no use to another file; `place` says of which key, once that is known.
+fn read_line(node: Node<'_>, place: &mut Place) -> Done<Option<Imported>> {
     const EXPECTED: &str = "an object with key, snapshot, aux, function or module_aux";
     let Node::Object(names) = &node else { return Err(Bad::node(EXPECTED, &node)) };
     let has = |name: &str| names.iter().any(|(found, _)| found == name);
     if has("key") {
-        return key(node, place).map(Line::Item);
+        return Ok(Some(Imported::Item(key(node, place)?)));
     }
     if has("snapshot") {
         let [snapshot] = members(node, ["snapshot"], "an object of snapshot")?;
-        return version(needed(snapshot, EXPECTED)?).map(Line::Snapshot);
+        return Ok(Some(Imported::Snapshot(version(needed(snapshot, EXPECTED)?)?)));
     }
     if has("aux") {
         let [aux] = members(node, ["aux"], "an object of aux")?;
-        return Ok(self::aux(needed(aux, EXPECTED)?)?.map_or(Line::Hint, Line::Item));
+        return Ok(self::aux(needed(aux, EXPECTED)?)?.map(Imported::Item));
     }
     if has("function") {
         let [code, description] = members(node, ["function", "description"], "an object of function and description")?;
         let description = description.map(bytes).transpose()?;
-        return Ok(Line::Item(Collected::Function(Function { code: bytes(needed(code, EXPECTED)?)?, description })));
+        let function = Function { code: bytes(needed(code, EXPECTED)?)?, description };
+        return Ok(Some(Imported::Item(Collected::Function(function))));
     }
     if has("module_aux") {
         let [data] = members(node, ["module_aux"], "an object of module_aux")?;
-        return value::module_data(needed(data, EXPECTED)?).map(|data| Line::Item(Collected::ModuleData(data)));
+        return Ok(Some(Imported::Item(Collected::ModuleData(value::module_data(needed(data, EXPECTED)?)?))));
     }
     if has("command") {
         return Err(Bad::new("the line of a key", "a command of a log: only an export by key is read back"));
