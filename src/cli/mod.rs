@@ -10,6 +10,7 @@ mod info;
 mod info_log;
 mod input;
 mod keys;
+mod lines;
 mod output;
 mod print;
 mod replay;

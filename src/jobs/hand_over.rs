@@ -2,7 +2,7 @@
 
 use super::{Flow, Job, Reader};
 use crate::error::{Error, Fault, Place};
-use crate::model::{AuxField, Collected, Dataset, Emitter, EncodeOptions, Entry, Function, ModuleData};
+use crate::model::{Collected, Emitter, EncodeOptions, Entry, Function};
 use crate::rdb::{Dialect, Event, Version};
 use crate::wire::{Limits, Scalar};
 use alloc::vec::Vec;
@@ -40,56 +40,30 @@ impl HandOver {
         Ok(Self { emitter, reader: Reader::new(Limits::default()), source, db: None, text })
     }
 
-    /// Hands over one item. What is not large waits for others.
+    /// Hands over one item. What is not large waits for others; gives whether the job was handed something.
     ///
     /// # Errors
     /// `Unrepresentable`; those of the job.
-    pub fn push<J: Job + ?Sized>(&mut self, item: &Collected, job: &mut J) -> Result<(), Error> {
+    pub fn push<J: Job + ?Sized>(&mut self, item: &Collected, job: &mut J) -> Result<bool, Error> {
         match item {
             Collected::Aux(field) => self.emitter.aux(&field.name, &field.value, &mut self.text)?,
             Collected::Function(function) => self.function(function, job)?,
             Collected::ModuleData(data) => self.emitter.module_data(data, &mut self.text)?,
-            Collected::Entry { db, key, entry } => return self.entry(*db, key, entry, job),
+            Collected::Entry { db, key, entry } => self.entry(*db, key, entry)?,
         }
-        self.flush_much(job)
+        let is_much = self.text.len() >= Self::CHUNK_BYTES;
+        if is_much {
+            self.flush(job)?;
+        }
+        Ok(is_much)
     }
 
-    /// Hands over all of a data set, the keys in order of database and name.
-    ///
-    /// # Errors
-    /// As [`HandOver::push`].
-    pub fn dataset<J: Job + ?Sized>(&mut self, dataset: &Dataset, job: &mut J) -> Result<(), Error> {
-        let (after, before): (Vec<_>, Vec<_>) = dataset.module_data.iter().partition(|data| data.when == ModuleData::AFTER_KEYS);
-        for AuxField { name, value } in &dataset.aux {
-            self.emitter.aux(name, value, &mut self.text)?;
-        }
-        for data in before {
-            self.emitter.module_data(data, &mut self.text)?;
-        }
-        for function in &dataset.functions {
-            self.function(function, job)?;
-        }
-        for (db, database) in &dataset.databases {
-            for (key, entry) in database {
-                if self.is_stopped() {
-                    return Ok(());
-                }
-                self.entry(*db, key, entry, job)?;
-            }
-        }
-        for data in after {
-            self.emitter.module_data(data, &mut self.text)?;
-        }
-        self.flush_much(job)
-    }
-
-    fn entry<J: Job + ?Sized>(&mut self, db: u64, key: &[u8], entry: &Entry, job: &mut J) -> Result<(), Error> {
+    fn entry(&mut self, db: u64, key: &[u8], entry: &Entry) -> Result<(), Error> {
         if self.db != Some(db) {
             self.emitter.select_db(db, &mut self.text)?;
             self.db = Some(db);
         }
-        self.emitter.entry(key, entry, &mut self.text)?;
-        self.flush_much(job)
+        self.emitter.entry(key, entry, &mut self.text)
     }
 
     /// Snapshots are written without descriptions, so the job is given one that has a description by itself.
@@ -109,17 +83,17 @@ impl HandOver {
         pushed.map_err(|fault| Error::new(fault.error_kind(0), self.emitter.offset(), Place::default()))
     }
 
-    fn flush_much<J: Job + ?Sized>(&mut self, job: &mut J) -> Result<(), Error> {
-        if self.text.len() >= Self::CHUNK_BYTES { self.flush(job) } else { Ok(()) }
-    }
-
     /// Whether the job wants nothing more.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.reader.is_stopped()
     }
 
-    fn flush<J: Job + ?Sized>(&mut self, job: &mut J) -> Result<(), Error> {
+    /// Hands over what waits.
+    ///
+    /// # Errors
+    /// Those of the job.
+    pub fn flush<J: Job + ?Sized>(&mut self, job: &mut J) -> Result<(), Error> {
         let result = self.reader.feed(&self.text, &mut Sourced { source: self.source, job });
         self.text.clear();
         self.text.shrink_to(Self::CHUNK_BYTES.saturating_mul(2));

@@ -66,7 +66,10 @@ impl Dataset {
     pub fn to_json_lines(&self) -> Result<Vec<u8>> {
         let mut lines = Lines { export: Export::new().without_encoding(), out: Vec::new() };
         let mut hand_over = HandOver::new(self.source)?;
-        hand_over.dataset(self, &mut lines)?;
+        // Texts are shared, not copied.
+        for item in self.clone().into_items() {
+            hand_over.push(&item, &mut lines)?;
+        }
         hand_over.finish(&mut lines)?;
         Ok(lines.out)
     }
