@@ -9,7 +9,7 @@ use super::{Outcome, Result};
 use crate::aof;
 use crate::error::{Escaped, Fault};
 use crate::jobs::{Analyse, Count, Expiry, Flow, Job, Json, Report};
-use crate::rdb::{Checksum, Event};
+use crate::rdb::{Checksum, Event, Version};
 use crate::wire::Scalar;
 use comfy_table::{CellAlignment, Table, presets};
 use std::io::Write;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     let mut output = Output::open(args.input.output.as_deref())?;
     let now_ms = now_ms();
     let mut task =
-        Info { analyse: Analyse::new().with_clock(now_ms).with_largest(LARGEST).with_filter(filter), files: Vec::new() };
+        Info { analyse: Analyse::new().with_clock(now_ms).with_largest(LARGEST).with_filter(filter), source: None, files: Vec::new() };
     let mut progress = Progress::until_done();
     let ending = input.read(&mut task, &mut progress)?;
     let facts = Facts {
@@ -55,6 +55,8 @@ pub(super) fn run(args: &ReadArgs) -> Result {
 
 struct Info {
     analyse: Analyse,
+    /// Of JSON Lines.
+    source: Option<Option<Version>>,
     /// Of each file that was read.
     files: Vec<LogFacts>,
 }
@@ -62,7 +64,11 @@ struct Info {
 impl Job for Info {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
-        self.analyse.push(event, raw)
+        match (event, self.source) {
+            (Event::Start(_), Some(None)) => Ok(Flow::Continue),
+            (Event::Start(_), Some(Some(source))) => self.analyse.push(&Event::Start(source), raw),
+            _ => self.analyse.push(event, raw),
+        }
     }
 
     fn log(&mut self, event: &aof::Event<'_>, _offset: u64) -> std::result::Result<(), Fault> {
@@ -76,6 +82,10 @@ impl Job for Info {
 impl Task for Info {
     fn begin(&mut self, _file: &FileFacts) {
         self.files.push(LogFacts::default());
+    }
+
+    fn of_version(&mut self, source: Option<Version>) {
+        self.source = Some(source);
     }
 
     fn reads_on(&self) -> bool {

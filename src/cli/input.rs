@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::jobs::{Job, Log, Reader};
 use crate::kind::FileKind;
 use crate::persistence::open_log::{self, OpenLog};
-use crate::rdb::{self, Event};
+use crate::rdb::{self, Event, Version};
 use crate::wire::Limits;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
@@ -26,6 +26,9 @@ pub(super) trait Task: Job {
 
     /// The bytes of a file begin.
     fn begin(&mut self, _file: &FileFacts) {}
+
+    /// What comes is handed over in a snapshot made for it; the data themselves come from one of this version, or from none.
+    fn of_version(&mut self, _source: Option<Version>) {}
 
     /// They have ended.
     fn end(&mut self, _ending: &FileEnding) {}

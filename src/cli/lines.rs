@@ -1,8 +1,9 @@
 //! Reads the bytes of one file, whatever they are: a snapshot or log, or JSON Lines, whose keys are handed over like those
 //! of a snapshot.
 
+use super::input::Task;
 use crate::error::Error;
-use crate::jobs::{HandOver, Import, Imported, Job, Log, Reader};
+use crate::jobs::{HandOver, Import, Imported, Log, Reader};
 use crate::rdb::{Summary, Version};
 use std::prelude::rust_2024::*;
 
@@ -26,7 +27,7 @@ impl Lines {
         Self { import: Import::new(), source: None, hand_over: None, failure: None }
     }
 
-    fn read<J: Job + ?Sized>(&mut self, chunk: Option<&[u8]>, job: &mut J) -> Result<(), Error> {
+    fn read<T: Task>(&mut self, chunk: Option<&[u8]>, task: &mut T) -> Result<(), Error> {
         let Self { import, source, hand_over, .. } = self;
         let mut take = |line| match line {
             Imported::Snapshot(version) => {
@@ -36,9 +37,12 @@ impl Lines {
             Imported::Item(item) => {
                 let hand_over = match &mut *hand_over {
                     Some(hand_over) => hand_over,
-                    none => none.insert(HandOver::new(*source)?),
+                    none => {
+                        task.of_version(*source);
+                        none.insert(HandOver::new(*source)?)
+                    }
                 };
-                if hand_over.is_stopped() { Ok(()) } else { hand_over.push(&item, job).map(drop) }
+                if hand_over.is_stopped() { Ok(()) } else { hand_over.push(&item, task).map(drop) }
             }
         };
         match chunk {
@@ -47,14 +51,17 @@ impl Lines {
         }
     }
 
-    fn end<J: Job + ?Sized>(&mut self, job: &mut J) -> Result<(), Error> {
+    fn end<T: Task>(&mut self, task: &mut T) -> Result<(), Error> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        self.read(None, job)?;
+        self.read(None, task)?;
         match self.hand_over.take() {
-            Some(hand_over) => hand_over.finish(job),
-            None => HandOver::new(self.source)?.finish(job),
+            Some(hand_over) => hand_over.finish(task),
+            None => {
+                task.of_version(self.source);
+                HandOver::new(self.source)?.finish(task)
+            }
         }
     }
 
@@ -63,10 +70,10 @@ impl Lines {
     }
 
     /// Hands over what was read in front of the error that ended the reading.
-    fn fail<J: Job + ?Sized>(&mut self, error: Error, job: &mut J) -> Error {
+    fn fail<T: Task>(&mut self, error: Error, task: &mut T) -> Error {
         if let Some(hand_over) = &mut self.hand_over {
             // An error of the job is told in front of one that comes later.
-            if let Err(earlier) = hand_over.flush(job) {
+            if let Err(earlier) = hand_over.flush(task) {
                 self.failure = Some(earlier.clone());
                 return earlier;
             }
@@ -77,22 +84,22 @@ impl Lines {
 }
 
 impl FileReader {
-    pub(super) fn feed<J: Job + ?Sized>(&mut self, chunk: &[u8], job: &mut J) -> Result<(), Error> {
+    pub(super) fn feed<T: Task>(&mut self, chunk: &[u8], task: &mut T) -> Result<(), Error> {
         match self {
-            Self::Bytes(reader) => reader.feed(chunk, job),
+            Self::Bytes(reader) => reader.feed(chunk, task),
             Self::Lines(lines) => match &lines.failure {
                 Some(failure) => Err(failure.clone()),
-                None => lines.read(Some(chunk), job).map_err(|error| lines.fail(error, job)),
+                None => lines.read(Some(chunk), task).map_err(|error| lines.fail(error, task)),
             },
         }
     }
 
     /// Says that no bytes follow.
-    pub(super) fn finish<J: Job + ?Sized>(&mut self, job: &mut J) -> Result<(), Error> {
+    pub(super) fn finish<T: Task>(&mut self, task: &mut T) -> Result<(), Error> {
         match self {
             Self::Bytes(reader) => reader.finish(),
             Self::Lines(lines) if lines.is_stopped() => Ok(()),
-            Self::Lines(lines) => lines.end(job),
+            Self::Lines(lines) => lines.end(task),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod convert;
 mod deviations;
 mod export;
 mod failure;
@@ -12,6 +13,7 @@ mod input;
 mod keys;
 mod lines;
 mod output;
+mod output_folder;
 mod print;
 mod replay;
 mod show;
@@ -31,7 +33,8 @@ use std::process::ExitCode;
 /// Runs the command that the process was called with.
 ///
 /// Exit codes: 0 done, nothing wrong; 1 done, and there is something to report;
-/// 2 wrong usage; 3 the input cannot be read, or the output not written.
+/// 2 wrong usage; 3 the input cannot be read, or the output not written; 4 refused, since
+/// something would be lost.
 #[must_use]
 pub fn main() -> ExitCode {
     // Wrong usage ends the process here, with 2.
@@ -53,6 +56,7 @@ fn run(command: Command) -> Result {
         Command::Show(args) => show::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::View(args) => view::run(&args),
     }
 }

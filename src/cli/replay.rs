@@ -15,6 +15,17 @@ use std::prelude::rust_2024::*;
 
 /// Reads a log, and hands the keys that it makes to `task`, in order of database and name.
 pub(super) fn read<T: Task>(input: Input, file: &Path, task: &mut T, progress: &mut Progress) -> Result<(), Failure> {
+    let mut dataset = load(input, file, progress)?;
+    (dataset.aux, dataset.functions, dataset.module_data) = Default::default();
+    hand_over(dataset, file, task)
+}
+
+/// As [`read`], with all that a snapshot holds beside keys.
+pub(super) fn read_whole<T: Task>(input: Input, file: &Path, task: &mut T, progress: &mut Progress) -> Result<(), Failure> {
+    hand_over(load(input, file, progress)?, file, task)
+}
+
+fn load(input: Input, file: &Path, progress: &mut Progress) -> Result<Dataset, Failure> {
     let mut load = LoadLog::new(ReplayOptions::new(now_ms(), random_seed()?));
     if input.is_lenient() {
         load = load.leniently();
@@ -25,10 +36,14 @@ pub(super) fn read<T: Task>(input: Input, file: &Path, task: &mut T, progress: &
         return Err(Failure::Format { file, damage: Damage { error, codec: None } });
     }
     ending.check()?;
-    let failed = |error| Failure::Format { file: file.into(), damage: Damage { error, codec: None } };
-    let (dataset, report) = loading.load.finish().map_err(failed)?;
+    let (mut dataset, report) = loading.load.finish().map_err(|error| failed(file, error))?;
+    dataset.source = loading.source;
     tell(&report, file);
-    hand_over(dataset, loading.source, task, failed)
+    Ok(dataset)
+}
+
+fn failed(file: &Path, error: Error) -> Failure {
+    Failure::Format { file: file.into(), damage: Damage { error, codec: None } }
 }
 
 /// A reading of a log, and the file and error that ended it.
@@ -92,21 +107,18 @@ fn tell(report: &ReplayReport, file: &Path) {
 }
 
 /// Hands over the data as a snapshot, piece by piece.
-fn hand_over<T: Task>(
-    dataset: Dataset,
-    source: Option<Version>,
-    task: &mut T,
-    failed: impl Fn(Error) -> Failure,
-) -> Result<(), Failure> {
-    let mut hand_over = HandOver::new(source).map_err(&failed)?;
+fn hand_over<T: Task>(dataset: Dataset, file: &Path, task: &mut T) -> Result<(), Failure> {
+    let failed = |error| failed(file, error);
+    task.of_version(dataset.source);
+    let mut hand_over = HandOver::new(dataset.source).map_err(failed)?;
     for item in dataset.into_items() {
-        if hand_over.push(&item, task).map_err(&failed)? {
+        if hand_over.push(&item, task).map_err(failed)? {
             task.drain()?;
         }
         if hand_over.is_stopped() {
             return Ok(());
         }
     }
-    hand_over.finish(task).map_err(&failed)?;
+    hand_over.finish(task).map_err(failed)?;
     task.drain()
 }

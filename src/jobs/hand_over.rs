@@ -1,7 +1,7 @@
 //! Owned data handed to a job as the events of a snapshot.
 
-use super::{Flow, Job, Reader};
-use crate::error::{Error, Fault, Place};
+use super::{Job, Reader};
+use crate::error::{Error, Place};
 use crate::model::{Collected, Emitter, EncodeOptions, Entry, Function};
 use crate::rdb::{Dialect, Event, Version};
 use crate::wire::{Limits, Scalar};
@@ -11,12 +11,11 @@ use alloc::vec::Vec;
 const NAME: &[u8] = b" name=";
 
 /// Hands owned data to a job as the events of a snapshot, which is written a piece at a time and read again
-/// at once, in memory bounded by the largest entry. The job is told of the version that the data come from,
-/// or of none. What the latest version of that dialect has no form for is refused.
+/// at once, in memory bounded by the largest entry. It is one of the latest version of its dialect, strings not
+/// compressed; what that has no form for is refused.
 pub struct HandOver {
     emitter: Emitter,
     reader: Reader,
-    source: Option<Version>,
     db: Option<u64>,
     text: Vec<u8>,
 }
@@ -25,7 +24,7 @@ impl HandOver {
     /// Bytes handed over at once.
     const CHUNK_BYTES: usize = 256 * 1024;
 
-    /// Begins; the data come from a snapshot of this version, or from none.
+    /// Begins; the dialect is that of the version that the data come from, or Redis where they come from none.
     ///
     /// # Errors
     /// None: the version that is written is known.
@@ -37,7 +36,7 @@ impl HandOver {
         let options = EncodeOptions { is_compressing: false, ..EncodeOptions::new(version) };
         let mut text = Vec::new();
         let emitter = Emitter::new(&options, &mut text)?;
-        Ok(Self { emitter, reader: Reader::new(Limits::default()), source, db: None, text })
+        Ok(Self { emitter, reader: Reader::new(Limits::default()), db: None, text })
     }
 
     /// Hands over one item. What is not large waits for others; gives whether the job was handed something.
@@ -94,7 +93,7 @@ impl HandOver {
     /// # Errors
     /// Those of the job.
     pub fn flush<J: Job + ?Sized>(&mut self, job: &mut J) -> Result<(), Error> {
-        let result = self.reader.feed(&self.text, &mut Sourced { source: self.source, job });
+        let result = self.reader.feed(&self.text, job);
         self.text.clear();
         self.text.shrink_to(Self::CHUNK_BYTES.saturating_mul(2));
         result
@@ -109,30 +108,9 @@ impl HandOver {
             return Ok(());
         }
         self.flush(job)?;
-        let Self { emitter, mut reader, source, mut text, .. } = self;
+        let Self { emitter, mut reader, mut text, .. } = self;
         emitter.finish(&mut text)?;
-        reader.feed(&text, &mut Sourced { source, job })?;
+        reader.feed(&text, job)?;
         reader.finish()
-    }
-}
-
-/// A job that is told of another version than that of the snapshot it reads.
-struct Sourced<'j, J: ?Sized> {
-    source: Option<Version>,
-    job: &'j mut J,
-}
-
-impl<J: Job + ?Sized> Job for Sourced<'_, J> {
-    #[inline]
-    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
-        match (event, self.source) {
-            (Event::Start(_), None) => Ok(Flow::Continue),
-            (Event::Start(_), Some(source)) => self.job.push(&Event::Start(source), raw),
-            _ => self.job.push(event, raw),
-        }
-    }
-
-    fn note(&mut self, error: Error) -> Result<(), Error> {
-        self.job.note(error)
     }
 }

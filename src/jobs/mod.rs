@@ -18,6 +18,7 @@
 mod analyse;
 mod check;
 mod check_stream;
+mod convert;
 mod export;
 mod export_commands;
 mod export_csv;
@@ -39,6 +40,7 @@ mod text;
 
 pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
 pub use check::{Check, Finding, Severity};
+pub use convert::{Container, Convert, ConvertOptions, Converted};
 pub use export::Export;
 pub use export_commands::{ExportCommands, LeftOut};
 pub use export_csv::ExportCsv;

@@ -2,6 +2,7 @@
 
 use super::dataset::{Entry, Function};
 use super::emit::DumpEmitter;
+use super::loss::Lost;
 use super::plan::{EncodeOptions, Refusal, plan};
 use super::stream::{Stream, StreamConsumer, StreamGroup, StreamIdempotency, StreamPending};
 use super::value::{Array, ArrayValue, HashField, Value};
@@ -63,8 +64,8 @@ impl LogEmitter {
     /// `Unrepresentable`.
     pub fn function(&mut self, function: &Function, out: &mut Vec<u8>) -> Result<()> {
         let refusal = match function.description {
-            _ if self.options.version.number() < 10 => Some(Refusal::of_version("a function library")),
-            Some(_) => Some(Refusal::of_servers("the description of a function library")),
+            _ if self.options.version.number() < 10 => Some(Refusal::of_version(Lost::Function)),
+            Some(_) => Some(Refusal::of_servers(Lost::FunctionDescription.what())),
             None => None,
         };
         if let Some(Refusal { what, target, .. }) = refusal {
@@ -116,7 +117,7 @@ impl LogEmitter {
             } else if expires_at_ms.checked_rem(1000) == Some(0) {
                 log.command(3, b"EXPIREAT").bytes(key).signed(expires_at_ms / 1000);
             } else {
-                return Err(this.refuse(key, entry, &Refusal::of_version("an expiry that is no whole seconds")));
+                return Err(this.refuse(key, entry, &Refusal::of_version(Lost::ExpiryMs)));
             }
             Ok(())
         })
@@ -276,7 +277,7 @@ fn slots(key: &[u8], array: &Array, log: &mut Log<'_>) {
 }
 
 /// Whether commands make the stream as it is, but for the times of its consumers.
-fn is_made_by_commands(stream: &Stream, version: Version) -> bool {
+pub(super) fn is_made_by_commands(stream: &Stream, version: Version) -> bool {
     let has_entry = |id: StreamId| stream.entries.binary_search_by_key(&id, |entry| entry.id).is_ok();
     let is_pending_taken = |pending: &StreamPending| {
         pending.delivered_at_ms >= 0 && i64::try_from(pending.deliveries).is_ok() && has_entry(pending.id)

@@ -4,7 +4,7 @@ use super::{Import, Imported};
 use crate::error::{Error, ErrorKind, KeyPreview, Place, Result};
 use crate::jobs::{Export, Flow, HandOver, Job};
 use crate::model::{Collected, Dataset};
-use crate::rdb::Event;
+use crate::rdb::{Event, Version};
 use crate::wire::Fault;
 use alloc::vec::Vec;
 
@@ -64,7 +64,7 @@ impl Dataset {
     /// # Errors
     /// `Unrepresentable` for what no version has a form for, as [`HandOver`] says.
     pub fn to_json_lines(&self) -> Result<Vec<u8>> {
-        let mut lines = Lines { export: Export::new().without_encoding(), out: Vec::new() };
+        let mut lines = Lines { source: self.source, export: Export::new().without_encoding(), out: Vec::new() };
         let mut hand_over = HandOver::new(self.source)?;
         // Texts are shared, not copied.
         for item in self.clone().into_items() {
@@ -76,6 +76,8 @@ impl Dataset {
 }
 
 struct Lines {
+    /// The version that is told, rather than that of the snapshot which is handed over.
+    source: Option<Version>,
     export: Export,
     out: Vec<u8>,
 }
@@ -83,7 +85,11 @@ struct Lines {
 impl Job for Lines {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> core::result::Result<Flow, Fault> {
-        self.export.push(event, raw, &mut self.out)?;
+        match (event, self.source) {
+            (Event::Start(_), None) => {}
+            (Event::Start(_), Some(source)) => self.export.push(&Event::Start(source), raw, &mut self.out)?,
+            _ => self.export.push(event, raw, &mut self.out)?,
+        }
         Ok(Flow::Continue)
     }
 }
