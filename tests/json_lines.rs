@@ -7,8 +7,8 @@ use aikv::Error;
 use aikv::error::Fault;
 use aikv::jobs::{Export, Flow, Import, Imported, Job, Pass};
 use aikv::model::{
-    Array, ArrayValue, Dataset, Entry, Function, HashField, ScoredMember, Stream, StreamConsumer, StreamEntry,
-    StreamGroup, StreamIdempotency, StreamPending, StreamProducer, Value,
+    Array, ArrayValue, Dataset, Entry, Function, HashField, ScoredMember, Stream, StreamConsumer, StreamEntry, StreamGroup,
+    StreamIdempotency, StreamPending, StreamProducer, Value,
 };
 use aikv::rdb::{Decoder, Event, Eviction, StreamId, Version};
 use bytes::Bytes;

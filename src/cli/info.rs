@@ -27,8 +27,11 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     let layout = input.parts().map(Layout::of).transpose()?;
     let mut output = Output::open(args.input.output.as_deref())?;
     let now_ms = now_ms();
-    let mut task =
-        Info { analyse: Analyse::new().with_clock(now_ms).with_largest(LARGEST).with_filter(filter), source: None, files: Vec::new() };
+    let mut task = Info {
+        analyse: Analyse::new().with_clock(now_ms).with_largest(LARGEST).with_filter(filter),
+        source: None,
+        files: Vec::new(),
+    };
     let mut progress = Progress::until_done();
     let ending = input.read(&mut task, &mut progress)?;
     let facts = Facts {

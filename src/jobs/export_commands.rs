@@ -39,14 +39,7 @@ impl ExportCommands {
     #[must_use]
     pub fn new(options: Option<EncodeOptions>) -> Self {
         let limit = Limits::default().max_item_bytes.saturating_mul(2);
-        Self {
-            collector: Collector::new(limit),
-            options,
-            emitter: None,
-            db: None,
-            left_out: LeftOut::default(),
-            failure: None,
-        }
+        Self { collector: Collector::new(limit), options, emitter: None, db: None, left_out: LeftOut::default(), failure: None }
     }
 
     /// Goes on behind faults in values, as [`Collector::leniently`] says; of one event the first is told.

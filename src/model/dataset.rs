@@ -226,9 +226,9 @@ impl Dataset {
     pub fn into_items(self) -> impl Iterator<Item = Collected> {
         let Self { aux, functions, module_data, databases, .. } = self;
         let (after, before): (Vec<_>, Vec<_>) = module_data.into_iter().partition(|data| data.when == ModuleData::AFTER_KEYS);
-        let entries = databases.into_iter().flat_map(|(db, database)| {
-            database.into_iter().map(move |(key, entry)| Collected::Entry { db, key, entry })
-        });
+        let entries = databases
+            .into_iter()
+            .flat_map(|(db, database)| database.into_iter().map(move |(key, entry)| Collected::Entry { db, key, entry }));
         let head = aux.into_iter().map(Collected::Aux).chain(before.into_iter().map(Collected::ModuleData));
         let head = head.chain(functions.into_iter().map(Collected::Function));
         head.chain(entries).chain(after.into_iter().map(Collected::ModuleData))
