@@ -11,6 +11,7 @@ mod info;
 mod info_log;
 mod input;
 mod keys;
+mod lines;
 mod output;
 mod output_folder;
 mod print;
