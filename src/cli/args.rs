@@ -36,6 +36,8 @@ pub(super) enum Command {
     Check(ReadArgs),
     /// Keys and values in another format
     Export(ExportArgs),
+    /// A new snapshot of the same version with only what matches
+    Filter(RewriteArgs),
     /// Serve the viewer on 127.0.0.1
     View(ViewArgs),
 }
@@ -77,6 +79,22 @@ pub(super) struct ExportArgs {
     /// The format to write
     #[arg(long, value_name = "F", default_value = "jsonl")]
     pub(super) format: ExportFormat,
+}
+
+/// One file in, one file out.
+#[derive(Debug, Args)]
+pub(super) struct RewriteArgs {
+    /// The file, or - for stdin
+    #[arg(value_name = "IN")]
+    pub(super) file: PathBuf,
+    /// Where to write, or - for stdout; the file appears whole or not at all
+    #[arg(value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// Read on where the framing is whole, and tell on stderr what was passed over
+    #[arg(long)]
+    pub(super) lenient: bool,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -190,13 +208,15 @@ mod tests {
 
     #[test]
     fn filters_are_the_same_everywhere() {
-        for command in ["info", "keys", "check", "export"] {
+        for command in ["info", "keys", "check", "export", "filter"] {
             let typed =
                 ["aikv", command, "f", "-k", "a", "--glob", "b*", "-K", "c", "-d", "0", "-d", "1", "-t", "ZSet", "-t", "str"];
-            let cli = Cli::try_parse_from(typed.iter().chain(&["--expiry", "-1h~", "--bytes", "1KiB~"])).unwrap();
+            let output: &[&str] = if command == "filter" { &["out"] } else { &[] };
+            let cli = Cli::try_parse_from(typed.iter().chain(&["--expiry", "-1h~", "--bytes", "1KiB~"]).chain(output)).unwrap();
             let filter = match cli.command {
                 Command::Info(args) | Command::Keys(args) | Command::Check(args) => args.filter,
                 Command::Export(args) => args.filter,
+                Command::Filter(args) => args.filter,
                 Command::Show(_) | Command::View(_) => continue,
             };
             let filter = filter.filter().unwrap();

@@ -5,6 +5,7 @@ mod check;
 mod deviations;
 mod export;
 mod failure;
+mod filter;
 mod http;
 mod info;
 mod info_log;
@@ -52,6 +53,7 @@ fn run(command: Command) -> Result {
         Command::Show(args) => show::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Filter(args) => filter::run(&args),
         Command::View(args) => view::run(&args),
     }
 }

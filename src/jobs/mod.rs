@@ -27,10 +27,13 @@ mod json;
 pub(crate) mod json_text;
 mod load_log;
 mod module_value;
+mod partition;
 mod pending;
 mod reader;
 mod row;
 mod seen;
+mod slots;
+mod splice;
 mod text;
 
 pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
@@ -42,9 +45,11 @@ pub use glob::glob_matches;
 pub use json::Json;
 pub use load_log::LoadLog;
 pub use module_value::ModuleJson;
+pub use partition::{Partition, Share, SplitBy};
 pub use reader::{Log, Reader};
 pub use row::{Row, Rows};
 pub use seen::Seed;
+pub use slots::{BadSlots, SlotMap, key_slot};
 pub use text::Text;
 
 use crate::aof;

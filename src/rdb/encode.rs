@@ -218,6 +218,13 @@ impl Encoder {
         }
     }
 
+    /// Appends bytes of records as they are: those of one snapshot in their order, of this version or one that its
+    /// servers read. That records are whole before anything else is written is for the caller to see to.
+    pub(crate) fn copy_records(&mut self, raw: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(raw);
+        self.commit(raw);
+    }
+
     /// Says that no event follows.
     ///
     /// # Errors

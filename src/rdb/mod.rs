@@ -59,3 +59,4 @@ pub(crate) use event::LAST_FIELD_EXPIRY_MS;
 pub(crate) use head::repeats_itself;
 pub(crate) use key_meta::MAX_CLASSES;
 pub(crate) use module::read_item as read_module_item;
+pub(crate) use slots::is_hint_field;
