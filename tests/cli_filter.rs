@@ -45,7 +45,14 @@ fn what_matches_is_what_other_commands_say_matches() {
     ];
     let folder = TempDir::new();
     let out = folder.join("out");
-    for name in ["redis-2.8/zsets", "redis-7.0/hashes", "redis-8.6/metadata", "redis-8.6/field_expiry", "valkey-9.1/streams", "redis-6.2/databases"] {
+    for name in [
+        "redis-2.8/zsets",
+        "redis-7.0/hashes",
+        "redis-8.6/metadata",
+        "redis-8.6/field_expiry",
+        "valkey-9.1/streams",
+        "redis-6.2/databases",
+    ] {
         let path = data().join(name).with_extension("rdb");
         let all = records(&fs::read(&path).unwrap());
         for (args, is_meant) in rules {

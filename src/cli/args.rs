@@ -38,6 +38,10 @@ pub(super) enum Command {
     Export(ExportArgs),
     /// A new snapshot of the same version with only what matches
     Filter(RewriteArgs),
+    /// What two files have apart, by value
+    Diff(DiffArgs),
+    /// A snapshot cut into several by slot, database or prefix
+    Split(SplitArgs),
     /// Serve the viewer on 127.0.0.1
     View(ViewArgs),
 }
@@ -95,6 +99,79 @@ pub(super) struct RewriteArgs {
     pub(super) lenient: bool,
     #[command(flatten)]
     pub(super) filter: FilterArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// The first file, or the folder of a multi-part log
+    #[arg(value_name = "A")]
+    pub(super) first: PathBuf,
+    /// The second
+    #[arg(value_name = "B")]
+    pub(super) second: PathBuf,
+    /// Where to write; the file appears whole or not at all
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: Option<PathBuf>,
+    /// Print JSON: an object for each difference, then one with their numbers
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Read on where the framing is whole, and tell on stderr what was passed over
+    #[arg(long)]
+    pub(super) lenient: bool,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SplitArgs {
+    /// The snapshot, or - for stdin
+    #[arg(value_name = "IN")]
+    pub(super) file: PathBuf,
+    /// The folder of the new snapshots, which is not there yet or empty; they appear all or not at all
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// What keys are told apart by: slot (with --slots or --slots-from), db, prefix, or a number of files
+    #[arg(long, value_name = "slot|db|prefix|N")]
+    pub(super) by: SplitRule,
+    /// With --by slot: a file for each range, as in "0-5460 5461-10922 10923-16383"; ranges for one file have commas between them
+    #[arg(long, value_name = "RANGES", conflicts_with = "slots_from")]
+    pub(super) slots: Option<String>,
+    /// With --by slot: a file with such ranges, or with what a server answers to CLUSTER NODES
+    #[arg(long, value_name = "FILE")]
+    pub(super) slots_from: Option<PathBuf>,
+    /// With --by prefix: what ends a prefix
+    #[arg(long, value_name = "TEXT", default_value = ":", allow_hyphen_values = true)]
+    pub(super) separator: OsString,
+    /// Read on where the framing is whole, and tell on stderr what was passed over
+    #[arg(long)]
+    pub(super) lenient: bool,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+}
+
+/// What keys are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SplitRule {
+    Slot,
+    Db,
+    Prefix,
+    Parts(u16),
+}
+
+impl std::str::FromStr for SplitRule {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "slot" => Ok(Self::Slot),
+            "db" => Ok(Self::Db),
+            "prefix" => Ok(Self::Prefix),
+            number => match number.parse() {
+                Ok(parts @ 1..=1024) => Ok(Self::Parts(parts)),
+                _ => Err("expected slot, db, prefix or a number from 1 to 1024"),
+            },
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -208,15 +285,21 @@ mod tests {
 
     #[test]
     fn filters_are_the_same_everywhere() {
-        for command in ["info", "keys", "check", "export", "filter"] {
+        for command in ["info", "keys", "check", "export", "filter", "diff", "split"] {
             let typed =
                 ["aikv", command, "f", "-k", "a", "--glob", "b*", "-K", "c", "-d", "0", "-d", "1", "-t", "ZSet", "-t", "str"];
-            let output: &[&str] = if command == "filter" { &["out"] } else { &[] };
+            let output: &[&str] = match command {
+                "filter" | "diff" => &["g"],
+                "split" => &["g", "--by", "db"],
+                _ => &[],
+            };
             let cli = Cli::try_parse_from(typed.iter().chain(&["--expiry", "-1h~", "--bytes", "1KiB~"]).chain(output)).unwrap();
             let filter = match cli.command {
                 Command::Info(args) | Command::Keys(args) | Command::Check(args) => args.filter,
                 Command::Export(args) => args.filter,
                 Command::Filter(args) => args.filter,
+                Command::Diff(args) => args.filter,
+                Command::Split(args) => args.filter,
                 Command::Show(_) | Command::View(_) => continue,
             };
             let filter = filter.filter().unwrap();

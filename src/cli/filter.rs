@@ -47,7 +47,6 @@ impl Job for Copied {
     fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> std::result::Result<(), Fault> {
         self.partition.log(event, offset)
     }
-
 }
 
 impl Task for Copied {

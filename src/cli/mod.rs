@@ -3,6 +3,8 @@
 mod args;
 mod check;
 mod deviations;
+mod diff;
+mod diff_text;
 mod export;
 mod failure;
 mod filter;
@@ -12,12 +14,14 @@ mod info_log;
 mod input;
 mod keys;
 mod output;
+mod output_folder;
 mod print;
 mod replay;
 mod show;
 mod show_module;
 mod show_text;
 mod source;
+mod split;
 mod units;
 mod view;
 
@@ -54,6 +58,8 @@ fn run(command: Command) -> Result {
         Command::Check(args) => check::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Filter(args) => filter::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Split(args) => split::run(&args),
         Command::View(args) => view::run(&args),
     }
 }

@@ -1,4 +1,4 @@
-//! The keys of a log: its commands applied, and the result handed to a job like a snapshot.
+//! The keys and functions of a log: its commands applied, and the result handed to a job like a snapshot.
 
 use super::failure::{Damage, Failure};
 use super::input::{FileEnding, Input, Task};
@@ -20,7 +20,7 @@ const VERSION: Version = Version::redis(Version::REDIS_MAX);
 /// Bytes handed over at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Reads a log, and hands the keys that it makes to `task`, in order of database and name.
+/// Reads a log, and hands the functions and keys that it makes to `task`, keys in order of database and name.
 pub(super) fn read<T: Task>(input: Input, file: &Path, task: &mut T, progress: &mut Progress) -> Result<(), Failure> {
     let mut load = LoadLog::new(ReplayOptions::new(now_ms(), random_seed()?));
     if input.is_lenient() {
@@ -99,6 +99,9 @@ fn hand_over<T: Task>(dataset: Dataset, task: &mut T, failed: impl Fn(Error) -> 
     let mut reader = Reader::new(Limits::default());
     let options = EncodeOptions { is_compressing: false, ..EncodeOptions::new(VERSION) };
     let mut emitter = Emitter::new(&options, &mut text).map_err(&failed)?;
+    for function in &dataset.functions {
+        emitter.function(function, &mut text).map_err(&failed)?;
+    }
     for (db, database) in dataset.databases {
         emitter.select_db(db, &mut text).map_err(&failed)?;
         for (key, entry) in database {

@@ -16,12 +16,15 @@
 )]
 
 mod analyse;
+mod changes;
 mod check;
 mod check_stream;
+mod diff;
 mod export;
 mod export_log;
 mod export_stream;
 mod filter;
+mod fingerprint;
 mod glob;
 mod json;
 pub(crate) mod json_text;
@@ -37,10 +40,13 @@ mod splice;
 mod text;
 
 pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
+pub use changes::{Aspect, Change, Item};
 pub use check::{Check, Finding, Severity};
+pub use diff::{Differences, KeyDifference, Pick, Picks, Presence};
 pub use export::Export;
 pub use export_log::{ExportLog, Transactions};
 pub use filter::{BadPattern, ExpiryRule, Filter, Pattern, SizeRule};
+pub use fingerprint::Fingerprints;
 pub use glob::glob_matches;
 pub use json::Json;
 pub use load_log::LoadLog;
