@@ -58,7 +58,8 @@ fn a_snapshot_and_the_log_that_makes_its_data_are_the_same() {
         let mut dataset = Dataset::decode(&fs::read(&path).unwrap()).unwrap();
         dataset.module_data.clear();
         fs::write(&log, dataset.to_log(&EncodeOptions::new(dataset.source.unwrap())).unwrap()).unwrap();
-        assert_eq!(differences(&path, &log, &[]).len(), 1, "{name}");
+        let lines = differences(&path, &log, &[]);
+        assert_eq!(lines.len(), 1, "{name}: {lines:?}");
         assert_eq!(differences(&log, &path, &[]).len(), 1, "{name}");
     }
     // A log of several files and one that has all in one.
@@ -98,7 +99,6 @@ fn the_other_way_round_it_is_the_same_mirrored() {
         ("redis-6.2/streams", "redis-8.6/streams"),
         ("redis-7.0/hashes", "valkey-9.1/hashes"),
         ("redis-7.0/databases", "redis-7.0/zsets"),
-        ("redis-7.0/functions", "redis-8.0/functions"),
         ("redis-8.0/expiry", "redis-3.2/expiry"),
         ("redis-8.6/metadata", "redis-8.6/module"),
     ];

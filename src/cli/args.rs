@@ -18,7 +18,7 @@ use std::prelude::rust_2024::*;
 )]
 #[command(after_help = "FILE is an RDB snapshot, an AOF log, the folder or manifest of a multi-part AOF log, or - for stdin;\n\
 what it is, is decided by its bytes.\n\
-Exit codes: 0 done, nothing wrong; 1 done, and there is something to report; 2 wrong usage; 3 the input cannot be read.")]
+Exit codes: 0 done, nothing wrong; 1 done, and there is something to report; 2 wrong usage; 3 the input cannot be read; 4 refused, and no output file was written.")]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -42,6 +42,8 @@ pub(super) enum Command {
     Diff(DiffArgs),
     /// A snapshot cut into several by slot, database or prefix
     Split(SplitArgs),
+    /// Several snapshots made one
+    Merge(MergeArgs),
     /// Serve the viewer on 127.0.0.1
     View(ViewArgs),
 }
@@ -147,6 +149,34 @@ pub(super) struct SplitArgs {
     pub(super) lenient: bool,
     #[command(flatten)]
     pub(super) filter: FilterArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// The snapshots, and behind them where to write; the file appears whole or not at all
+    #[arg(value_names = ["IN", "OUT"], num_args = 2.., required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// What becomes of keys that several have
+    #[arg(long, value_name = "RULE", default_value = "fail")]
+    pub(super) on_conflict: ConflictRule,
+    /// Print the conflicts as JSON, where they are why nothing was written
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Read on where the framing is whole, and tell on stderr what was passed over
+    #[arg(long)]
+    pub(super) lenient: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ConflictRule {
+    /// Nothing is written, and all of them are listed
+    Fail,
+    /// That of the first snapshot stands
+    First,
+    /// That of the last snapshot stands
+    Last,
+    /// That which expires last stands, one that never expires before all others
+    NewestExpiry,
 }
 
 /// What keys are told apart by.
@@ -300,7 +330,7 @@ mod tests {
                 Command::Filter(args) => args.filter,
                 Command::Diff(args) => args.filter,
                 Command::Split(args) => args.filter,
-                Command::Show(_) | Command::View(_) => continue,
+                Command::Merge(_) | Command::Show(_) | Command::View(_) => continue,
             };
             let filter = filter.filter().unwrap();
             assert_eq!((filter.keys.len(), filter.not_keys.len()), (2, 1));

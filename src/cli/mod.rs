@@ -13,6 +13,7 @@ mod info;
 mod info_log;
 mod input;
 mod keys;
+mod merge;
 mod output;
 mod output_folder;
 mod print;
@@ -35,7 +36,7 @@ use std::process::ExitCode;
 /// Runs the command that the process was called with.
 ///
 /// Exit codes: 0 done, nothing wrong; 1 done, and there is something to report;
-/// 2 wrong usage; 3 the input cannot be read, or the output not written.
+/// 2 wrong usage; 3 the input cannot be read, or the output not written; 4 refused, and what for was listed.
 #[must_use]
 pub fn main() -> ExitCode {
     // Wrong usage ends the process here, with 2.
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
     match see_full_files().and_then(|()| run(cli.command)) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),
+        Ok(Outcome::Refused) => ExitCode::from(4),
         Err(failure) => {
             failure.report();
             failure.exit_code()
@@ -60,6 +62,7 @@ fn run(command: Command) -> Result {
         Command::Filter(args) => filter::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Split(args) => split::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::View(args) => view::run(&args),
     }
 }
@@ -89,6 +92,8 @@ enum Outcome {
     Clean,
     /// There is something to report.
     Found,
+    /// Nothing was written; what for was listed.
+    Refused,
 }
 
 type Result<T = Outcome> = core::result::Result<T, Failure>;

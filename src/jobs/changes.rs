@@ -48,7 +48,7 @@ pub enum Aspect {
     Group,
     /// The entries that a group has read, by its name.
     EntriesRead,
-    /// A consumer, by the names of group and consumer: when it was seen and active, Unix milliseconds.
+    /// A consumer, by the names of group and consumer.
     Consumer,
     /// A pending entry, by the name of the group and id: its consumer, when it was delivered (Unix
     /// milliseconds), and how often.
@@ -129,6 +129,15 @@ enum Fact {
     Shown(Vec<Item>),
     Value(Value),
     Metadata(KeyMetadata),
+}
+
+/// Makes equal what does not count: when consumers of a stream were seen. No command of a log says it.
+pub(super) fn forget_times(entry: &mut Entry) {
+    let Value::Stream(stream) = &mut entry.value else { return };
+    for consumer in stream.groups.iter_mut().flat_map(|group| &mut group.consumers) {
+        consumer.seen_at_ms = 0;
+        consumer.active_at_ms = 0;
+    }
 }
 
 /// What two entries have apart, in order.
@@ -245,8 +254,7 @@ fn of_stream(stream: &Stream, facts: &mut Facts) {
             put(facts, Aspect::EntriesRead, vec![name.clone()], vec![Item::Int(read.into())]);
         }
         for consumer in &group.consumers {
-            let times = vec![Item::Int(consumer.seen_at_ms.into()), Item::Int(consumer.active_at_ms.into())];
-            put(facts, Aspect::Consumer, vec![name.clone(), text(&consumer.name)], times);
+            put(facts, Aspect::Consumer, vec![name.clone(), text(&consumer.name)], vec![Item::Present]);
             for pending in &consumer.pending {
                 let (at, times) = (Item::Int(pending.delivered_at_ms.into()), Item::Int(pending.deliveries.into()));
                 put(facts, Aspect::Pending, vec![name.clone(), Item::Id(pending.id)], vec![text(&consumer.name), at, times]);

@@ -1,6 +1,7 @@
 //! What a file holds, by keyed hashes: two files have the same keys and values if their hashes
 //! agree, whatever the encoding, order, version or compression of either.
 
+use super::changes::forget_times;
 use super::{Filter, Flow, Job, Seed};
 use crate::aof;
 use crate::error::{Cause, Error, Fault, FaultKind, Form};
@@ -23,8 +24,8 @@ pub(super) struct Mark {
 }
 
 /// Hashes what a snapshot holds: 32 bytes of memory for a key, beside the memory of one step, or of one value where that is
-/// a stream, a module's, or has metadata. What an eviction policy knew and the fields about the
-/// snapshot do not count.
+/// a stream, a module's, or has metadata. What an eviction policy knew, when consumers of a
+/// stream were seen, and the fields about the snapshot do not count.
 pub struct Fingerprints {
     filter: Filter,
     keyed: Keyed,
@@ -76,6 +77,10 @@ impl Keyed {
         hasher.write_u64(db);
         hasher.write(key);
         hasher.finish128().as_u128()
+    }
+
+    pub(super) fn hasher(self) -> SipHasher13 {
+        self.0
     }
 
     fn text(self, text: &[u8]) -> u128 {
@@ -190,6 +195,7 @@ impl Fingerprints {
                 let Some(Collected::Entry { mut entry, .. }) = self.collector.push(event)? else { return Ok(()) };
                 self.collector.forget();
                 entry.canonicalize();
+                forget_times(&mut entry);
                 self.payloads.write(&entry, &mut self.payload).map_err(|_| Fault::new(&NO_FORM, 0))?;
                 self.keyed.text(&self.payload)
             }
