@@ -44,6 +44,8 @@ pub(super) enum Command {
     Split(SplitArgs),
     /// Several snapshots made one
     Merge(MergeArgs),
+    /// A new file of all that is whole
+    Repair(RepairArgs),
     /// Serve the viewer on 127.0.0.1
     View(ViewArgs),
 }
@@ -177,6 +179,19 @@ pub(super) enum ConflictRule {
     Last,
     /// That which expires last stands, one that never expires before all others
     NewestExpiry,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RepairArgs {
+    /// The damaged file, which is only read
+    #[arg(value_name = "IN")]
+    pub(super) file: PathBuf,
+    /// The new file, which appears whole or not at all
+    #[arg(value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// Print what is kept and dropped as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// What keys are told apart by.
@@ -330,7 +345,7 @@ mod tests {
                 Command::Filter(args) => args.filter,
                 Command::Diff(args) => args.filter,
                 Command::Split(args) => args.filter,
-                Command::Merge(_) | Command::Show(_) | Command::View(_) => continue,
+                Command::Merge(_) | Command::Repair(_) | Command::Show(_) | Command::View(_) => continue,
             };
             let filter = filter.filter().unwrap();
             assert_eq!((filter.keys.len(), filter.not_keys.len()), (2, 1));

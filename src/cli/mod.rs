@@ -17,6 +17,7 @@ mod merge;
 mod output;
 mod output_folder;
 mod print;
+mod repair;
 mod replay;
 mod show;
 mod show_module;
@@ -63,6 +64,7 @@ fn run(command: Command) -> Result {
         Command::Diff(args) => diff::run(&args),
         Command::Split(args) => split::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Repair(args) => repair::run(&args),
         Command::View(args) => view::run(&args),
     }
 }
