@@ -141,7 +141,8 @@ fn report(plan: &RepairPlan, file_bytes: u64, is_json: bool) -> Result<()> {
         }
         json.close(b']').name("bytes").int(file_bytes).name("kept_bytes").int(plan.kept_bytes());
         json.name("dropped_bytes").int(dropped_bytes).name("keys").int(plan.keys);
-        json.name("dropped_records").int(plan.dropped_records).name("commands").int(plan.commands).close(b'}').end_line();
+        json.name("dropped_records").int(plan.dropped_records).name("commands").int(plan.commands);
+        json.name("adds_end").bool(plan.adds_end).close(b'}').end_line();
         output.write(&mut text)?;
         return output.finish();
     }
@@ -154,6 +155,9 @@ fn report(plan: &RepairPlan, file_bytes: u64, is_json: bool) -> Result<()> {
             push_escaped(reason.as_bytes(), &mut text);
         }
         text.push(b'\n');
+    }
+    if plan.adds_end {
+        text.extend_from_slice(b"added   the end of the snapshot, and its checksum\n");
     }
     let _ = writeln!(
         text,

@@ -211,6 +211,7 @@ impl Repair {
         self.plan.extend_to(file_bytes, Some(reason));
         if let (None, Some(version)) = (self.plan.snapshot, self.watch.version) {
             self.plan.snapshot = Some(Snapshot { version, records_end: whole, end: file_bytes });
+            self.plan.adds_end = true;
         }
         self.plan.keys = self.watch.keys;
         self.plan

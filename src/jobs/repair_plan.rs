@@ -25,6 +25,8 @@ pub struct RepairPlan {
     pub dropped_records: u64,
     /// Commands of a log that are kept.
     pub commands: u64,
+    /// Whether the end of the snapshot cannot be read, so that one is added.
+    pub adds_end: bool,
     pub(super) snapshot: Option<Snapshot>,
 }
 
@@ -41,7 +43,7 @@ pub(super) struct Snapshot {
 impl RepairPlan {
     /// A plan of no bytes.
     pub(super) fn new() -> Self {
-        Self { ranges: Vec::new(), keys: 0, dropped_records: 0, commands: 0, snapshot: None }
+        Self { ranges: Vec::new(), keys: 0, dropped_records: 0, commands: 0, adds_end: false, snapshot: None }
     }
 
     /// Up to where it says what becomes of the bytes.
@@ -61,10 +63,10 @@ impl RepairPlan {
         }
     }
 
-    /// Whether nothing is dropped.
+    /// Whether nothing is dropped or added: the new file is the old one.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.ranges.iter().all(|range| range.reason.is_none())
+        !self.adds_end && self.ranges.iter().all(|range| range.reason.is_none())
     }
 
     /// Bytes that are kept.
