@@ -83,8 +83,10 @@ impl SlotMap {
     #[must_use]
     pub fn even(count: u16) -> Self {
         let count = count.clamp(1, SLOTS);
-        let owner =
-            |slot: u16| u16::try_from(u32::from(slot).wrapping_mul(u32::from(count)) / u32::from(SLOTS)).unwrap_or_default();
+        let owner = |slot: u16| {
+            let scaled = u32::from(slot).wrapping_mul(u32::from(count)).checked_div(u32::from(SLOTS));
+            scaled.and_then(|owner| u16::try_from(owner).ok()).unwrap_or_default()
+        };
         Self { names: (1..=count).map(|number| number.to_string()).collect(), owners: (0..SLOTS).map(owner).collect() }
     }
 
