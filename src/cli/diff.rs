@@ -8,7 +8,7 @@ use super::output::{Output, Progress};
 use super::{Outcome, Result, random_seed, replay};
 use crate::aof;
 use crate::error::Fault;
-use crate::jobs::{Differences, Filter, Fingerprints, Flow, Job, Pick, Picks, Seed};
+use crate::jobs::{Differences, Filter, Fingerprints, Flow, Job, Pick, Picks, Seed, details};
 use crate::rdb::Event;
 use std::path::Path;
 use std::prelude::rust_2024::*;
@@ -33,7 +33,7 @@ pub(super) fn run(args: &DiffArgs) -> Result {
     } else {
         sides.read(|| Ok(Pick::new(&differences, filter.clone(), VALUES_BYTES)), Pick::finish)?
     };
-    let details = differences.details(a, b);
+    let details = &mut details(a, b);
     let mut text = Vec::new();
     let mut counts = Counts::of_equal(differences.equal);
     let push = if args.json { push_json } else { push_text };

@@ -37,7 +37,7 @@ type Sink<'s> = dyn FnMut(&mut Vec<u8>) -> Result<(), Failure> + 's;
 /// A line for each difference, changes of a value indented below.
 pub(super) fn push_text(
     differences: &Differences,
-    keys: Vec<KeyDifference>,
+    keys: &mut dyn Iterator<Item = KeyDifference>,
     counts: &mut Counts,
     sink: &mut Sink<'_>,
 ) -> Result<(), Failure> {
@@ -175,7 +175,7 @@ fn push_quoted(bytes: &[u8], out: &mut Vec<u8>) {
 /// An object for each difference, then one with the numbers.
 pub(super) fn push_json(
     differences: &Differences,
-    keys: Vec<KeyDifference>,
+    keys: &mut dyn Iterator<Item = KeyDifference>,
     counts: &mut Counts,
     sink: &mut Sink<'_>,
 ) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use crate::aof;
 use crate::error::{Fault, FaultKind};
 use crate::model::{Collected, Collector, Entry, Function};
 use crate::rdb::{Event, Key, Kind, ModuleId};
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -102,19 +103,23 @@ impl Differences {
     pub fn keys(&self) -> u64 {
         self.keys.len() as u64
     }
+}
 
-    /// What the keys that are apart hold, as [`Pick`] has found it in both files, in order of database and name.
-    #[must_use]
-    pub fn details(&self, a: Picks, b: Picks) -> Vec<KeyDifference> {
-        let mut all: BTreeMap<(u64, Bytes), (Option<Picked>, Option<Picked>)> = BTreeMap::new();
-        for (name, picked) in a.0 {
-            all.entry(name).or_default().0 = Some(picked);
-        }
-        for (name, picked) in b.0 {
-            all.entry(name).or_default().1 = Some(picked);
-        }
-        all.into_iter().filter_map(|((db, key), sides)| KeyDifference::of(db, key, sides)).collect()
-    }
+/// What the keys that are apart hold, as [`Pick`] has found it in both files, in order of database and name.
+pub fn details(a: Picks, b: Picks) -> impl Iterator<Item = KeyDifference> {
+    let (mut a, mut b) = (a.0.into_iter().peekable(), b.0.into_iter().peekable());
+    core::iter::from_fn(move || {
+        let order = match (a.peek(), b.peek()) {
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        let first = if order.is_le() { a.next() } else { None };
+        let second = if order.is_ge() { b.next() } else { None };
+        let (first, second) = (first.unzip(), second.unzip());
+        let (db, key) = first.0.or(second.0)?;
+        KeyDifference::of(db, key, (first.1, second.1))
+    })
 }
 
 /// The last of a key's marks counts.
@@ -208,7 +213,7 @@ struct Picked {
     kind: Kind,
     expires_at_ms: Option<i64>,
     /// None where it is not asked for, or there was no room.
-    entry: Option<Entry>,
+    entry: Option<Box<Entry>>,
 }
 
 /// Reads a file again and keeps the names of the keys that are apart, and the values of those that are in
@@ -276,7 +281,7 @@ impl<'d> Pick<'d> {
         if !self.filter.size.matches(bytes) {
             self.picks.0.remove(&name);
         } else if let (Some(Collected::Entry { entry, .. }), Some(picked)) = (collected, self.picks.0.get_mut(&name)) {
-            picked.entry = Some(entry);
+            picked.entry = Some(Box::new(entry));
         }
         Ok(())
     }

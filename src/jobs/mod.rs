@@ -45,7 +45,7 @@ mod text;
 pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
 pub use changes::{Aspect, Change, Item};
 pub use check::{Check, Finding, Severity};
-pub use diff::{Differences, KeyDifference, Pick, Picks, Presence};
+pub use diff::{Differences, KeyDifference, Pick, Picks, Presence, details};
 pub use export::Export;
 pub use export_log::{ExportLog, Transactions};
 pub use filter::{BadPattern, ExpiryRule, Filter, Pattern, SizeRule};
