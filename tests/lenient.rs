@@ -358,9 +358,9 @@ fn streams() {
         expected[member] = changed;
         assert_eq!(found, expected, "{name}");
     }
-    let bytes = stream(4, NODE + 13, "02", "07");
+    let bytes = stream(4, NODE + 13, "02", "81 8000000000000007");
     let found = tolerated_value("entries read", 26, &bytes, &[("bad-value", VALUE_AT + NODE as u64 + 13)]);
-    assert_eq!(found["groups"][0]["entries_read"], 7);
+    assert_eq!(found["groups"][0]["entries_read"], (1u64 << 63) + 7);
     let bytes = stream(4, idempotency, "4E10 4064", "00 6719");
     let at = VALUE_AT + idempotency as u64;
     let found = tolerated_value("idempotency", 26, &bytes, &[("bad-value", at), ("bad-value", at + 1)]);

@@ -42,19 +42,29 @@ pub(crate) fn write_argument_count(argc: u64, out: &mut Vec<u8>) {
     write_number(b'*', argc, out);
 }
 
+/// Appends how long the argument is that follows.
+pub(crate) fn write_argument_length(len: u64, out: &mut Vec<u8>) {
+    write_number(b'$', len, out);
+}
+
 /// Appends an argument with its length.
 pub(crate) fn write_argument(argument: &[u8], out: &mut Vec<u8>) {
-    write_number(b'$', argument.len() as u64, out);
+    write_argument_length(argument.len() as u64, out);
     out.extend_from_slice(argument);
     out.extend_from_slice(b"\r\n");
 }
 
-/// Numbers of one or two digits, as most are, go as a run of known length: that is cheaper to append.
-#[inline]
+/// Numbers of up to three digits, as most are, go as a run of known length: that is cheaper to append.
+#[inline(always)]
 fn write_number(lead: u8, number: u64, out: &mut Vec<u8>) {
-    match u8::try_from(number) {
-        Ok(digit @ 0..=9) => out.extend_from_slice(&[lead, b'0' | digit, b'\r', b'\n']),
-        Ok(digits @ 10..=99) => out.extend_from_slice(&[lead, b'0' | (digits / 10), b'0' | (digits % 10), b'\r', b'\n']),
+    let digit = |number: u64| b'0' | number.to_le_bytes()[0];
+    match number {
+        0..=9 => out.extend_from_slice(&[lead, digit(number), b'\r', b'\n']),
+        10..=99 => out.extend_from_slice(&[lead, digit(number / 10), digit(number % 10), b'\r', b'\n']),
+        100..=999 => {
+            let [hundreds, tens] = [number / 100, number / 10 % 10];
+            out.extend_from_slice(&[lead, digit(hundreds), digit(tens), digit(number % 10), b'\r', b'\n']);
+        }
         _ => {
             out.push(lead);
             out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());

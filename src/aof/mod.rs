@@ -34,7 +34,7 @@ pub use manifest::{Manifest, ManifestFile, Role};
 pub use mark::{Mark, write_marked};
 pub use names::{BaseFormat, NameKind, Names};
 
-pub(crate) use encode::{write_argument, write_argument_count};
+pub(crate) use encode::{write_argument, write_argument_count, write_argument_length};
 #[cfg(feature = "std")]
 pub(crate) use search::CommandSearch;
 #[cfg(feature = "std")]

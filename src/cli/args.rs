@@ -4,7 +4,8 @@ use super::failure::Failure;
 use super::print::now_ms;
 use super::units;
 use crate::jobs::{Filter, Pattern};
-use crate::rdb::Kind;
+use crate::model::OnLoss;
+use crate::rdb::{Kind, Target};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use std::prelude::rust_2024::*;
 )]
 #[command(after_help = "FILE is an RDB snapshot, an AOF log, the folder or manifest of a multi-part AOF log, or - for stdin;\n\
 what it is, is decided by its bytes.\n\
-Exit codes: 0 done, nothing wrong; 1 done, and there is something to report; 2 wrong usage; 3 the input cannot be read; 4 refused, and no output file was written.")]
+Exit codes: 0 done, nothing wrong; 1 done, and there is something to report; 2 wrong usage; 3 the input cannot be read;\n\
+4 refused, and no output file was written.")]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -36,6 +38,8 @@ pub(super) enum Command {
     Check(ReadArgs),
     /// Keys and values in another format
     Export(ExportArgs),
+    /// A snapshot or log that another server loads
+    Convert(ConvertArgs),
     /// A new snapshot of the same version with only what matches
     Filter(RewriteArgs),
     /// What two files have apart, by value
@@ -226,6 +230,55 @@ pub(super) enum ExportFormat {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ConvertArgs {
+    /// The file, the folder of a multi-part log, or - for stdin
+    #[arg(value_name = "IN")]
+    pub(super) file: PathBuf,
+    /// What to write, by its name: NAME.rdb a snapshot, NAME.aof or NAME.resp commands, NAME/ the folder of a multi-part log,
+    /// NAME.jsonl JSON Lines; it appears whole or not at all
+    #[arg(value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// The server that loads it, such as redis-7.2 or valkey-9.0, or a version of RDB, such as rdb-11
+    #[arg(long, value_name = "TARGET", value_parser = target)]
+    pub(super) to: Option<Target>,
+    /// What becomes of what the target has no form for
+    #[arg(long, value_name = "WHAT", default_value = "fail")]
+    pub(super) on_loss: OnLossArg,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Read on where the framing is whole, and tell on stderr what was passed over
+    #[arg(long)]
+    pub(super) lenient: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnLossArg {
+    /// Write nothing, and list every loss
+    Fail,
+    /// Leave out the smallest item that holds it: the field, the pending entry, the key
+    Drop,
+    /// Keep the item in its nearest form
+    Degrade,
+}
+
+impl From<OnLossArg> for OnLoss {
+    fn from(typed: OnLossArg) -> Self {
+        match typed {
+            OnLossArg::Fail => Self::Fail,
+            OnLossArg::Drop => Self::Drop,
+            OnLossArg::Degrade => Self::Degrade,
+        }
+    }
+}
+
+fn target(name: &str) -> Result<Target, String> {
+    Target::from_name(&name.to_ascii_lowercase()).ok_or_else(|| format!("expected one of {}", Target::names()))
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ViewArgs {
     /// The file that is open in the page; without it, the sample
     pub(super) file: Option<PathBuf>,
@@ -345,7 +398,7 @@ mod tests {
                 Command::Filter(args) => args.filter,
                 Command::Diff(args) => args.filter,
                 Command::Split(args) => args.filter,
-                Command::Merge(_) | Command::Repair(_) | Command::Show(_) | Command::View(_) => continue,
+                Command::Convert(_) | Command::Merge(_) | Command::Repair(_) | Command::Show(_) | Command::View(_) => continue,
             };
             let filter = filter.filter().unwrap();
             assert_eq!((filter.keys.len(), filter.not_keys.len()), (2, 1));

@@ -82,7 +82,7 @@ impl Sides<'_> {
 fn read<T: Task>(file: &Path, is_lenient: bool, task: &mut T, progress: &mut Progress) -> Result<()> {
     let input = Input::open(file)?.leniently(is_lenient);
     if input.is_log() {
-        return replay::read(input, file, task, progress);
+        return replay::read_whole(input, file, task, progress);
     }
     let ending = input.read(task, progress)?;
     ending.warn_of_commands();

@@ -18,25 +18,18 @@ pub(super) fn run(args: &ExportArgs) -> Result {
     let input = Input::open(file)?.leniently(args.input.lenient);
     let output = Output::open_json(args.input.output.as_deref())?;
     let mut progress = Progress::new(&output);
-    let mut lines = Lines {
-        filter,
-        export: Export::new().refusing_duplicates(random_seed()?),
-        log: ExportLog::new(),
-        name: None,
-        line: Line::Open,
-        text: Vec::new(),
-        output,
-    };
+    let mut lines = Lines::new(filter, output)?;
     let ending = input.read(&mut lines, &mut progress)?;
     if !args.filter.is_empty() && ending.log().is_some_and(|log| log.commands > 0) {
         eprintln!("aikv: the rules are for keys; the commands of this log are exported whole");
     }
     ending.check()?;
-    lines.output.finish()?;
+    lines.finish()?;
     Ok(Outcome::Clean)
 }
 
-struct Lines {
+/// Writes JSON Lines.
+pub(super) struct Lines {
     filter: Filter,
     export: Export,
     log: ExportLog,
@@ -91,6 +84,27 @@ impl Job for Lines {
 }
 
 impl Lines {
+    pub(super) fn new(filter: Filter, output: Output) -> Result<Self> {
+        Ok(Self {
+            filter,
+            export: Export::new().refusing_duplicates(random_seed()?),
+            log: ExportLog::new(),
+            name: None,
+            line: Line::Open,
+            text: Vec::new(),
+            output,
+        })
+    }
+
+    /// The keys were not read from a snapshot.
+    pub(super) fn without_encoding(self) -> Self {
+        Self { export: self.export.without_encoding(), ..self }
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        self.output.finish()
+    }
+
     /// Lets a line go, or takes it back, once its size says so.
     fn weigh(&mut self, event: &Event<'_>, start: usize, bytes: u64) -> Flow {
         let size = self.filter.size;

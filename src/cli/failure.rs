@@ -1,6 +1,6 @@
 //! Why a command was not carried out.
 
-use super::print::safe;
+use super::print::{plural, safe};
 use crate::error::Error;
 use crate::kind::Codec;
 use crate::persistence::{PersistenceError, PersistenceErrorKind};
@@ -25,6 +25,8 @@ pub(super) enum Failure {
     Kind { file: PathBuf, text: String },
     /// The result cannot be written; `None` is stdout.
     Output { file: Option<PathBuf>, error: io::Error },
+    /// So many losses forbid the output.
+    Refused { losses: u64 },
     /// The system gives no random numbers.
     Random(String),
     /// The system does not let a signal be caught.
@@ -74,6 +76,7 @@ impl Failure {
             | Self::Random(_) => ExitCode::from(3),
             #[cfg(unix)]
             Self::Signal(_) => ExitCode::from(3),
+            Self::Refused { .. } => ExitCode::from(4),
             // As shells say it of a program that was interrupted.
             Self::Interrupted => ExitCode::from(130),
         }
@@ -102,6 +105,11 @@ impl fmt::Display for Failure {
             Self::Kind { file, text } => write!(f, "{}: {text}", safe(file)),
             Self::Output { file: Some(file), error } => write!(f, "{}: cannot be written: {error}", safe(file)),
             Self::Output { file: None, error } => write!(f, "the output cannot be written: {error}"),
+            Self::Refused { losses } => write!(
+                f,
+                "refused for {}, and no output file was written; --on-loss degrade or drop says what becomes of them",
+                plural(*losses, "loss")
+            ),
             Self::Random(error) => write!(f, "the system gives no random numbers: {error}"),
             #[cfg(unix)]
             Self::Signal(error) => write!(f, "a signal cannot be caught: {error}"),

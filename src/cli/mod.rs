@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod convert;
 mod deviations;
 mod diff;
 mod diff_text;
@@ -24,6 +25,7 @@ mod show_module;
 mod show_text;
 mod source;
 mod split;
+mod split_folder;
 mod units;
 mod view;
 
@@ -60,6 +62,7 @@ fn run(command: Command) -> Result {
         Command::Show(args) => show::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Filter(args) => filter::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Split(args) => split::run(&args),

@@ -1,96 +1,105 @@
-//! A folder of files that appear all together, whole, or not at all.
+//! The folder of a multi-part log, which appears whole or not at all.
 
 use super::failure::Failure;
-use super::output::{folder_of, staged_name, watch_signals};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use super::output::Output;
+use crate::aof::{BaseFormat, Manifest, ManifestFile, Names, Role};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+
+/// What servers call a log that nobody has named.
+const STEM: &[u8] = b"appendonly.aof";
 
 /// A folder beside the one that it becomes.
-pub(super) struct OutputFolder {
-    path: PathBuf,
+pub(super) struct StagedFolder {
     staged: PathBuf,
-    interrupt: Arc<AtomicBool>,
+    path: PathBuf,
     is_done: bool,
 }
 
-impl OutputFolder {
-    /// Begins a folder that is not there yet, or empty.
-    pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+impl StagedFolder {
+    /// Begins a log with a base that is a snapshot, which is written to the output.
+    pub(super) fn create(path: &Path) -> Result<(Self, Output), Failure> {
         let failed = |error| Failure::Output { file: Some(path.into()), error };
-        match fs::read_dir(path) {
-            Ok(mut entries) => {
-                if entries.next().is_some() {
-                    return Err(failed(io::Error::new(io::ErrorKind::DirectoryNotEmpty, "the folder is not empty")));
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
+        let staged = Self::stage(path).map_err(failed)?;
+        let base = staged.staged.join(name(&names()?.base(1, BaseFormat::Rdb)));
+        let output = Output::open(Some(&base))?;
+        Ok((staged, output))
+    }
+
+    fn stage(path: &Path) -> io::Result<Self> {
+        if let Ok(mut names) = fs::read_dir(path)
+            && names.next().is_some()
+        {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the folder is there and not empty"));
         }
-        let staged = staged_name(path).map_err(failed)?;
-        fs::create_dir(&staged).map_err(failed)?;
-        let mut this = Self { path: path.into(), staged, interrupt: Arc::default(), is_done: false };
-        this.interrupt = watch_signals().map_err(failed)?;
-        Ok(this)
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+        let mut staged = std::ffi::OsString::from(".");
+        staged.push(name);
+        staged.push(format!(".{random:016x}.tmp"));
+        // A slash behind the name is no part of it.
+        let path: PathBuf = path.components().collect();
+        let staged = path.with_file_name(staged);
+        fs::create_dir(&staged)?;
+        Ok(Self { staged, path, is_done: false })
     }
 
-    /// What tells that a signal asked to stop.
-    pub(super) fn interrupt(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.interrupt)
+    /// Takes the base, which is whole, adds an increment without commands and the manifest, and makes the folder appear.
+    pub(super) fn finish(mut self, base: Output) -> Result<(), Failure> {
+        base.finish()?;
+        let names = names()?;
+        let files = vec![
+            ManifestFile::new(names.base(1, BaseFormat::Rdb), 1, Role::Base),
+            ManifestFile::new(names.incr(1), 1, Role::Incr),
+        ];
+        let mut text = Vec::new();
+        let manifest = Manifest { files }.write(&names.manifest(), &mut text);
+        manifest.map_err(|error| self.failed(io::Error::other(error.to_string())))?;
+        self.place(&names, &text).map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, name: &str, error: io::Error) -> Failure {
-        Failure::Output { file: Some(self.path.join(name)), error }
-    }
-
-    /// Begins a file, of which there is none of this name.
-    pub(super) fn begin(&self, name: &str) -> Result<(), Failure> {
-        let created = OpenOptions::new().write(true).create_new(true).open(self.staged.join(name));
-        created.map(drop).map_err(|error| self.failed(name, error))
-    }
-
-    /// Appends to a file that was begun, and empties `bytes`. No file stays open: there may be more than the system has room for.
-    pub(super) fn append(&self, name: &str, bytes: &mut Vec<u8>) -> Result<(), Failure> {
-        let opened = OpenOptions::new().append(true).open(self.staged.join(name));
-        opened.and_then(|mut file| file.write_all(bytes)).map_err(|error| self.failed(name, error))?;
-        bytes.clear();
-        Ok(())
-    }
-
-    /// Makes the folder appear, with the files of these names. Without this it never does.
-    pub(super) fn finish<'n>(mut self, names: impl Iterator<Item = &'n str>) -> Result<(), Failure> {
-        for name in names {
-            let synced = File::open(self.staged.join(name)).and_then(|file| file.sync_all());
-            synced.map_err(|error| self.failed(name, error))?;
-        }
-        self.place().map_err(|error| Failure::Output { file: Some(self.path.clone()), error })
-    }
-
-    fn place(&mut self) -> io::Result<()> {
-        if cfg!(unix) {
-            File::open(&self.staged)?.sync_all()?;
-        } else if self.path.exists() {
-            // Only Unix puts a folder in the place of an empty one.
-            fs::remove_dir(&self.path)?;
-        }
+    fn place(&mut self, names: &Names, manifest: &[u8]) -> io::Result<()> {
+        let write = |own: &[u8], bytes: &[u8]| -> io::Result<()> {
+            let path = self.staged.join(name(own));
+            fs::write(&path, bytes)?;
+            File::open(&path)?.sync_all()
+        };
+        write(&names.incr(1), &[])?;
+        write(&names.manifest(), manifest)?;
+        sync(&self.staged)?;
+        // An empty folder of this name gives way, any other does not.
         fs::rename(&self.staged, &self.path)?;
         self.is_done = true;
-        // The new name must last as well.
-        if cfg!(unix) {
-            File::open(folder_of(&self.path))?.sync_all()?;
-        }
-        Ok(())
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync(parent.unwrap_or(Path::new(".")))
+    }
+
+    fn failed(&self, error: io::Error) -> Failure {
+        Failure::Output { file: Some(self.path.clone()), error }
     }
 }
 
-impl Drop for OutputFolder {
+impl Drop for StagedFolder {
     fn drop(&mut self) {
         if !self.is_done {
             // Whatever made the command fail is what gets told.
             let _ = fs::remove_dir_all(&self.staged);
         }
     }
+}
+
+fn names() -> Result<Names, Failure> {
+    Names::new(STEM).map_err(|kind| Failure::Usage(kind.to_string()))
+}
+
+/// These names are text.
+fn name(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Makes the names in a folder last.
+fn sync(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -39,6 +39,7 @@ pub(super) fn plural(number: u64, noun: &str) -> String {
     match (number, noun.strip_suffix('y')) {
         (1, _) => format!("1 {noun}"),
         (_, Some(stem)) if !noun.ends_with("ey") => format!("{} {stem}ies", count(number)),
+        _ if noun.ends_with('s') => format!("{} {noun}es", count(number)),
         _ => format!("{} {noun}s", count(number)),
     }
 }

@@ -1,4 +1,4 @@
-//! The keys and functions of a log: its commands applied, and the result handed to a job like a snapshot.
+//! The keys of a log: its commands applied, and the result handed to a job like a snapshot.
 
 use super::failure::{Damage, Failure};
 use super::input::{FileEnding, Input, Task};
@@ -8,7 +8,7 @@ use super::random_seed;
 use crate::aof;
 use crate::error::{Error, Fault};
 use crate::jobs::{Flow, Job, LoadLog, Reader};
-use crate::model::{Dataset, Emitter, EncodeOptions, ReplayOptions, ReplayReport, SkippedEffect};
+use crate::model::{AuxField, Dataset, Emitter, EncodeOptions, ReplayOptions, ReplayReport, SkippedEffect};
 use crate::rdb::{Event, Version};
 use crate::wire::Limits;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,19 @@ const VERSION: Version = Version::redis(Version::REDIS_MAX);
 /// Bytes handed over at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Reads a log, and hands the functions and keys that it makes to `task`, keys in order of database and name.
+/// Reads a log, and hands the keys that it makes to `task`, in order of database and name.
 pub(super) fn read<T: Task>(input: Input, file: &Path, task: &mut T, progress: &mut Progress) -> Result<(), Failure> {
+    let mut dataset = load(input, file, progress)?;
+    (dataset.aux, dataset.functions, dataset.module_data) = Default::default();
+    hand_over(dataset, file, task)
+}
+
+/// As [`read`], with all that a snapshot holds beside keys.
+pub(super) fn read_whole<T: Task>(input: Input, file: &Path, task: &mut T, progress: &mut Progress) -> Result<(), Failure> {
+    hand_over(load(input, file, progress)?, file, task)
+}
+
+fn load(input: Input, file: &Path, progress: &mut Progress) -> Result<Dataset, Failure> {
     let mut load = LoadLog::new(ReplayOptions::new(now_ms(), random_seed()?));
     if input.is_lenient() {
         load = load.leniently();
@@ -32,10 +43,13 @@ pub(super) fn read<T: Task>(input: Input, file: &Path, task: &mut T, progress: &
         return Err(Failure::Format { file, damage: Damage { error, codec: None } });
     }
     ending.check()?;
-    let failed = |error| Failure::Format { file: file.into(), damage: Damage { error, codec: None } };
-    let (dataset, report) = loading.load.finish().map_err(failed)?;
+    let (dataset, report) = loading.load.finish().map_err(|error| failed(file, error))?;
     tell(&report, file);
-    hand_over(dataset, task, failed)
+    Ok(dataset)
+}
+
+fn failed(file: &Path, error: Error) -> Failure {
+    Failure::Format { file: file.into(), damage: Damage { error, codec: None } }
 }
 
 /// A reading of a log, and the file and error that ended it.
@@ -94,20 +108,27 @@ fn tell(report: &ReplayReport, file: &Path) {
 }
 
 /// Writes the data as a snapshot, piece by piece, for `task` to read.
-fn hand_over<T: Task>(dataset: Dataset, task: &mut T, failed: impl Fn(Error) -> Failure) -> Result<(), Failure> {
+fn hand_over<T: Task>(dataset: Dataset, file: &Path, task: &mut T) -> Result<(), Failure> {
+    let failed = |error| failed(file, error);
     let mut text = Vec::new();
     let mut reader = Reader::new(Limits::default());
     let options = EncodeOptions { is_compressing: false, ..EncodeOptions::new(VERSION) };
-    let mut emitter = Emitter::new(&options, &mut text).map_err(&failed)?;
+    let mut emitter = Emitter::new(&options, &mut text).map_err(failed)?;
+    for AuxField { name, value } in &dataset.aux {
+        emitter.aux(name, value, &mut text).map_err(failed)?;
+    }
+    for data in &dataset.module_data {
+        emitter.module_data(data, &mut text).map_err(failed)?;
+    }
     for function in &dataset.functions {
-        emitter.function(function, &mut text).map_err(&failed)?;
+        emitter.function(function, &mut text).map_err(failed)?;
     }
     for (db, database) in dataset.databases {
-        emitter.select_db(db, &mut text).map_err(&failed)?;
+        emitter.select_db(db, &mut text).map_err(failed)?;
         for (key, entry) in database {
-            emitter.entry(&key, &entry, &mut text).map_err(&failed)?;
+            emitter.entry(&key, &entry, &mut text).map_err(failed)?;
             if text.len() >= CHUNK_BYTES {
-                reader.feed(&text, task).map_err(&failed)?;
+                reader.feed(&text, task).map_err(failed)?;
                 text.clear();
                 task.drain()?;
             }
@@ -116,7 +137,7 @@ fn hand_over<T: Task>(dataset: Dataset, task: &mut T, failed: impl Fn(Error) -> 
             }
         }
     }
-    emitter.finish(&mut text).map_err(&failed)?;
-    reader.feed(&text, task).and_then(|()| reader.finish()).map_err(&failed)?;
+    emitter.finish(&mut text).map_err(failed)?;
+    reader.feed(&text, task).and_then(|()| reader.finish()).map_err(failed)?;
     task.drain()
 }

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::filter::open_snapshot;
 use super::input::Task;
 use super::output::Progress;
-use super::output_folder::OutputFolder;
+use super::split_folder::SplitFolder;
 use super::{Outcome, Result};
 use crate::aof;
 use crate::error::Fault;
@@ -19,7 +19,7 @@ pub(super) fn run(args: &SplitArgs) -> Result {
     let by = rule(args)?;
     let partition = Partition::new(args.filter.filter()?, by);
     let input = open_snapshot(&args.file)?.leniently(args.lenient);
-    let folder = OutputFolder::create(&args.folder)?;
+    let folder = SplitFolder::create(&args.folder)?;
     let mut progress = Progress::until_interrupted(folder.interrupt());
     let mut parts = Parts { rule: args.by, partition, folder, names: Vec::new() };
     input.read(&mut parts, &mut progress)?.check()?;
@@ -58,7 +58,7 @@ fn rule(args: &SplitArgs) -> Result<SplitBy> {
 struct Parts {
     rule: SplitRule,
     partition: Partition,
-    folder: OutputFolder,
+    folder: SplitFolder,
     /// Of the outputs that were begun, in their order.
     names: Vec<String>,
 }

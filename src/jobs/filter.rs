@@ -156,6 +156,13 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether there is no rule: every key is meant.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let Self { keys, not_keys, dbs, kinds, expiry, size } = self;
+        keys.is_empty() && not_keys.is_empty() && dbs.is_empty() && kinds.is_empty() && expiry.is_none() && size.is_open()
+    }
+
     /// Whether the key may be meant, by all that its head tells: everything but the size.
     #[must_use]
     #[inline]

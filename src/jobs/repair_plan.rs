@@ -135,7 +135,7 @@ impl Mend {
         }
         let records = Span { start: part.start.max(header), end: part.end.min(snapshot.records_end) };
         if records.start < records.end {
-            encoder.copy_records(of(records), out);
+            encoder.splice(of(records), out);
         }
         let log = Span { start: part.start.max(snapshot.end), end: part.end };
         if log.start < log.end {

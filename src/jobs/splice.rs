@@ -32,7 +32,7 @@ impl Splice {
     /// Appends bytes of records.
     #[inline]
     pub(crate) fn copy(&mut self, raw: &[u8]) {
-        self.encoder.copy_records(raw, &mut self.out);
+        self.encoder.splice(raw, &mut self.out);
     }
 
     /// Appends the end, with a checksum where the version has one.

@@ -2,6 +2,7 @@
 
 use super::dataset::{Entry, Function, ModuleData};
 use super::emit_value::write_value;
+use super::loss::Lost;
 use super::pack_value::Packer;
 use super::plan::{EncodeOptions, Refusal, plan};
 use crate::error::{Error, ErrorKind, KeyPreview, Place, Result};
@@ -78,7 +79,7 @@ impl Emitter {
     /// `Unrepresentable`.
     pub fn function(&mut self, function: &Function, out: &mut Vec<u8>) -> Result<()> {
         if function.description.is_some() {
-            let kind = ErrorKind::Unrepresentable { what: "the description of a function library", target: "a snapshot" };
+            let kind = ErrorKind::Unrepresentable { what: Lost::FunctionDescription.what(), target: "a snapshot" };
             return Err(Error::new(kind, self.encoder.offset(), Place::default()));
         }
         self.encoder.write(&Event::Function { code: Scalar::Bytes(&function.code) }, out)
@@ -195,6 +196,11 @@ impl Emitter {
         let value_type = Some(entry.value.kind().name());
         let place = Place { db: self.db, key: Some(KeyPreview::new(key)), value_type, element };
         Error::new(ErrorKind::Unrepresentable { what, target }, self.encoder.offset(), place)
+    }
+
+    /// The encoder behind it, for records that are written as they were read.
+    pub(crate) fn encoder(&mut self) -> &mut Encoder {
+        &mut self.encoder
     }
 
     /// Bytes written so far.

@@ -2,14 +2,16 @@
 
 use super::dataset::{Entry, Function};
 use super::emit::DumpEmitter;
+use super::emit_log_parts::OpenKey;
+use super::loss::Lost;
 use super::plan::{EncodeOptions, Refusal, plan};
 use super::stream::{Stream, StreamConsumer, StreamGroup, StreamIdempotency, StreamPending};
 use super::value::{Array, ArrayValue, HashField, Value};
-use crate::aof::{write_argument, write_argument_count};
+use crate::aof::{write_argument, write_argument_count, write_argument_length};
 use crate::error::{Error, ErrorKind, KeyPreview, Place, Result};
 use crate::rdb::{Dialect, LAST_FIELD_EXPIRY_MS, SlotValue, StreamId, Version};
+use crate::wire::Scalar;
 use crate::wire::number::{Buffer, score_text};
-use alloc::string::ToString;
 use alloc::vec::Vec;
 
 /// Writes the commands that make data anew, as servers do when they rewrite their log without a snapshot at its
@@ -46,7 +48,11 @@ pub struct LogEmitter {
     payload: Vec<u8>,
     db: Option<u64>,
     offset: u64,
+    pub(super) open: OpenKey,
 }
+
+/// Elements of one command.
+pub(super) const ITEMS: usize = 64;
 
 impl LogEmitter {
     /// An emitter of commands for the servers that write this version.
@@ -54,7 +60,14 @@ impl LogEmitter {
     /// # Errors
     /// `UnsupportedVersion` where the version is not one that is known.
     pub fn new(options: &EncodeOptions) -> Result<Self> {
-        Ok(Self { options: *options, dumps: DumpEmitter::new(options)?, payload: Vec::new(), db: None, offset: 0 })
+        Ok(Self {
+            options: *options,
+            dumps: DumpEmitter::new(options)?,
+            payload: Vec::new(),
+            db: None,
+            offset: 0,
+            open: OpenKey::default(),
+        })
     }
 
     /// Appends a function library.
@@ -63,8 +76,8 @@ impl LogEmitter {
     /// `Unrepresentable`.
     pub fn function(&mut self, function: &Function, out: &mut Vec<u8>) -> Result<()> {
         let refusal = match function.description {
-            _ if self.options.version.number() < 10 => Some(Refusal::of_version("a function library")),
-            Some(_) => Some(Refusal::of_servers("the description of a function library")),
+            _ if self.options.version.number() < 10 => Some(Refusal::of_version(Lost::Function)),
+            Some(_) => Some(Refusal::of_servers(Lost::FunctionDescription.what())),
             None => None,
         };
         if let Some(Refusal { what, target, .. }) = refusal {
@@ -116,10 +129,18 @@ impl LogEmitter {
             } else if expires_at_ms.checked_rem(1000) == Some(0) {
                 log.command(3, b"EXPIREAT").bytes(key).signed(expires_at_ms / 1000);
             } else {
-                return Err(this.refuse(key, entry, &Refusal::of_version("an expiry that is no whole seconds")));
+                return Err(this.refuse(key, entry, &Refusal::of_version(Lost::ExpiryMs)));
             }
             Ok(())
         })
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.options.version
+    }
+
+    pub(super) fn count(&mut self, appended: usize) {
+        self.offset = self.offset.saturating_add(appended as u64);
     }
 
     /// Bytes written so far.
@@ -134,7 +155,7 @@ impl LogEmitter {
         if written.is_err() {
             out.truncate(start);
         }
-        self.offset = self.offset.saturating_add(out.len().saturating_sub(start) as u64);
+        self.count(out.len().saturating_sub(start));
         written
     }
 
@@ -148,30 +169,57 @@ impl LogEmitter {
 }
 
 /// Appends commands.
-struct Log<'o>(&'o mut Vec<u8>);
+pub(super) struct Log<'o>(&'o mut Vec<u8>);
 
-impl Log<'_> {
+impl<'o> Log<'o> {
+    pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
+        Self(out)
+    }
+
     /// Begins a command of `argc` arguments, its name included.
-    fn command(&mut self, argc: usize, name: &[u8]) -> &mut Self {
+    pub(super) fn command(&mut self, argc: usize, name: &[u8]) -> &mut Self {
         write_argument_count(argc as u64, self.0);
         self.bytes(name)
     }
 
-    fn bytes(&mut self, argument: &[u8]) -> &mut Self {
+    pub(super) fn bytes(&mut self, argument: &[u8]) -> &mut Self {
         write_argument(argument, self.0);
         self
+    }
+
+    #[inline(always)]
+    pub(super) fn scalar(&mut self, argument: Scalar<'_>) -> &mut Self {
+        argument.with_text(|text| write_argument(text, self.0));
+        self
+    }
+
+    /// Begins an argument of `len` bytes, which follow, with a line's end behind them.
+    pub(super) fn begin_bytes(&mut self, len: u64) -> &mut Self {
+        write_argument_length(len, self.0);
+        self
+    }
+
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
     }
 
     fn number(&mut self, number: u64) -> &mut Self {
         self.bytes(itoa::Buffer::new().format(number).as_bytes())
     }
 
-    fn signed(&mut self, number: i64) -> &mut Self {
+    pub(super) fn signed(&mut self, number: i64) -> &mut Self {
         self.bytes(itoa::Buffer::new().format(number).as_bytes())
     }
 
     fn id(&mut self, id: StreamId) -> &mut Self {
-        self.bytes(id.to_string().as_bytes())
+        let (mut ms, mut seq) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (ms, seq) = (ms.format(id.ms), seq.format(id.seq));
+        self.begin_bytes((ms.len() as u64).saturating_add(seq.len() as u64).saturating_add(1));
+        self.raw(ms.as_bytes());
+        self.raw(b"-");
+        self.raw(seq.as_bytes());
+        self.raw(b"\r\n");
+        self
     }
 
     /// Commands of at most `most` items with `width` arguments each, behind a name and a key.
@@ -188,10 +236,9 @@ impl Log<'_> {
 /// Source: Redis 8.0 `aof.c` `rewriteAppendOnlyFileRio()` and what it calls, `t_hash.c` `hexpireGenericCommand()`,
 /// `t_zset.c` `zzlInsertAt()`; Valkey 9.1 `aof.c` `rewriteHashObject()`.
 fn value(key: &[u8], value: &Value, version: Version, log: &mut Log<'_>) -> bool {
-    /// Servers before 2.4 take one element a command.
-    const ITEMS: usize = 64;
     /// The last one that `HPEXPIREAT` takes; what is loaded from a snapshot may be later.
     const LAST_EXPIRY_MS: i64 = LAST_FIELD_EXPIRY_MS >> 2;
+    // Servers before 2.4 take one element a command.
     let items = if version.number() < 2 { 1 } else { ITEMS };
     match value {
         Value::String(text) => {
@@ -228,7 +275,7 @@ fn value(key: &[u8], value: &Value, version: Version, log: &mut Log<'_>) -> bool
     true
 }
 
-fn is_negative_zero(score: f64) -> bool {
+pub(super) fn is_negative_zero(score: f64) -> bool {
     score == 0.0 && score.is_sign_negative()
 }
 
@@ -276,7 +323,7 @@ fn slots(key: &[u8], array: &Array, log: &mut Log<'_>) {
 }
 
 /// Whether commands make the stream as it is, but for the times of its consumers.
-fn is_made_by_commands(stream: &Stream, version: Version) -> bool {
+pub(super) fn is_made_by_commands(stream: &Stream, version: Version) -> bool {
     let has_entry = |id: StreamId| stream.entries.binary_search_by_key(&id, |entry| entry.id).is_ok();
     let is_pending_taken = |pending: &StreamPending| {
         pending.delivered_at_ms >= 0 && i64::try_from(pending.deliveries).is_ok() && has_entry(pending.id)

@@ -21,9 +21,12 @@ mod dataset;
 mod distinct;
 mod emit;
 mod emit_log;
+mod emit_log_parts;
 mod emit_value;
+mod fit;
 mod index;
 mod items;
+mod loss;
 mod pack_value;
 mod plan;
 mod replay;
@@ -34,17 +37,22 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod value;
+mod writer;
 
 pub use build::{Collected, Collector};
 pub use columns::Row;
 pub use dataset::{AuxField, Database, Dataset, DatasetBuilder, DecodeLimits, Entry, Function, KeyMetadata, ModuleData};
 pub use emit::{DumpEmitter, Emitter};
 pub use emit_log::LogEmitter;
+pub use fit::{EntryLoss, Fit};
 pub use index::Index;
 pub use items::ModuleItems;
+pub use loss::{Loss, Lost, OnLoss, Outcome};
 pub use plan::{EncodeOptions, NodeLimit, PackedLimit, Thresholds};
 pub use replay::{FailedCommand, Replay, ReplayOptions, ReplayReport, SkippedCommand, SkippedEffect};
 pub use selection::Selection;
 pub use sort::Column;
 pub use stream::{Stream, StreamConsumer, StreamEntry, StreamGroup, StreamIdempotency, StreamPending, StreamProducer};
 pub use value::{Array, ArrayValue, HashField, ModuleValue, ScoredMember, Value};
+
+pub(crate) use writer::Writer;

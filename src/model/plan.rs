@@ -1,10 +1,14 @@
 //! Which form a value takes in a version: the one that its servers would give it.
 
+use super::loss::Lost;
 use super::stream::Stream;
 use super::value::{Array, HashField, Value};
 use crate::rdb::Container::{self, Intset, Listpack, Ziplist, Zipmap};
-use crate::rdb::{Dialect, ExpiryForm, Generation, Kind, LAST_FIELD_EXPIRY_MS, Layout, Shape, Unit, ValueType, Version};
+use crate::rdb::{
+    Dialect, ExpiryForm, Generation, Kind, LAST_FIELD_EXPIRY_MS, Layout, Shape, Unit, ValueType, Version, known_length,
+};
 use crate::wire::number::parse_int;
+use core::ops::RangeInclusive;
 
 /// How a snapshot or payload is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +107,8 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// Something that this version lacks.
-    pub(super) fn of_version(what: &'static str) -> Self {
-        Self { what, target: "this RDB version", element: None }
+    pub(super) fn of_version(lost: Lost) -> Self {
+        Self { what: lost.what(), target: "this RDB version", element: None }
     }
 
     /// Something that no server holds.
@@ -162,14 +166,16 @@ pub(super) fn plan(value: &Value, version: Version, thresholds: &Thresholds) -> 
         }
         Value::Hash(fields) => hash(find, fields, thresholds),
         Value::Stream(stream) => {
-            let (value_type, generation) = find.stream().ok_or_else(|| Refusal::of_version("a stream"))?;
-            stream.fits(generation).map_err(Refusal::of_version)?;
+            let (value_type, generation) = find.stream().ok_or_else(|| Refusal::of_version(Lost::Stream))?;
+            if let Some((lost, _)) = stream.misfits(generation).first() {
+                return Err(Refusal::of_version(*lost));
+            }
             sound(stream)?;
             Ok(value_type.into())
         }
-        Value::Module(_) => find.only(Shape::Module).map(Plan::from).ok_or_else(|| Refusal::of_version("a module value")),
+        Value::Module(_) => find.only(Shape::Module).map(Plan::from).ok_or_else(|| Refusal::of_version(Lost::ModuleValue)),
         Value::Array(array) => {
-            let value_type = find.only(Shape::Array).ok_or_else(|| Refusal::of_version("an array"))?;
+            let value_type = find.only(Shape::Array).ok_or_else(|| Refusal::of_version(Lost::Array))?;
             indices(array)?;
             Ok(value_type.into())
         }
@@ -183,24 +189,33 @@ fn hash(find: Finder, fields: &[HashField], thresholds: &Thresholds) -> Result<P
         let packed = find.entries(Unit::Pair).or_else(|| find.packed(Zipmap, Unit::Pair)).filter(|_| is_small);
         return find.either(packed, find.counted(Unit::Pair));
     };
-    let (packed, counted, last) = match find.version.dialect() {
-        Dialect::Redis => (
-            find.of(Shape::PackedBehindExpiry(Listpack), Unit::Triplet),
-            find.of(Shape::CountedBehindExpiry, Unit::PairExpiry(ExpiryForm::Relative)),
-            LAST_FIELD_EXPIRY_MS,
-        ),
-        Dialect::Valkey => (None, find.of(Shape::Counted, Unit::PairExpiry(ExpiryForm::Trailing)), i64::MAX),
-    };
-    if counted.is_none() {
-        return Err(Refusal::of_version("the expiry of a field").at(expiring));
-    }
-    // Redis has 0 for none.
-    let first = if find.version.dialect() == Dialect::Redis { 1 } else { 0 };
-    let is_outside = |field: &HashField| field.expires_at_ms.is_some_and(|at| !(first..=last).contains(&at));
+    let range = field_expiries(find.version).ok_or_else(|| Refusal::of_version(Lost::FieldExpiry).at(expiring))?;
+    let is_outside = |field: &HashField| field.expires_at_ms.is_some_and(|at| !range.contains(&at));
     if let Some(at) = fields.iter().position(is_outside) {
-        return Err(Refusal::of_version("this expiry of a field").at(at));
+        return Err(Refusal::of_version(Lost::FieldExpiryRange).at(at));
     }
+    let (packed, counted) = find.expiring();
     find.either(packed.filter(|_| is_small), counted)
+}
+
+/// When fields may expire: Unix milliseconds; nothing where they cannot.
+pub(super) fn field_expiries(version: Version) -> Option<RangeInclusive<i64>> {
+    let (_, counted) = Finder { version, kind: Kind::Hash }.expiring();
+    counted.map(|_| match version.dialect() {
+        // It has 0 for none.
+        Dialect::Redis => 1..=LAST_FIELD_EXPIRY_MS,
+        Dialect::Valkey => 0..=i64::MAX,
+    })
+}
+
+/// Whether a version has any type for values of a kind.
+pub(super) fn has_kind(version: Version, kind: Kind) -> bool {
+    ValueType::all().any(|found| found.kind() == kind && found.is_in(version))
+}
+
+/// Which streams a version has.
+pub(super) fn stream_generation(version: Version) -> Option<Generation> {
+    Finder { version, kind: Kind::Stream }.stream().map(|(_, generation)| generation)
 }
 
 /// Looks types up by their layout.
@@ -232,6 +247,17 @@ impl Finder {
         self.packed(Listpack, unit).or_else(|| self.packed(Ziplist, unit))
     }
 
+    /// Of hashes with fields that expire: packed, and not.
+    fn expiring(self) -> (Option<ValueType>, Option<ValueType>) {
+        match self.version.dialect() {
+            Dialect::Redis => (
+                self.of(Shape::PackedBehindExpiry(Listpack), Unit::Triplet),
+                self.of(Shape::CountedBehindExpiry, Unit::PairExpiry(ExpiryForm::Relative)),
+            ),
+            Dialect::Valkey => (None, self.of(Shape::Counted, Unit::PairExpiry(ExpiryForm::Trailing))),
+        }
+    }
+
     fn nodes(self) -> Option<ValueType> {
         let nodes = |container, has_plain| self.only(Shape::Nodes { container, has_plain });
         nodes(Listpack, true).or_else(|| nodes(Ziplist, false))
@@ -250,19 +276,16 @@ impl Finder {
         Ok(longest as u64)
     }
 
-    /// Lengths beyond 32 bits came with RDB 8.
     fn fits(self, len: usize) -> Result<(), Refusal> {
-        if self.version.number() < 8 && len as u64 >= u64::from(u32::MAX) {
-            return Err(Refusal::of_version("a length beyond 32 bits"));
-        }
-        Ok(())
+        known_length(self.version, len as u64).map_err(|_| Refusal::of_version(Lost::Length))
     }
 
     /// The first, if there is one, and the second in case that it is too small.
     fn either(self, packed: Option<ValueType>, counted: Option<ValueType>) -> Result<Plan, Refusal> {
         match packed.or(counted) {
             Some(value_type) => Ok(Plan { value_type, otherwise: packed.and(counted) }),
-            None => Err(Refusal::of_version(self.kind.name())),
+            // Every version has these kinds.
+            None => Err(Refusal::of_servers(self.kind.name())),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Streams as owned data.
 
+use super::loss::Lost;
 use crate::rdb::{Generation, Pending, StreamId};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -157,32 +158,51 @@ impl Stream {
         Some(u64::from(last_id == first.id))
     }
 
-    /// Whether [`Stream::derive_counters`] and [`Stream::derived_entries_read`] give what is here.
-    pub(super) fn is_derived(&self) -> Result<(), &'static str> {
-        if self.max_deleted_id != StreamId::default() || self.entries_added != self.entries.len() as u64 {
-            return Err("the counters of a stream with deleted entries");
-        }
-        let is_derived = |group: &StreamGroup| group.entries_read == self.derived_entries_read(group.last_id);
-        if self.groups.iter().all(is_derived) { Ok(()) } else { Err("the number of entries that a group has read") }
-    }
-
-    /// What a stream of this generation cannot hold of it.
-    pub(super) fn fits(&self, generation: Generation) -> Result<(), &'static str> {
+    /// What a stream of this generation cannot hold of it, and how often that is there.
+    pub(super) fn misfits(&self, generation: Generation) -> Vec<(Lost, u64)> {
+        let groups = |has: &dyn Fn(&StreamGroup) -> bool| self.groups.iter().filter(|group| has(group)).count() as u64;
+        let consumers = |has: &dyn Fn(&StreamConsumer) -> bool| {
+            self.groups.iter().flat_map(|group| &group.consumers).filter(|consumer| has(consumer)).count() as u64
+        };
+        let mut misfits = Vec::new();
         if generation < Generation::V2 {
-            self.is_derived()?;
+            let is_counted = self.max_deleted_id != StreamId::default() || self.entries_added != self.entries.len() as u64;
+            misfits.push((Lost::StreamCounters, u64::from(is_counted)));
+            let is_told = |group: &StreamGroup| group.entries_read != self.derived_entries_read(group.last_id);
+            misfits.push((Lost::EntriesRead, groups(&is_told)));
         }
         if generation < Generation::V3 {
-            let mut consumers = self.groups.iter().flat_map(|group| &group.consumers);
-            if consumers.any(|consumer| consumer.active_at_ms != consumer.seen_at_ms) {
-                return Err("the time at which a consumer was active");
+            let has_own = |consumer: &StreamConsumer| consumer.active_at_ms != consumer.seen_at_ms;
+            misfits.push((Lost::ConsumerActiveTime, consumers(&has_own)));
+        }
+        if generation < Generation::V4 {
+            misfits.push((Lost::ProducerIds, u64::from(self.idempotency.is_some())));
+        }
+        if generation < Generation::V5 {
+            misfits.push((Lost::UnownedPending, self.groups.iter().map(|group| group.unowned.len() as u64).sum()));
+        }
+        misfits.retain(|(_, count)| *count > 0);
+        misfits
+    }
+
+    /// Leaves out a misfit. What older streams lack becomes what a server makes of such a stream when it loads it.
+    pub(super) fn strip(&mut self, lost: Lost) {
+        match lost {
+            Lost::StreamCounters => self.derive_counters(),
+            Lost::EntriesRead => {
+                let derived: Vec<_> = self.groups.iter().map(|group| self.derived_entries_read(group.last_id)).collect();
+                for (group, derived) in self.groups.iter_mut().zip(derived) {
+                    group.entries_read = derived;
+                }
             }
+            Lost::ConsumerActiveTime => {
+                for consumer in self.groups.iter_mut().flat_map(|group| &mut group.consumers) {
+                    consumer.active_at_ms = consumer.seen_at_ms;
+                }
+            }
+            Lost::ProducerIds => self.idempotency = None,
+            Lost::UnownedPending => self.groups.iter_mut().for_each(|group| group.unowned = Vec::new()),
+            _ => {}
         }
-        if generation < Generation::V4 && self.idempotency.is_some() {
-            return Err("the ids of a stream's producers");
-        }
-        if generation < Generation::V5 && self.groups.iter().any(|group| !group.unowned.is_empty()) {
-            return Err("a pending entry without a consumer");
-        }
-        Ok(())
     }
 }

@@ -4,8 +4,8 @@ use super::error::{AikvError, PersistenceError, Result, Task};
 use super::files::Replacement;
 use super::storage::Folder;
 use crate::aof::BaseFormat;
-use crate::error::{Error, ErrorKind, Place};
-use crate::model::{Dataset, Emitter, EncodeOptions, Entry, Function, LogEmitter, ModuleData};
+use crate::error::{Error, ErrorKind};
+use crate::model::{Dataset, Emitter, EncodeOptions, Entry, Function, LogEmitter, ModuleData, Writer};
 use crate::rdb::Version;
 use std::ffi::OsStr;
 use std::string::{String, ToString};
@@ -41,11 +41,6 @@ impl Frozen for Dataset {
     }
 }
 
-enum Writer {
-    Snapshot(Emitter),
-    Commands(LogEmitter),
-}
-
 /// Takes a host's data.
 pub struct Sink<'a> {
     task: Task<'a>,
@@ -64,10 +59,7 @@ impl Sink<'_> {
     /// [`AikvError::Persistence`](super::AikvError::Persistence): `Format` for what the version cannot
     /// hold, `Io`. The sink takes nothing more then.
     pub fn function(&mut self, function: &Function) -> Result<()> {
-        Ok(self.put(|writer, out| match writer {
-            Writer::Snapshot(emitter) => emitter.function(function, out),
-            Writer::Commands(emitter) => emitter.function(function, out),
-        })?)
+        Ok(self.put(|writer, out| writer.function(function, out))?)
     }
 
     /// Takes module data outside of keys.
@@ -75,13 +67,7 @@ impl Sink<'_> {
     /// # Errors
     /// As [`Sink::function`].
     pub fn module_data(&mut self, data: &ModuleData) -> Result<()> {
-        Ok(self.put(|writer, out| match writer {
-            Writer::Snapshot(emitter) => emitter.module_data(data, out),
-            Writer::Commands(emitter) => {
-                let kind = ErrorKind::Unrepresentable { what: "module data outside of keys", target: "a log of commands" };
-                Err(Error::new(kind, emitter.offset(), Place::default()))
-            }
-        })?)
+        Ok(self.put(|writer, out| writer.module_data(data, out))?)
     }
 
     /// Takes a key of a database. Keys of a database that come together take the least room.
@@ -90,16 +76,10 @@ impl Sink<'_> {
     /// As [`Sink::function`].
     pub fn entry(&mut self, db: u64, key: &[u8], entry: &Entry) -> Result<()> {
         if self.db != Some(db) {
-            self.put(|writer, out| match writer {
-                Writer::Snapshot(emitter) => emitter.select_db(db, out),
-                Writer::Commands(emitter) => emitter.select_db(db, out),
-            })?;
+            self.put(|writer, out| writer.select_db(db, out))?;
             self.db = Some(db);
         }
-        Ok(self.put(|writer, out| match writer {
-            Writer::Snapshot(emitter) => emitter.entry(key, entry, out),
-            Writer::Commands(emitter) => emitter.entry(key, entry, out),
-        })?)
+        Ok(self.put(|writer, out| writer.entry(key, entry, out))?)
     }
 
     fn put(&mut self, write: impl FnOnce(&mut Writer, &mut Vec<u8>) -> Result<(), Error>) -> Result<(), PersistenceError> {
@@ -174,9 +154,7 @@ fn write_version(
         return Err(task.io(error).into());
     }
     let Sink { mut file, writer, mut buffer, bytes, .. } = sink;
-    if let Writer::Snapshot(emitter) = writer {
-        emitter.finish(&mut buffer).map_err(|error| task.format(error))?;
-    }
+    writer.finish(&mut buffer).map_err(|error| task.format(error))?;
     file.write(&buffer)?;
     file.place()?;
     Ok(bytes + buffer.len() as u64)

@@ -238,11 +238,42 @@ mod elsewhere {
     }
 }
 
-/// The lock that an open file stands for. It goes with the file's handle, and with the process.
+/// A lock, until it is dropped.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // A process that is being started has a handle of its own for a moment, with which the lock would stay. What
+        // cannot be unlocked is when the last handle goes.
+        let _ = self.0.unlock();
+    }
+}
+
+/// The lock that an open file stands for. It goes with the process at the latest.
 fn locked(file: File) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
     match file.try_lock() {
-        Ok(()) => Ok(Some(Box::new(file))),
+        Ok(()) => Ok(Some(Box::new(Held(file)))),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+
+    /// A process that is being started has such a copy for a moment.
+    #[test]
+    fn a_lock_goes_with_its_holder_though_there_are_copies_of_its_handle() {
+        let path = std::env::temp_dir().join(format!("aikv-lock-{}", std::process::id()));
+        let file = File::create(&path).unwrap();
+        let copy = file.try_clone().unwrap();
+        let held = locked(file).unwrap().unwrap();
+        assert!(locked(File::open(&path).unwrap()).unwrap().is_none());
+        drop(held);
+        assert!(locked(File::open(&path).unwrap()).unwrap().is_some());
+        drop(copy);
+        std::fs::remove_file(&path).unwrap();
     }
 }

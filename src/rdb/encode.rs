@@ -2,14 +2,15 @@
 //! gives, walks the same states, and refuses an event out of order.
 
 use super::encode_value::ValueState;
-use super::event::{Checksum, Event, Eviction, Key, Part};
+use super::event::{Checksum, Event, Eviction, Key};
 use super::key_meta::{self, KeyMeta};
+use super::known::{known, known_type, seconds};
 use super::module::{ModuleAux, ModuleItem};
 use super::opcode;
 use super::slots::SlotImport;
 use super::template::HashTemplate;
 use super::value_type::Shape;
-use super::version::{Dialect, Version};
+use super::version::Version;
 use crate::error::{Error, ErrorKind, Found, KeyPreview, Place, Result};
 use crate::wire::feed::Step;
 use crate::wire::scalar::Strings;
@@ -218,9 +219,10 @@ impl Encoder {
         }
     }
 
-    /// Appends bytes of records as they are: those of one snapshot in their order, of this version or one that its
-    /// servers read. That records are whole before anything else is written is for the caller to see to.
-    pub(crate) fn copy_records(&mut self, raw: &[u8], out: &mut Vec<u8>) {
+    /// Appends bytes of whole records as they are: what a decoder has read of them, step by step. Until the last of a
+    /// record came, nothing else may be written.
+    #[inline]
+    pub(crate) fn splice(&mut self, raw: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(raw);
         self.commit(raw);
     }
@@ -258,58 +260,17 @@ impl Encoder {
 
     /// What this version's servers do not know.
     fn representable(&self, event: &Event<'_>) -> Result<(), ErrorKind> {
-        let number = self.version.number();
-        let is_redis = self.version.dialect() == Dialect::Redis;
-        let refuse = |what| Err(ErrorKind::Unrepresentable { what, target: "this RDB version" });
-        match event {
-            Event::Aux { .. } if number < 7 => refuse("an aux field"),
-            Event::ResizeDb { .. } if number < 7 => refuse("the size of a database"),
-            Event::ModuleAux(_) if number < 9 => refuse("module data outside of keys"),
-            Event::Function { .. } if number < 10 => refuse("a function library"),
-            Event::FunctionPreGa { .. } if number != 10 => refuse("a function of a release candidate"),
-            Event::SlotInfo { .. } if number < 12 => refuse("the size of a slot"),
-            Event::KeyMeta(_) if number < 13 || !is_redis => refuse("key metadata"),
-            Event::HashTemplate(_) if number < 15 || !is_redis => refuse("a hash template"),
-            Event::SlotImport(_) if is_redis => refuse("a slot import"),
-            Event::Enterprise { .. } => refuse("a number of Redis Enterprise"),
-            Event::Key(key) => {
-                if !key.value_type.is_in(self.version) {
-                    return refuse(key.value_type.name());
+        let known = match event {
+            // The rest of a key's head is not part of a payload.
+            Event::Key(key) if self.is_payload => match key.value_type.layout().shape {
+                Shape::Template { is_own: false, .. } if key.value_type.is_in(self.version) => {
+                    return Err(ErrorKind::Unrepresentable { what: key.value_type.name(), target: "a DUMP payload" });
                 }
-                if self.is_payload {
-                    // The rest of a key's head is not part of one.
-                    return match key.value_type.layout().shape {
-                        Shape::Template { is_own: false, .. } => {
-                            Err(ErrorKind::Unrepresentable { what: key.value_type.name(), target: "a DUMP payload" })
-                        }
-                        _ => Ok(()),
-                    };
-                }
-                match key.expires_at_ms {
-                    Some(at) if number < 3 && seconds(at).is_none() => return refuse("an expiry in milliseconds"),
-                    _ => {}
-                }
-                match key.eviction {
-                    Eviction::None => {}
-                    Eviction::Freq(_) if number < 9 => return refuse("an access frequency"),
-                    Eviction::Idle(_) if number < 9 => return refuse("an idle time"),
-                    Eviction::Freq(256..) => return refuse("an access frequency above 255"),
-                    Eviction::Freq(_) | Eviction::Idle(_) => {}
-                }
-                self.fits(key.key.text_len())
-            }
-            Event::Value(Part::Bytes { piece, left }) => self.fits(piece.text_len().saturating_add(*left)),
-            Event::Value(Part::Elements { left, .. }) => self.fits(*left),
-            _ => Ok(()),
-        }
-    }
-
-    /// Lengths beyond 32 bits came with RDB 8.
-    fn fits(&self, length: u64) -> Result<(), ErrorKind> {
-        if self.version.number() < 8 && length >= u64::from(u32::MAX) {
-            return Err(ErrorKind::Unrepresentable { what: "a length beyond 32 bits", target: "this RDB version" });
-        }
-        Ok(())
+                _ => known_type(self.version, key.value_type),
+            },
+            _ => known(self.version, event),
+        };
+        known.map_err(|what| ErrorKind::Unrepresentable { what, target: "this RDB version" })
     }
 
     fn append(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
@@ -502,11 +463,6 @@ impl Encoder {
         };
         ErrorKind::OutOfOrder { expected, found: Found::Text(found) }
     }
-}
-
-/// An expiry in the seconds of RDB 1 and 2, if it is whole ones.
-fn seconds(expires_at_ms: i64) -> Option<i32> {
-    i32::try_from(expires_at_ms.checked_div(1000)?).ok().filter(|_| expires_at_ms % 1000 == 0)
 }
 
 /// Sums what is written in blocks: checksums of short runs cost too much.

@@ -25,6 +25,7 @@ mod encode_value;
 mod event;
 mod head;
 mod key_meta;
+mod known;
 mod module;
 mod opcode;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod record;
 mod skip;
 mod slots;
 mod stream;
+mod target;
 mod template;
 mod value_type;
 mod version;
@@ -48,6 +50,7 @@ pub use stream::{
     Consumer, Group, Idempotency, NodeEntries, Pending, Producer, StreamCounters, StreamEntry, StreamFields, StreamId,
     StreamMeta, StreamNode, StreamPart,
 };
+pub use target::{LoadedBy, Server, Target};
 pub use template::{HashTemplate, Names, Template, Templates};
 pub use value_type::{ExpiryForm, Generation, Kind, Layout, Shape, Unit, ValueType};
 pub use version::{Dialect, Version};
@@ -58,5 +61,6 @@ pub(crate) use decode::{RdbGrammar, State};
 pub(crate) use event::LAST_FIELD_EXPIRY_MS;
 pub(crate) use head::repeats_itself;
 pub(crate) use key_meta::MAX_CLASSES;
+pub(crate) use known::{known, known_eviction, known_expiry, known_key, known_length, seconds};
 pub(crate) use module::read_item as read_module_item;
 pub(crate) use slots::is_hint_field;

@@ -76,7 +76,8 @@ pub fn test() -> Result<ExitCode> {
     });
     suite.check("crashes of the writers, enumerated", |tests| {
         let states = std::env::var("AIKV_CRASH_STATES").unwrap_or_else(|_| CRASH_STATES.into());
-        let mut command = cargo(["test", "--profile", "crash", "--lib", "--no-fail-fast", "--", "persistence::crash::", "--nocapture"]);
+        let mut command =
+            cargo(["test", "--profile", "crash", "--lib", "--no-fail-fast", "--", "persistence::crash::", "--nocapture"]);
         tests.run(command.env("AIKV_CRASH_STATES", states))?;
         Ok(Done::Passed)
     });

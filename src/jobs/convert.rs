@@ -1,0 +1,550 @@
+//! From a snapshot of any version to a snapshot of another one, or to commands.
+
+use super::seen::{Seed, Seen};
+use super::{Filter, Flow, Job};
+use crate::error::{Cause, Error, Fault, FaultKind, Form};
+use crate::model::{
+    AuxField, Collected, Collector, DecodeLimits, Emitter, EncodeOptions, EntryLoss, Fit, Function, LogEmitter, Loss, Lost,
+    ModuleData, OnLoss, Outcome, Writer,
+};
+use crate::rdb::{Dialect, Event, Key, KeyMeta, SlotImport, Version, known, known_key};
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+static KEY_TWICE: Cause = Cause::new(FaultKind::Duplicate, "a key once in its database", Form::Number);
+/// As a limit, it ends a lenient pass too.
+static HALTED: Cause = Cause::new(FaultKind::Limit, "data that can be written", Form::Number);
+
+/// What data are converted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// A snapshot.
+    Snapshot,
+    /// A snapshot that is the base of a log of several files.
+    Base,
+    /// Commands that make the data anew.
+    Commands,
+}
+
+/// How data are converted.
+#[derive(Clone, Debug)]
+pub struct ConvertOptions {
+    /// The version that the target's servers write.
+    pub version: Version,
+    /// What is written.
+    pub container: Container,
+    /// What becomes of what has no form.
+    pub on_loss: OnLoss,
+    /// Which keys are meant. Aux fields, functions and module data outside of keys are kept.
+    pub filter: Filter,
+    /// Whether the events come from a lenient reader.
+    pub is_lenient: bool,
+    /// Two random words for the hashes of names.
+    pub seed: Seed,
+    /// Memory that the hashes of key names may take; of keys beyond, one that stands twice is not noticed.
+    pub max_seen_bytes: u64,
+}
+
+impl ConvertOptions {
+    /// All keys, refusing every loss; names are hashed in at most 8 MiB, which is room for some 200 000.
+    #[must_use]
+    pub fn new(version: Version, container: Container, seed: Seed) -> Self {
+        Self {
+            version,
+            container,
+            on_loss: OnLoss::Fail,
+            filter: Filter::default(),
+            is_lenient: false,
+            seed,
+            max_seen_bytes: 8 << 20,
+        }
+    }
+}
+
+/// What was converted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Converted {
+    /// The version of the source.
+    pub source: Option<Version>,
+    /// Keys written.
+    pub keys: u64,
+    /// Of those, keys whose values have the bytes that they had.
+    pub copied_keys: u64,
+    /// Keys that the filter left out.
+    pub unmatched_keys: u64,
+    /// Losses told, each of one kind and key.
+    pub losses: u64,
+    /// Whether these forbid any output: what was written must be thrown away.
+    pub is_refused: bool,
+    /// The highest number of a database that keys were written to. Servers have 16 unless told otherwise, and do not start
+    /// on data of a database that they do not have.
+    pub last_db: Option<u64>,
+    /// Whether every key was compared with all before it; else there was no room for the names of some.
+    pub is_distinct: bool,
+    /// Bytes written.
+    pub written_bytes: u64,
+}
+
+/// What is done with the value in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    /// Its bytes are those of the source.
+    Copy,
+    /// Its parts become commands as they come.
+    Commands,
+    /// It is put together and written anew.
+    Collect,
+    /// Nothing.
+    Skip,
+}
+
+/// Converts the events of a snapshot, in memory bounded by its largest value that has to be written anew.
+///
+/// A value whose type the target loads keeps its bytes; every other one is written in the form that the target's servers give
+/// it. Commands are made of most values part by part. In neither case is a member looked for that stands twice in its value. What has no form there is a [`Loss`]. Under [`OnLoss::Fail`] nothing is written behind the first one, so that the
+/// output must be thrown away, but all are told.
+///
+/// Facts about the snapshot and its server (`redis-ver`, `ctime`, `used-mem` and so on) are no data: they stay where the target
+/// has room for them. The place in a replication stream (`repl-id`, `repl-offset`) goes, since the new file is another one,
+/// and so do sizes of databases and slots where a filter makes them wrong.
+///
+/// After an error of the reader, ask [`Convert::failure`] first.
+pub struct Convert {
+    options: ConvertOptions,
+    fit: Fit,
+    writer: Writer,
+    out: Vec<u8>,
+    collector: Collector,
+    keys: Seen,
+    course: Course,
+    /// Whether values of the source may be copied, if the target knows their type.
+    may_copy: bool,
+    /// Whether metadata of the key that follows were read.
+    has_metadata: bool,
+    /// Numbers of Redis Enterprise in front of the key that follows.
+    enterprise: u64,
+    /// Bytes of the key in hand.
+    key_bytes: u64,
+    /// Of the source.
+    source_db: Option<u64>,
+    /// Of the output.
+    db: Option<u64>,
+    /// Of the database whose keys follow, until one of them is written.
+    sizes: Option<(u64, u64)>,
+    slot_sizes: u64,
+    scratch: Vec<EntryLoss>,
+    losses: Vec<Loss>,
+    report: Converted,
+    failure: Option<Error>,
+}
+
+impl Convert {
+    /// A conversion that has read nothing yet.
+    ///
+    /// # Errors
+    /// `UnsupportedVersion` where the version is not one that is known.
+    pub fn new(options: ConvertOptions) -> Result<Self, Error> {
+        let encode = EncodeOptions::new(options.version);
+        let mut out = Vec::new();
+        let is_log = options.container == Container::Commands;
+        let writer = if is_log {
+            Writer::Commands(LogEmitter::new(&encode)?)
+        } else {
+            let mut emitter = Emitter::new(&encode, &mut out)?;
+            if options.container == Container::Base {
+                emitter.aux(b"aof-base", b"1", &mut out)?;
+            }
+            Writer::Snapshot(emitter)
+        };
+        let report = Converted { written_bytes: out.len() as u64, ..Converted::default() };
+        let collector = Collector::new(DecodeLimits::default().max_total_bytes);
+        Ok(Self {
+            fit: Fit { version: options.version, is_log, on_loss: options.on_loss },
+            writer,
+            out,
+            collector: if options.is_lenient { collector.leniently() } else { collector },
+            keys: Seen::new(options.seed, options.max_seen_bytes),
+            course: Course::Skip,
+            may_copy: false,
+            has_metadata: false,
+            enterprise: 0,
+            key_bytes: 0,
+            source_db: None,
+            db: None,
+            sizes: None,
+            slot_sizes: 0,
+            scratch: Vec::new(),
+            losses: Vec::new(),
+            report,
+            failure: None,
+            options,
+        })
+    }
+
+    /// What is ready to be written out. The caller takes it.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// The losses since the last call, in file order.
+    pub fn take_losses(&mut self) -> Vec<Loss> {
+        core::mem::take(&mut self.losses)
+    }
+
+    fn is_refused(&self) -> bool {
+        self.options.on_loss == OnLoss::Fail && self.report.losses > 0
+    }
+
+    /// The error that ended the conversion.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// Writes the end. The last output and losses come with the report.
+    ///
+    /// # Errors
+    /// [`Convert::failure`].
+    pub fn finish(mut self) -> Result<(Vec<u8>, Vec<Loss>, Converted), Error> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        if self.slot_sizes > 0 {
+            self.lose(Lost::SlotSizes, self.slot_sizes, Outcome::Stripped, None, None);
+        }
+        self.report.is_distinct = !self.keys.is_full();
+        self.report.is_refused = self.is_refused();
+        if !self.report.is_refused {
+            let before = self.out.len();
+            self.writer.finish(&mut self.out)?;
+            self.report.written_bytes = self.report.written_bytes.saturating_add(self.out.len().saturating_sub(before) as u64);
+        }
+        Ok((self.out, self.losses, self.report))
+    }
+
+    fn lose(&mut self, lost: Lost, count: u64, outcome: Outcome, key: Option<(u64, Bytes)>, name: Option<Bytes>) {
+        self.report.losses = self.report.losses.saturating_add(1);
+        self.losses.push(Loss { lost, outcome, count, key, name });
+    }
+
+    /// Has the writer append something, unless what is written will be thrown away.
+    fn write(&mut self, write: impl FnOnce(&mut Writer, &mut Vec<u8>) -> Result<(), Error>) -> Result<(), Fault> {
+        if self.is_refused() {
+            return Ok(());
+        }
+        let before = self.out.len();
+        if let Err(error) = write(&mut self.writer, &mut self.out) {
+            self.failure = Some(error);
+            return Err(Fault::new(&HALTED, 0));
+        }
+        self.report.written_bytes = self.report.written_bytes.saturating_add(self.out.len().saturating_sub(before) as u64);
+        Ok(())
+    }
+
+    /// Appends a step as it was read.
+    #[inline]
+    fn copy(&mut self, raw: &[u8]) {
+        if self.is_refused() {
+            return;
+        }
+        if let Writer::Snapshot(emitter) = &mut self.writer {
+            emitter.encoder().splice(raw, &mut self.out);
+            self.report.written_bytes = self.report.written_bytes.saturating_add(raw.len() as u64);
+        }
+    }
+
+    fn start(&mut self, version: Version) {
+        self.report.source = Some(version);
+        // What a lenient reader passes over must not get into the output.
+        self.may_copy = !self.fit.is_log && !self.options.is_lenient && has_forms_of(version, self.options.version);
+    }
+
+    fn key(&mut self, key: &Key<'_>) -> Result<Flow, Fault> {
+        self.course = Course::Skip;
+        let has_metadata = core::mem::take(&mut self.has_metadata);
+        let enterprise = core::mem::take(&mut self.enterprise);
+        let is_meant = self.options.filter.matches_head(key);
+        // Where there is no room for more names, looking for one costs more than the rest of a key.
+        let is_new = is_meant && (self.keys.is_full() || key.key.with_text(|name| self.keys.is_new(key.db, name)));
+        if !is_new {
+            if has_metadata {
+                // It waits for the next key otherwise.
+                self.collector.push(&Event::EmptyKey(*key))?;
+            }
+            if is_meant {
+                return Err(Fault::new(&KEY_TWICE, 0));
+            }
+            self.report.unmatched_keys = self.report.unmatched_keys.saturating_add(1);
+            return Ok(Flow::SkipValue);
+        }
+        if enterprise > 0 {
+            let name = key.key.with_text(Bytes::copy_from_slice);
+            self.lose(Lost::Enterprise, enterprise, Outcome::Stripped, Some((key.db, name)), None);
+        }
+        let is_copied =
+            self.may_copy && !has_metadata && self.options.filter.size.is_open() && known_key(self.options.version, key).is_ok();
+        if is_copied {
+            self.course = Course::Copy;
+            self.begin_key(key.db)?;
+            self.report.copied_keys = self.report.copied_keys.saturating_add(1);
+        } else if !has_metadata && self.may_stream() && self.begin_commands(key) {
+            self.course = Course::Commands;
+            self.begin_key(key.db)?;
+        } else {
+            self.course = Course::Collect;
+            self.key_bytes = 0;
+            self.collector.push(&Event::Key(*key))?;
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Whether values may become commands before they are whole. What a lenient reader passes over must not get there.
+    fn may_stream(&self) -> bool {
+        self.options.filter.size.is_open() && !self.options.is_lenient && !self.is_refused()
+    }
+
+    fn begin_commands(&mut self, key: &Key<'_>) -> bool {
+        match &mut self.writer {
+            Writer::Commands(emitter) => emitter.begin_key(key),
+            Writer::Snapshot(_) => false,
+        }
+    }
+
+    /// Takes a part of a value that becomes commands, or its key's end.
+    fn commands(&mut self, event: &Event<'_>) -> Result<(), Fault> {
+        let Writer::Commands(emitter) = &mut self.writer else { return Ok(()) };
+        let before = self.out.len();
+        let is_made = match event {
+            Event::Value(part) => emitter.part(part, &mut self.out)?,
+            _ => {
+                emitter.end_key(&mut self.out);
+                true
+            }
+        };
+        self.report.written_bytes = self.report.written_bytes.saturating_add(self.out.len().saturating_sub(before) as u64);
+        if !is_made {
+            if let Some(key) = emitter.open_key() {
+                self.collector.push(&Event::Key(key))?;
+            }
+            // It is counted again when it is written.
+            self.report.keys = self.report.keys.saturating_sub(1);
+            self.course = Course::Collect;
+            self.collect(event)?;
+        }
+        Ok(())
+    }
+
+    /// Says which database the next key is in, and counts it.
+    #[inline]
+    fn begin_key(&mut self, db: u64) -> Result<(), Fault> {
+        if self.db != Some(db) {
+            self.select(db)?;
+        }
+        self.report.keys = self.report.keys.saturating_add(1);
+        Ok(())
+    }
+
+    fn select(&mut self, db: u64) -> Result<(), Fault> {
+        let sizes = self.sizes.take();
+        self.write(|writer, out| {
+            writer.select_db(db, out)?;
+            match (writer, sizes) {
+                (Writer::Snapshot(emitter), Some((keys, expires))) => emitter.resize_db(keys, expires, out),
+                _ => Ok(()),
+            }
+        })?;
+        self.db = Some(db);
+        self.report.last_db = self.report.last_db.max(Some(db));
+        Ok(())
+    }
+
+    /// Takes an event of a value that is written anew, or of its key's end.
+    fn collect(&mut self, event: &Event<'_>) -> Result<(), Fault> {
+        if let Some(collected) = self.collector.push(event)? {
+            self.collector.forget();
+            self.collected(collected)?;
+        }
+        match self.collector.faults().first() {
+            Some(fault) => Err(*fault),
+            None => Ok(()),
+        }
+    }
+
+    fn collected(&mut self, collected: Collected) -> Result<(), Fault> {
+        match collected {
+            Collected::Entry { db, key, mut entry } => {
+                if !self.options.filter.size.matches(self.key_bytes) {
+                    self.report.unmatched_keys = self.report.unmatched_keys.saturating_add(1);
+                    return Ok(());
+                }
+                let is_kept = self.fit.entry(&mut entry, &mut self.scratch);
+                for (lost, count, outcome) in core::mem::take(&mut self.scratch) {
+                    self.lose(lost, count, outcome, Some((db, key.clone())), None);
+                }
+                if is_kept {
+                    self.begin_key(db)?;
+                    self.write(|writer, out| writer.entry(&key, &entry, out))?;
+                }
+                Ok(())
+            }
+            Collected::Function(function) => self.function(function),
+            Collected::ModuleData(data) => self.module_data(&data),
+            Collected::Aux(field) => self.aux(&field),
+        }
+    }
+
+    fn function(&mut self, mut function: Function) -> Result<(), Fault> {
+        let is_kept = self.fit.function(&mut function, &mut self.scratch);
+        let first_line = function.code.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        for (lost, count, outcome) in core::mem::take(&mut self.scratch) {
+            self.lose(lost, count, outcome, None, Some(Bytes::copy_from_slice(first_line)));
+        }
+        if is_kept {
+            self.write(|writer, out| writer.function(&function, out))?;
+        }
+        Ok(())
+    }
+
+    fn module_data(&mut self, data: &ModuleData) -> Result<(), Fault> {
+        if self.fit.has_module_data() {
+            return self.write(|writer, out| writer.module_data(data, out));
+        }
+        let name = Bytes::copy_from_slice(&data.id.name());
+        self.lose(Lost::ModuleData, 1, Outcome::ItemLeftOut, None, Some(name));
+        Ok(())
+    }
+
+    fn aux(&mut self, field: &AuxField) -> Result<(), Fault> {
+        let version = self.options.version;
+        let number = version.number();
+        let name = field.name.to_ascii_lowercase();
+        let has_room = !self.fit.is_log && number >= 7;
+        let (is_kept, lost) = match &name[..] {
+            b"redis-ver" | b"valkey-ver" | b"aikv-ver" | b"redis-bits" | b"ctime" | b"used-mem" => (has_room, None),
+            // Of the file that it was, and of the stream that it stood in.
+            b"aof-preamble" | b"aof-base" | b"repl-stream-db" | b"repl-id" | b"repl-offset" => (false, None),
+            b"lua" => (has_room && matches!(number, 8 | 9), Some(Lost::Script)),
+            b"cluster-asm-task" if field.value.is_empty() => (false, None),
+            b"cluster-asm-task" => (has_room && version.dialect() == Dialect::Redis && number >= 12, Some(Lost::SlotMove)),
+            // Facts that servers only log.
+            [b'%', ..] => (has_room, None),
+            _ => (has_room, Some(Lost::HeadField)),
+        };
+        if is_kept {
+            return self.write(|writer, out| match writer {
+                Writer::Snapshot(emitter) => emitter.aux(&field.name, &field.value, out),
+                Writer::Commands(_) => Ok(()),
+            });
+        }
+        if let Some(lost) = lost {
+            self.lose(lost, 1, Outcome::ItemLeftOut, None, Some(field.name.clone()));
+        }
+        Ok(())
+    }
+
+    /// Takes the sizes of a slot, in the form of either lineage.
+    fn slot_sizes(&mut self, is_known: bool, raw: &[u8]) -> Result<(), Fault> {
+        if self.is_filtering() {
+            return Ok(());
+        }
+        if !is_known || self.fit.is_log {
+            self.slot_sizes = self.slot_sizes.saturating_add(1);
+            return Ok(());
+        }
+        if let Some(db) = self.source_db.filter(|db| self.db != Some(*db)) {
+            self.select(db)?;
+        }
+        self.copy(raw);
+        Ok(())
+    }
+
+    fn is_filtering(&self) -> bool {
+        !self.options.filter.is_open()
+    }
+
+    /// Takes what is no part of a value.
+    #[inline(never)]
+    fn record(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<(), Fault> {
+        let version = self.options.version;
+        match event {
+            Event::Start(source) => self.start(*source),
+            Event::SelectDb(db) => {
+                self.source_db = Some(*db);
+                self.sizes = None;
+            }
+            Event::ResizeDb { keys, expires } => self.sizes = Some((*keys, *expires)).filter(|_| !self.is_filtering()),
+            Event::SlotInfo { .. } => self.slot_sizes(known(version, event).is_ok(), raw)?,
+            Event::Aux { key, .. } if key.with_text(|name| name.eq_ignore_ascii_case(b"slot-info")) => {
+                // Valkey 8 has the version of Redis 7.2, which passes over fields that it does not know.
+                self.slot_sizes(version == Version::redis(11) || version.dialect() == Dialect::Valkey, raw)?;
+            }
+            Event::SlotImport(import) => {
+                if known(version, event).is_ok() && !self.fit.is_log {
+                    self.copy(raw);
+                } else if let SlotImport::Open { job, .. } = import {
+                    let name = job.with_text(Bytes::copy_from_slice);
+                    self.lose(Lost::SlotMove, 1, Outcome::ItemLeftOut, None, Some(name));
+                }
+            }
+            // Values that refer to one are written with its names where the target has none.
+            Event::HashTemplate(_) if self.may_copy && known(version, event).is_ok() => self.copy(raw),
+            Event::HashTemplate(_) | Event::End(_) => {}
+            Event::Enterprise { .. } => self.enterprise = self.enterprise.saturating_add(1),
+            Event::KeyMeta(meta) => {
+                self.has_metadata |= !matches!(meta, KeyMeta::Classes(0));
+                self.collect(event)?;
+            }
+            Event::EmptyKey(_) => {
+                (self.has_metadata, self.enterprise) = (false, 0);
+                self.collect(event)?;
+            }
+            Event::Aux { .. } | Event::Function { .. } | Event::FunctionPreGa { .. } | Event::ModuleAux(_) => {
+                self.collect(event)?;
+            }
+            // Handled by the caller.
+            Event::Key(_) | Event::Value(_) | Event::KeyEnd { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+impl Job for Convert {
+    #[inline]
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+        match (event, self.course) {
+            (Event::Value(_), Course::Copy) => {
+                self.copy(raw);
+                event.check()?;
+            }
+            (Event::KeyEnd { .. }, Course::Copy | Course::Skip) => {}
+            (Event::Value(_), Course::Skip) => return Ok(Flow::SkipValue),
+            (Event::Value(_) | Event::KeyEnd { .. }, Course::Commands) => self.commands(event)?,
+            (Event::Value(_) | Event::KeyEnd { .. }, Course::Collect) => {
+                self.key_bytes = self.key_bytes.saturating_add(raw.len() as u64);
+                self.collect(event)?;
+            }
+            (Event::Key(key), _) => {
+                let flow = self.key(key)?;
+                match self.course {
+                    Course::Copy => self.copy(raw),
+                    Course::Collect => self.key_bytes = raw.len() as u64,
+                    Course::Commands | Course::Skip => {}
+                }
+                return Ok(flow);
+            }
+            _ => self.record(event, raw)?,
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+/// Whether values of a type that both versions have look the same in both: packed entries took new forms with RDB 6, lengths
+/// with RDB 8.
+fn has_forms_of(source: Version, target: Version) -> bool {
+    let era = |version: Version| match version.number() {
+        0..6 => 0,
+        6..8 => 1,
+        _ => 2,
+    };
+    era(source) <= era(target)
+}

@@ -1,0 +1,346 @@
+//! Conversions of every fixture to every version: what comes out is what went in, but for exactly what the report says.
+
+mod common;
+mod converting;
+mod datasets;
+
+use aikv::jobs::{Container, ExpiryRule, Filter, LoadLog, Pattern, Reader};
+use aikv::model::{
+    Array, ArrayValue, AuxField, Dataset, Emitter, EncodeOptions, Entry, HashField, Loss, Lost, OnLoss, Outcome, ReplayOptions,
+    Stream, StreamConsumer, StreamEntry, StreamGroup, StreamIdempotency, StreamPending, Value,
+};
+use aikv::rdb::{Eviction, Kind, StreamId, Version};
+use aikv::wire::Limits;
+use bytes::Bytes;
+use converting::{convert, convert_in, forget_counters, forget_times, options, without};
+use datasets::{content, fixtures};
+
+const POLICIES: [OnLoss; 2] = [OnLoss::Drop, OnLoss::Degrade];
+
+/// Without fields about the snapshot, which are looked at by themselves.
+fn data(mut dataset: Dataset) -> Dataset {
+    dataset.aux.clear();
+    content(dataset)
+}
+
+#[test]
+fn snapshots_differ_from_their_source_by_what_is_reported() {
+    for fixture in fixtures() {
+        // Every version that brought something, and the first.
+        let source = fixture.dataset();
+        for version in [1, 2, 6, 7, 8, 9, 10, 11, 12, 13].map(Version::redis).into_iter().chain([Version::valkey(80)]) {
+            let place = format!("{} to {version}", fixture.name());
+            let mut lists = Vec::new();
+            for on_loss in POLICIES {
+                let converted = convert(&fixture.bytes, version, Container::Snapshot, on_loss);
+                let bytes = converted.bytes.unwrap();
+                assert_eq!(Version::from_header(&bytes), Some(version));
+                let held = Dataset::decode(&bytes).unwrap_or_else(|error| panic!("{place}: {error}"));
+                let expected = without(source.clone(), &converted.losses, version);
+                assert!(data(held) == data(expected), "{place} {on_loss:?}: {:?}", converted.losses);
+                assert_eq!(converted.report.written_bytes, bytes.len() as u64, "{place}");
+                lists.push(converted.losses);
+            }
+            let refused = convert(&fixture.bytes, version, Container::Snapshot, OnLoss::Fail);
+            assert_eq!(refused.bytes.is_some(), lists.iter().all(Vec::is_empty), "{place}");
+            assert_eq!(refused.losses, lists[1], "{place}: refusing lists what degrading loses");
+            let same = |loss: &Loss| (loss.lost, loss.key.clone(), loss.name.clone(), loss.count);
+            let [drop, degrade] = [&lists[0], &lists[1]].map(|list| list.iter().map(same).collect::<Vec<_>>());
+            assert_eq!(drop, degrade, "{place}: policies differ in what becomes of it, not in what it is");
+        }
+    }
+}
+
+#[test]
+fn commands_make_their_source_but_for_what_is_reported() {
+    for fixture in fixtures() {
+        let source = fixture.dataset();
+        for version in [6, 7, 9, 10, 11, 12, 13].map(Version::redis).into_iter().chain([Version::valkey(80)]) {
+            let place = format!("{} to commands of {version}", fixture.name());
+            let converted = convert(&fixture.bytes, version, Container::Commands, OnLoss::Degrade);
+            let mut load = LoadLog::new(ReplayOptions { databases: u64::MAX, ..ReplayOptions::new(1 << 50, [3, 4]) });
+            let mut reader = Reader::new(Limits::default());
+            let fed = reader.feed(&converted.bytes.unwrap(), &mut load);
+            assert!(fed.is_ok(), "{place}: {:?}", load.failure());
+            load.end_file();
+            let (mut held, report) = load.finish().unwrap_or_else(|error| panic!("{place}: {error}"));
+            assert!(report.failed.is_empty(), "{place}: {:?}", report.failed);
+            let mut expected = without(source.clone(), &converted.losses, version);
+            forget_times(&mut held, &converted.losses);
+            forget_times(&mut expected, &converted.losses);
+            if version.number() < 10 {
+                forget_counters(&mut held);
+                forget_counters(&mut expected);
+            }
+            let (held, expected) = (data(held), data(expected));
+            for (db, database) in &expected.databases {
+                for (key, entry) in database {
+                    assert_eq!(held.databases[db].get(key), Some(entry), "{place}: {key:?}");
+                }
+            }
+            assert!(held == expected, "{place}: {:?}", converted.losses);
+        }
+    }
+}
+
+#[test]
+fn a_value_that_the_target_knows_keeps_its_bytes() {
+    for fixture in fixtures() {
+        let newest = Version::redis(15);
+        if fixture.version.dialect() != newest.dialect() {
+            continue;
+        }
+        let converted = convert(&fixture.bytes, newest, Container::Snapshot, OnLoss::Degrade);
+        let is_plain = fixture.case != "metadata";
+        assert!(converted.report.copied_keys == converted.report.keys || !is_plain, "{}", fixture.name());
+        // Servers from 7.0 on have no use for the first, and Redis none for sizes in the form of Valkey.
+        let is_known = |loss: &Loss| matches!(loss.lost, Lost::Script | Lost::SlotSizes);
+        assert!(converted.losses.iter().all(is_known), "{}: {:?}", fixture.name(), converted.losses);
+        let bytes = converted.bytes.unwrap();
+        let again = convert(&bytes, newest, Container::Snapshot, OnLoss::Fail).bytes.unwrap();
+        assert!(again == bytes, "{}", fixture.name());
+    }
+}
+
+#[test]
+fn a_conversion_is_a_function_of_the_bytes() {
+    for fixture in
+        fixtures().iter().filter(|fixture| ["streams", "field_expiry", "functions", "metadata"].contains(&&*fixture.case))
+    {
+        for version in [Version::redis(9), Version::redis(11), Version::valkey(80)] {
+            for container in [Container::Snapshot, Container::Base, Container::Commands] {
+                let options = || options(version, container, OnLoss::Degrade);
+                let whole = convert_in(&fixture.bytes, usize::MAX, options()).unwrap();
+                let cut = convert_in(&fixture.bytes, 7, options()).unwrap();
+                assert!(whole.bytes == cut.bytes && whole.losses == cut.losses, "{}", fixture.name());
+            }
+        }
+    }
+}
+
+fn snapshot(version: Version, entries: &[(&'static str, Entry)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut emitter = Emitter::new(&EncodeOptions::new(version), &mut out).unwrap();
+    emitter.select_db(0, &mut out).unwrap();
+    for (key, entry) in entries {
+        emitter.entry(key.as_bytes(), entry, &mut out).unwrap();
+    }
+    emitter.finish(&mut out).unwrap();
+    out
+}
+
+/// What becomes of one entry: what is told, and what is there.
+fn one(entry: &Entry, from: Version, to: Version, on_loss: OnLoss) -> (Vec<(Lost, u64, Outcome)>, Option<Entry>) {
+    let converted = convert(&snapshot(from, &[("k", entry.clone())]), to, Container::Snapshot, on_loss);
+    let told = converted.losses.iter().map(|loss| {
+        assert_eq!(loss.key, Some((0, Bytes::from("k"))));
+        (loss.lost, loss.count, loss.outcome)
+    });
+    let told = told.collect();
+    let held = converted.bytes.map(|bytes| Dataset::decode(&bytes).unwrap());
+    (told, held.and_then(|mut held| held.databases.remove(&0)).and_then(|mut database| database.remove(&b"k"[..])))
+}
+
+fn field(field: &'static str, expires_at_ms: Option<i64>) -> HashField {
+    HashField { field: field.into(), value: "v".into(), expires_at_ms }
+}
+
+fn hash(fields: &[HashField]) -> Entry {
+    Value::Hash(fields.to_vec()).into()
+}
+
+#[test]
+fn a_field_that_expires_stays_forever_or_goes() {
+    let source = hash(&[field("a", Some(1 << 41)), field("b", None)]);
+    let (from, to) = (Version::redis(12), Version::redis(11));
+    let loss = |outcome| vec![(Lost::FieldExpiry, 1, outcome)];
+    assert_eq!(one(&source, from, to, OnLoss::Fail), (loss(Outcome::Stripped), None));
+    let kept = hash(&[field("a", None), field("b", None)]);
+    assert_eq!(one(&source, from, to, OnLoss::Degrade), (loss(Outcome::Stripped), Some(kept)));
+    assert_eq!(one(&source, from, to, OnLoss::Drop), (loss(Outcome::ItemLeftOut), Some(hash(&[field("b", None)]))));
+    let only = hash(&[field("a", Some(1 << 41))]);
+    assert_eq!(one(&only, from, to, OnLoss::Drop), (loss(Outcome::KeyLeftOut), None));
+    // Both lineages have them, in their own forms.
+    assert_eq!(one(&source, from, Version::valkey(80), OnLoss::Fail), (vec![], Some(source.clone())));
+    assert_eq!(one(&source, Version::valkey(80), from, OnLoss::Fail), (vec![], Some(source)));
+}
+
+/// Redis 8.0 `ebuckets.h` `EB_EXPIRE_TIME_MAX`; Valkey has no such bound.
+#[test]
+fn a_field_expiry_beyond_the_bounds_of_redis_is_lost() {
+    let source = hash(&[field("a", Some(1 << 48)), field("b", Some((1 << 48) - 1)), field("c", Some(0))]);
+    let (told, held) = one(&source, Version::valkey(80), Version::redis(12), OnLoss::Degrade);
+    assert_eq!(told, [(Lost::FieldExpiryRange, 2, Outcome::Stripped)]);
+    let mut held = held.unwrap();
+    held.canonicalize();
+    assert_eq!(held, hash(&[field("a", None), field("b", Some((1 << 48) - 1)), field("c", None)]));
+}
+
+#[test]
+fn an_array_becomes_a_hash_or_goes() {
+    let slots = vec![(0, ArrayValue::Text("x".into())), (7, ArrayValue::Float(1.0)), (u64::MAX - 1, ArrayValue::Float(0.5))];
+    let source = Value::Array(Array { insert_index: Some(9), slots }).into();
+    let (from, to) = (Version::redis(14), Version::redis(13));
+    let field = |field: &'static str, value: &'static str| HashField { value: value.into(), ..self::field(field, None) };
+    let kept = hash(&[field("0", "x"), field("7", "1.0"), field("18446744073709551614", "0.5")]);
+    assert_eq!(one(&source, from, to, OnLoss::Degrade), (vec![(Lost::Array, 1, Outcome::Changed)], Some(kept)));
+    assert_eq!(one(&source, from, to, OnLoss::Drop), (vec![(Lost::Array, 1, Outcome::KeyLeftOut)], None));
+    assert_eq!(one(&source, from, Version::redis(15), OnLoss::Fail), (vec![], Some(source)));
+}
+
+fn stream() -> Stream {
+    let id = |ms| StreamId { ms, seq: 0 };
+    let pending = |ms| StreamPending { id: id(ms), delivered_at_ms: 5, deliveries: 2 };
+    Stream {
+        entries: (1..4).map(|ms| StreamEntry { id: id(ms), fields: vec![("f".into(), "v".into())] }).collect(),
+        last_id: id(9),
+        max_deleted_id: id(8),
+        entries_added: 7,
+        groups: vec![StreamGroup {
+            name: "g".into(),
+            last_id: id(2),
+            entries_read: Some(5),
+            consumers: vec![StreamConsumer { name: "c".into(), seen_at_ms: 11, active_at_ms: 10, pending: vec![pending(1)] }],
+            unowned: vec![pending(2), pending(3)],
+        }],
+        idempotency: Some(StreamIdempotency { duration_s: 7, ..StreamIdempotency::default() }),
+    }
+}
+
+#[test]
+fn a_stream_loses_what_its_target_does_not_count() {
+    let source: Entry = Value::Stream(Box::new(stream())).into();
+    let stripped = |lost, count| (lost, count, Outcome::Stripped);
+    let unowned = (Lost::UnownedPending, 2, Outcome::ItemLeftOut);
+    let mut expected = stream();
+    let mut is = |version: u64, told: &[(Lost, u64, Outcome)], change: &dyn Fn(&mut Stream)| {
+        change(&mut expected);
+        for on_loss in POLICIES {
+            let (found, held) = one(&source, Version::redis(14), Version::redis(version), on_loss);
+            assert_eq!(found, told, "RDB {version}");
+            assert_eq!(held, Some(Value::Stream(Box::new(expected.clone())).into()), "RDB {version}");
+        }
+    };
+    is(14, &[], &|_| {});
+    is(13, &[unowned], &|stream| stream.groups[0].unowned.clear());
+    let ids = stripped(Lost::ProducerIds, 1);
+    is(12, &[ids, unowned], &|stream| stream.idempotency = None);
+    is(11, &[ids, unowned], &|_| {});
+    let active = stripped(Lost::ConsumerActiveTime, 1);
+    is(10, &[active, ids, unowned], &|stream| stream.groups[0].consumers[0].active_at_ms = 11);
+    let counted = [stripped(Lost::StreamCounters, 1), stripped(Lost::EntriesRead, 1), active, ids, unowned];
+    is(9, &counted, &|stream| {
+        (stream.max_deleted_id, stream.entries_added, stream.groups[0].entries_read) = (StreamId::default(), 3, None);
+    });
+    let gone = vec![(Lost::Stream, 1, Outcome::KeyLeftOut)];
+    for on_loss in [OnLoss::Fail, OnLoss::Drop, OnLoss::Degrade] {
+        assert_eq!(one(&source, Version::redis(14), Version::redis(8), on_loss), (gone.clone(), None));
+    }
+}
+
+#[test]
+fn what_only_servers_know_of_a_key_goes_alone() {
+    let value = || Value::String("v".into());
+    for (eviction, lost) in [(Eviction::Idle(300), Lost::Idle), (Eviction::Freq(255), Lost::Freq)] {
+        let source = Entry { eviction, ..value().into() };
+        for on_loss in POLICIES {
+            let (told, held) = one(&source, Version::redis(9), Version::redis(8), on_loss);
+            assert_eq!((told, held), (vec![(lost, 1, Outcome::Stripped)], Some(value().into())));
+        }
+        assert_eq!(one(&source, Version::redis(9), Version::redis(12), OnLoss::Fail), (vec![], Some(source)));
+    }
+}
+
+/// RDB 1 and 2 have seconds of 32 bits.
+#[test]
+fn an_expiry_between_seconds_is_rounded_down_or_its_key_goes() {
+    let expiring = |expires_at_ms| Entry { expires_at_ms, ..Value::String("v".into()).into() };
+    let to = Version::redis(2);
+    let is = |at, on_loss, outcome, kept: Option<Entry>| {
+        let (told, held) = one(&expiring(Some(at)), Version::redis(6), to, on_loss);
+        assert_eq!((told, held), (vec![(Lost::ExpiryMs, 1, outcome)], kept), "{at}");
+    };
+    is(1_700_000_000_999, OnLoss::Degrade, Outcome::Changed, Some(expiring(Some(1_700_000_000_000))));
+    is(-1, OnLoss::Degrade, Outcome::Changed, Some(expiring(Some(-1000))));
+    is(i64::MAX, OnLoss::Degrade, Outcome::Changed, Some(expiring(None)));
+    is(1_700_000_000_999, OnLoss::Drop, Outcome::KeyLeftOut, None);
+    let whole = expiring(Some(1_700_000_000_000));
+    assert_eq!(one(&whole, Version::redis(6), to, OnLoss::Fail), (vec![], Some(whole)));
+}
+
+fn with_head(version: Version, aux: &[(&str, &str)]) -> Vec<u8> {
+    let aux =
+        aux.iter().map(|(name, value)| AuxField { name: Bytes::from(name.to_string()), value: Bytes::from(value.to_string()) });
+    Dataset { aux: aux.collect(), ..Dataset::default() }.encode(&EncodeOptions::new(version)).unwrap()
+}
+
+#[test]
+fn facts_about_the_file_are_no_losses_but_what_nobody_knows_is() {
+    let source = with_head(
+        Version::redis(9),
+        &[("redis-ver", "6.2.14"), ("ctime", "5"), ("repl-id", "x"), ("aof-preamble", "1"), ("lua", "return 1"), ("mine", "y")],
+    );
+    let head = |to: Version, container| {
+        let converted = convert(&source, to, container, OnLoss::Drop);
+        let told: Vec<_> = converted.losses.into_iter().map(|loss| (loss.lost, loss.name.unwrap())).collect();
+        let bytes = converted.bytes.unwrap();
+        let held = if container == Container::Commands { Dataset::default() } else { Dataset::decode(&bytes).unwrap() };
+        let names: Vec<_> = held.aux.iter().map(|field| String::from_utf8(field.name.to_vec()).unwrap()).collect();
+        (told, names)
+    };
+    let (script, mine) = ((Lost::Script, Bytes::from("lua")), (Lost::HeadField, Bytes::from("mine")));
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(head(Version::redis(9), Container::Snapshot), (vec![], names(&["redis-ver", "ctime", "lua", "mine"])));
+    assert_eq!(
+        head(Version::redis(11), Container::Base),
+        (vec![script.clone()], names(&["aof-base", "redis-ver", "ctime", "mine"]))
+    );
+    assert_eq!(head(Version::redis(6), Container::Snapshot), (vec![script.clone(), mine.clone()], vec![]));
+    assert_eq!(head(Version::redis(11), Container::Commands), (vec![script, mine], vec![]));
+}
+
+#[test]
+fn sizes_of_slots_are_one_loss() {
+    for (server, to) in [("valkey-9.1", 13), ("redis-8.6", 11)] {
+        let fixture = fixtures().into_iter().find(|fixture| fixture.server == server && fixture.case == "cluster").unwrap();
+        let converted = convert(&fixture.bytes, Version::redis(to), Container::Snapshot, OnLoss::Degrade);
+        let sizes: Vec<_> = converted.losses.iter().filter(|loss| loss.lost == Lost::SlotSizes).collect();
+        assert_eq!(sizes.len(), 1, "{server}");
+        assert!(sizes[0].count > 1 && sizes[0].key.is_none(), "{:?}", sizes[0]);
+        let same = convert(&fixture.bytes, fixture.version, Container::Snapshot, OnLoss::Fail);
+        assert!(same.losses.is_empty(), "{:?}", same.losses);
+    }
+}
+
+#[test]
+fn a_key_that_stands_twice_is_refused_or_told() {
+    let entry = |text: &'static str| Value::String(text.into()).into();
+    let source = snapshot(Version::redis(11), &[("k", entry("a")), ("l", entry("b")), ("k", entry("c"))]);
+    let to = || options(Version::redis(10), Container::Snapshot, OnLoss::Fail);
+    let Err(error) = convert_in(&source, 64, to()) else { panic!("it was converted") };
+    assert_eq!(error.code(), "duplicate");
+    assert_eq!(error.place().key.as_ref().unwrap().bytes(), b"k");
+}
+
+#[test]
+fn what_a_filter_leaves_out_is_no_loss() {
+    let stream: Entry = Value::Stream(Box::new(stream())).into();
+    let text = |text: &'static str| Entry::from(Value::String(text.into()));
+    let expiring = Entry { expires_at_ms: Some(7), ..text("b") };
+    let source =
+        snapshot(Version::redis(14), &[("a", text("a")), ("s", stream), ("b", expiring), ("long", text("0123456789abcdef"))]);
+    let keys = |filter| {
+        let options = options(Version::redis(6), Container::Snapshot, OnLoss::Fail);
+        let converted = convert_in(&source, 64, aikv::jobs::ConvertOptions { filter, ..options }).unwrap();
+        let held = Dataset::decode(&converted.bytes.unwrap()).unwrap();
+        assert_eq!(converted.report.keys + converted.report.unmatched_keys, 4);
+        held.databases[&0].keys().map(|key| String::from_utf8(key.to_vec()).unwrap()).collect::<Vec<_>>()
+    };
+    let strings = Filter { kinds: vec![Kind::String], ..Filter::default() };
+    assert_eq!(keys(strings.clone()), ["a", "b", "long"]);
+    assert_eq!(keys(Filter { keys: vec![Pattern::glob(b"[ab]")], ..Filter::default() }), ["a", "b"]);
+    assert_eq!(keys(Filter { expiry: Some(ExpiryRule::Some), ..Filter::default() }), ["b"]);
+    let mut small = strings;
+    small.size.max = Some(19);
+    assert_eq!(keys(small), ["a", "b"]);
+}
