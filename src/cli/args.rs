@@ -21,7 +21,7 @@ use std::prelude::rust_2024::*;
     after_help = "FILE is an RDB snapshot, an AOF log, the folder or manifest of a multi-part AOF log, a JSON Lines export, or - for stdin;\n\
 what it is, is decided by its bytes.\n\
 Exit codes: 0 done, nothing wrong; 1 done, and there is something to report; 2 wrong usage; 3 the input cannot be read;\n\
-4 refused, since something would be lost."
+4 refused, and no output file was written."
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -42,6 +42,16 @@ pub(super) enum Command {
     Export(ExportArgs),
     /// A snapshot or log that another server loads
     Convert(ConvertArgs),
+    /// A new snapshot of the same version with only what matches
+    Filter(RewriteArgs),
+    /// What two files have apart, by value
+    Diff(DiffArgs),
+    /// A snapshot cut into several by slot, database or prefix
+    Split(SplitArgs),
+    /// Several snapshots made one
+    Merge(MergeArgs),
+    /// A new file of all that is whole
+    Repair(RepairArgs),
     /// Serve the viewer on 127.0.0.1
     View(ViewArgs),
 }
@@ -89,6 +99,136 @@ pub(super) struct ExportArgs {
     /// resp: the server that takes the commands; without it, one that writes what FILE is
     #[arg(long, value_name = "TARGET", value_parser = target)]
     pub(super) to: Option<Target>,
+}
+
+/// One file in, one file out.
+#[derive(Debug, Args)]
+pub(super) struct RewriteArgs {
+    /// The file, or - for stdin
+    #[arg(value_name = "IN")]
+    pub(super) file: PathBuf,
+    /// Where to write, or - for stdout; the file appears whole or not at all
+    #[arg(value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// Read on where the framing is whole, and tell on stderr what was passed over
+    #[arg(long)]
+    pub(super) lenient: bool,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// The first file, or the folder of a multi-part log
+    #[arg(value_name = "A")]
+    pub(super) first: PathBuf,
+    /// The second
+    #[arg(value_name = "B")]
+    pub(super) second: PathBuf,
+    /// Where to write; the file appears whole or not at all
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: Option<PathBuf>,
+    /// Print JSON: an object for each difference, then one with their numbers
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Read on where the framing is whole, and tell on stderr what was passed over
+    #[arg(long)]
+    pub(super) lenient: bool,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SplitArgs {
+    /// The snapshot, or - for stdin
+    #[arg(value_name = "IN")]
+    pub(super) file: PathBuf,
+    /// The folder of the new snapshots, which is not there yet or empty; they appear all or not at all
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// What keys are told apart by: slot (with --slots or --slots-from), db, prefix, or a number of files
+    #[arg(long, value_name = "slot|db|prefix|N")]
+    pub(super) by: SplitRule,
+    /// With --by slot: a file for each range, as in "0-5460 5461-10922 10923-16383"; ranges for one file have commas between them
+    #[arg(long, value_name = "RANGES", conflicts_with = "slots_from")]
+    pub(super) slots: Option<String>,
+    /// With --by slot: a file with such ranges, or with what a server answers to CLUSTER NODES
+    #[arg(long, value_name = "FILE")]
+    pub(super) slots_from: Option<PathBuf>,
+    /// With --by prefix: what ends a prefix
+    #[arg(long, value_name = "TEXT", default_value = ":", allow_hyphen_values = true)]
+    pub(super) separator: OsString,
+    /// Read on where the framing is whole, and tell on stderr what was passed over
+    #[arg(long)]
+    pub(super) lenient: bool,
+    #[command(flatten)]
+    pub(super) filter: FilterArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// The snapshots, and behind them where to write; the file appears whole or not at all
+    #[arg(value_names = ["IN", "OUT"], num_args = 2.., required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// What becomes of keys that several have
+    #[arg(long, value_name = "RULE", default_value = "fail")]
+    pub(super) on_conflict: ConflictRule,
+    /// Print the conflicts as JSON, where they are why nothing was written
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Read on where the framing is whole, and tell on stderr what was passed over
+    #[arg(long)]
+    pub(super) lenient: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ConflictRule {
+    /// Nothing is written, and all of them are listed
+    Fail,
+    /// That of the first snapshot stands
+    First,
+    /// That of the last snapshot stands
+    Last,
+    /// That which expires last stands, one that never expires before all others
+    NewestExpiry,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RepairArgs {
+    /// The damaged file, which is only read
+    #[arg(value_name = "IN")]
+    pub(super) file: PathBuf,
+    /// The new file, which appears whole or not at all
+    #[arg(value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// Print what is kept and dropped as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What keys are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SplitRule {
+    Slot,
+    Db,
+    Prefix,
+    Parts(u16),
+}
+
+impl std::str::FromStr for SplitRule {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "slot" => Ok(Self::Slot),
+            "db" => Ok(Self::Db),
+            "prefix" => Ok(Self::Prefix),
+            number => match number.parse() {
+                Ok(parts @ 1..=1024) => Ok(Self::Parts(parts)),
+                _ => Err("expected slot, db, prefix or a number from 1 to 1024"),
+            },
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -257,14 +397,22 @@ mod tests {
 
     #[test]
     fn filters_are_the_same_everywhere() {
-        for command in ["info", "keys", "check", "export"] {
+        for command in ["info", "keys", "check", "export", "filter", "diff", "split"] {
             let typed =
                 ["aikv", command, "f", "-k", "a", "--glob", "b*", "-K", "c", "-d", "0", "-d", "1", "-t", "ZSet", "-t", "str"];
-            let cli = Cli::try_parse_from(typed.iter().chain(&["--expiry", "-1h~", "--bytes", "1KiB~"])).unwrap();
+            let output: &[&str] = match command {
+                "filter" | "diff" => &["g"],
+                "split" => &["g", "--by", "db"],
+                _ => &[],
+            };
+            let cli = Cli::try_parse_from(typed.iter().chain(&["--expiry", "-1h~", "--bytes", "1KiB~"]).chain(output)).unwrap();
             let filter = match cli.command {
                 Command::Info(args) | Command::Keys(args) | Command::Check(args) => args.filter,
                 Command::Export(args) => args.filter,
-                Command::Show(_) | Command::Convert(_) | Command::View(_) => continue,
+                Command::Filter(args) => args.filter,
+                Command::Diff(args) => args.filter,
+                Command::Split(args) => args.filter,
+                Command::Convert(_) | Command::Merge(_) | Command::Repair(_) | Command::Show(_) | Command::View(_) => continue,
             };
             let filter = filter.filter().unwrap();
             assert_eq!((filter.keys.len(), filter.not_keys.len()), (2, 1));

@@ -4,22 +4,29 @@ mod args;
 mod check;
 mod convert;
 mod deviations;
+mod diff;
+mod diff_text;
 mod export;
 mod failure;
+mod filter;
 mod http;
 mod info;
 mod info_log;
 mod input;
 mod keys;
 mod lines;
+mod merge;
 mod output;
 mod output_folder;
 mod print;
+mod repair;
 mod replay;
 mod show;
 mod show_module;
 mod show_text;
 mod source;
+mod split;
+mod split_folder;
 mod units;
 mod view;
 
@@ -33,8 +40,7 @@ use std::process::ExitCode;
 /// Runs the command that the process was called with.
 ///
 /// Exit codes: 0 done, nothing wrong; 1 done, and there is something to report;
-/// 2 wrong usage; 3 the input cannot be read, or the output not written; 4 refused, since
-/// something would be lost.
+/// 2 wrong usage; 3 the input cannot be read, or the output not written; 4 refused, and what for was listed.
 #[must_use]
 pub fn main() -> ExitCode {
     // Wrong usage ends the process here, with 2.
@@ -42,6 +48,7 @@ pub fn main() -> ExitCode {
     match see_full_files().and_then(|()| run(cli.command)) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),
+        Ok(Outcome::Refused) => ExitCode::from(4),
         Err(failure) => {
             failure.report();
             failure.exit_code()
@@ -57,6 +64,11 @@ fn run(command: Command) -> Result {
         Command::Check(args) => check::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Filter(args) => filter::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Split(args) => split::run(&args),
+        Command::Merge(args) => merge::run(&args),
+        Command::Repair(args) => repair::run(&args),
         Command::View(args) => view::run(&args),
     }
 }
@@ -86,6 +98,8 @@ enum Outcome {
     Clean,
     /// There is something to report.
     Found,
+    /// Nothing was written; what for was listed.
+    Refused,
 }
 
 type Result<T = Outcome> = core::result::Result<T, Failure>;

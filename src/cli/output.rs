@@ -17,8 +17,10 @@ use std::time::{Duration, Instant};
 pub(super) struct Output {
     target: Target,
     /// What makes data safe on a terminal.
-    escape: Option<fn(&[u8]) -> Vec<u8>>,
+    escape: Option<Escape>,
 }
+
+type Escape = fn(&[u8]) -> Vec<u8>;
 
 enum Target {
     /// Shows what is written page by page.
@@ -171,35 +173,15 @@ fn stdout() -> Box<dyn Write> {
 
 impl Staged {
     fn create(path: &Path) -> io::Result<Self> {
-        let folder = folder_of(path);
-        let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-        let mut staged = std::ffi::OsString::from(".");
-        staged.push(name);
-        staged.push(format!(".{random:016x}.tmp"));
-        let staged = folder.join(staged);
+        let staged = staged_name(path)?;
         let file = OpenOptions::new().write(true).create_new(true).open(&staged)?;
-        let this = Self { file, staged, path: path.into(), is_done: false, interrupt: Arc::default() };
+        let interrupt = Arc::default();
+        let mut this = Self { file, staged, path: path.into(), is_done: false, interrupt };
         if let Ok(facts) = fs::metadata(path) {
             this.file.set_permissions(facts.permissions())?;
         }
-        this.watch_signals()?;
+        this.interrupt = watch_signals()?;
         Ok(this)
-    }
-
-    /// A signal must not leave the staged file behind.
-    #[cfg(unix)]
-    fn watch_signals(&self) -> io::Result<()> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
-            signal_hook::flag::register(signal, Arc::clone(&self.interrupt))?;
-        }
-        Ok(())
-    }
-
-    #[cfg(not(unix))]
-    fn watch_signals(&self) -> io::Result<()> {
-        Ok(())
     }
 
     fn commit(&mut self) -> io::Result<()> {
@@ -223,7 +205,30 @@ impl Drop for Staged {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// What a signal sets that asks to stop: it must not leave staged files behind.
+pub(super) fn watch_signals() -> io::Result<Arc<AtomicBool>> {
+    let interrupt = Arc::default();
+    #[cfg(unix)]
+    {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupt))?;
+        }
+    }
+    Ok(interrupt)
+}
+
+/// The name under which something is written that becomes `path` when it is whole.
+pub(super) fn staged_name(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+    let mut staged = std::ffi::OsString::from(".");
+    staged.push(name);
+    staged.push(format!(".{random:016x}.tmp"));
+    Ok(folder_of(path).join(staged))
+}
+
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -290,6 +295,16 @@ impl Progress {
     /// Progress of work whose result comes at the end.
     pub(super) fn until_done() -> Self {
         Self { is_wanted: io::stderr().is_terminal(), started: Instant::now(), len: None, bar: None, interrupt: None }
+    }
+
+    /// Work that a signal stops, by what [`watch_signals`] gave.
+    pub(super) fn until_interrupted(interrupt: Arc<AtomicBool>) -> Self {
+        Self { interrupt: Some(interrupt), ..Self::until_done() }
+    }
+
+    /// Work beside other work whose progress is shown.
+    pub(super) fn hidden() -> Self {
+        Self { is_wanted: false, ..Self::until_done() }
     }
 
     /// Work on `len` bytes begins.

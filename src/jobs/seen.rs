@@ -67,7 +67,7 @@ impl Seen {
 
 /// The hash of a hash is the hash.
 #[derive(Clone, Copy, Debug, Default)]
-struct Itself(u64);
+pub(super) struct Itself(u64);
 
 impl Hasher for Itself {
     fn finish(&self) -> u64 {

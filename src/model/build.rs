@@ -9,7 +9,7 @@ use super::value::{Array, ArrayValue, HashField, ModuleValue, ScoredMember, Valu
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::{
     Container, Element, Elements, Event, Key, KeyMeta, Kind, ModuleAux, ModuleId, ModuleItem, Packed, Part, Reading, Shape,
-    SlotValue, ValueType,
+    SlotValue, ValueType, is_hint_field,
 };
 use crate::wire::Scalar;
 use alloc::boxed::Box;
@@ -174,9 +174,7 @@ impl Collector {
     }
 
     fn aux(&mut self, name: Scalar<'_>, value: Scalar<'_>) -> Result<Option<Collected>, Fault> {
-        /// A hint inside of databases, which Valkey writes as an aux field.
-        const SLOT_INFO: &[u8] = b"slot-info";
-        if name.with_text(|name| name.eq_ignore_ascii_case(SLOT_INFO)) {
+        if is_hint_field(name) {
             return Ok(None);
         }
         self.store.take(size_of::<AuxField>())?;

@@ -63,3 +63,4 @@ pub(crate) use head::repeats_itself;
 pub(crate) use key_meta::MAX_CLASSES;
 pub(crate) use known::{known, known_eviction, known_expiry, known_key, known_length, seconds};
 pub(crate) use module::read_item as read_module_item;
+pub(crate) use slots::is_hint_field;

@@ -41,6 +41,11 @@ pub enum SlotImport<'a> {
     },
 }
 
+/// Whether an aux field of this name is a hint inside of a database, about a slot, as Valkey writes it.
+pub(crate) fn is_hint_field(name: Scalar<'_>) -> bool {
+    name.with_text(|name| name.eq_ignore_ascii_case(b"slot-info"))
+}
+
 /// A slot's hint. The cursor stands behind its opcode, on a fault at the slot.
 pub(crate) fn read_info<'e>(
     cursor: &mut Cursor<'_>,

@@ -1,0 +1,338 @@
+//! Finds what of a damaged file is whole.
+//!
+//! A record that is broken inside is read once more, leniently and without its value: where its end can be found, it alone
+//! is dropped. Where it cannot, so is all that follows.
+
+use super::repair_plan::{RepairPlan, Snapshot};
+use super::{Check, Flow, Job, Pass, Seed, Severity};
+use crate::aof;
+use crate::error::{Error, Fault};
+use crate::rdb::{Decoder, Event, HashTemplate, ModuleAux, ModuleItem, SlotImport, Span, Version};
+use crate::wire::Limits;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// The version of Redis 4.0, the first that puts a snapshot in front of a log.
+const FIRST_PREAMBLE: u64 = 8;
+
+/// Reads a damaged file and finds what of it is whole. It asks for bytes again where it has to look twice.
+///
+/// Memory is that of one step, 40 bytes for each key to find those that stand twice, and what each range takes.
+pub struct Repair {
+    limits: Limits,
+    state: State,
+    watch: Watch,
+    /// Where the next bytes start.
+    position: u64,
+    plan: RepairPlan,
+    /// Why what is not planned at the end is dropped.
+    reason: Option<String>,
+}
+
+enum State {
+    Snapshot(Box<Decoder>),
+    /// Behind a snapshot, where a log may begin.
+    Behind(Box<Decoder>),
+    /// Bytes behind a snapshot that are no log: its own decoder knows whether they belong to it.
+    Trailing(Box<Decoder>),
+    /// A log that starts there.
+    Log(Box<aof::Decoder>, u64),
+    Done,
+}
+
+impl Repair {
+    /// A repair of a snapshot, or of a log with one in front. Names are hashed by `seed`.
+    #[must_use]
+    pub fn of_snapshot(seed: Seed, limits: Limits) -> Self {
+        Self::new(seed, limits, State::Snapshot(Box::new(Decoder::with_limits(limits))))
+    }
+
+    /// A repair of a log of commands.
+    #[must_use]
+    pub fn of_log(seed: Seed, limits: Limits) -> Self {
+        Self::new(seed, limits, State::Log(Box::new(log_decoder(limits)), 0))
+    }
+
+    fn new(seed: Seed, limits: Limits, state: State) -> Self {
+        Self { limits, state, watch: Watch::new(seed), position: 0, plan: RepairPlan::new(), reason: None }
+    }
+
+    /// Where the bytes that come next have to start, which may have been read before. `None`: the rest is not looked at.
+    #[must_use]
+    pub fn wanted(&self) -> Option<u64> {
+        match &self.state {
+            State::Done => None,
+            _ => Some(self.position),
+        }
+    }
+
+    /// Reads bytes that start where they are wanted.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        let start = self.position;
+        loop {
+            // What is to be read again may stand before this chunk.
+            let Some(read) = self.position.checked_sub(start) else { return };
+            let rest = chunk.get(usize::try_from(read).unwrap_or(usize::MAX)..).unwrap_or_default();
+            if rest.is_empty() {
+                return;
+            }
+            match core::mem::replace(&mut self.state, State::Done) {
+                State::Done => return,
+                State::Snapshot(decoder) => self.read_snapshot(decoder, rest),
+                State::Behind(decoder) => self.enter_what_is_behind(decoder, rest),
+                State::Trailing(mut decoder) => {
+                    self.position = self.position.saturating_add(rest.len() as u64);
+                    // It takes all of it, and says at its end what it was.
+                    if decoder.step(rest).is_ok() {
+                        self.state = State::Trailing(decoder);
+                    }
+                }
+                State::Log(decoder, log_start) => self.read_log(decoder, log_start, rest),
+            }
+        }
+    }
+
+    fn read_snapshot(&mut self, mut decoder: Box<Decoder>, rest: &[u8]) {
+        let mut pass = Pass::new();
+        let result = pass.feed_snapshot(&mut decoder, rest, &mut self.watch);
+        for (span, reason) in core::mem::take(&mut self.watch.broken) {
+            self.plan.dropped_records = self.plan.dropped_records.saturating_add(1);
+            self.plan.extend_to(span.start, None);
+            self.plan.extend_to(span.end, Some(reason));
+        }
+        match (result, self.watch.version, &self.watch.skipped_for) {
+            (Err(error), Some(version), None) => {
+                self.watch.skipped_for = Some(said(&error));
+                self.resume(&decoder, version, Decoder::leniently);
+            }
+            // The first error is the one to tell.
+            (Err(error), _, before) => {
+                self.reason = Some(before.clone().unwrap_or_else(|| said(&error)));
+                self.plan.extend_to(self.watch.whole, None);
+            }
+            (Ok(_), Some(version), _) if pass.is_stopped() => self.resume(&decoder, version, |decoder| decoder),
+            (Ok(_), Some(version), _) if decoder.is_done() => self.end_snapshot(decoder, version),
+            (Ok(read), ..) => {
+                self.position = self.position.saturating_add(read as u64);
+                self.state = State::Snapshot(decoder);
+            }
+        }
+    }
+
+    /// Reads on from where records are whole.
+    fn resume(&mut self, before: &Decoder, version: Version, how: impl FnOnce(Decoder) -> Decoder) {
+        self.position = self.watch.whole;
+        self.watch.offset = self.position;
+        let decoder = Decoder::resume(version, self.watch.db, self.position, self.limits).with_templates(before.templates());
+        self.state = State::Snapshot(Box::new(how(decoder)));
+    }
+
+    fn end_snapshot(&mut self, decoder: Box<Decoder>, version: Version) {
+        let Watch { whole, offset, .. } = self.watch;
+        let reason = match self.watch.skipped_for.take() {
+            None if self.plan.is_whole() => None,
+            None => Some("it is the checksum of other bytes, and is made anew".into()),
+            error => error,
+        };
+        // The opcode stands before the checksum.
+        self.plan.extend_to(whole.saturating_add(1), None);
+        self.plan.extend_to(offset, reason);
+        self.plan.snapshot = Some(Snapshot { version, records_end: whole, end: offset });
+        self.position = offset;
+        self.state = State::Behind(decoder);
+    }
+
+    fn enter_what_is_behind(&mut self, decoder: Box<Decoder>, rest: &[u8]) {
+        let may_lead = self.watch.version.is_some_and(|version| version.number() >= FIRST_PREAMBLE);
+        self.state = match rest.first() {
+            Some(b'*' | b'#') if may_lead => State::Log(Box::new(log_decoder(self.limits)), self.position),
+            _ => State::Trailing(decoder),
+        };
+    }
+
+    fn read_log(&mut self, mut decoder: Box<aof::Decoder>, start: u64, rest: &[u8]) {
+        let mut left = rest;
+        loop {
+            match decoder.step(left) {
+                Ok(step) => {
+                    let (consumed, is_over) = (step.consumed, step.event.is_none() && step.consumed == left.len());
+                    left = left.get(consumed..).unwrap_or_default();
+                    if is_over {
+                        break;
+                    }
+                }
+                Err(fault) => {
+                    let error = decoder.dress(fault);
+                    return self.end_log(&decoder, start, Some(&error));
+                }
+            }
+        }
+        self.position = self.position.saturating_add(rest.len() as u64);
+        self.state = State::Log(decoder, start);
+    }
+
+    fn end_log(&mut self, decoder: &aof::Decoder, start: u64, error: Option<&Error>) {
+        let summary = decoder.summary();
+        self.plan.extend_to(start.saturating_add(summary.valid_up_to), None);
+        self.plan.commands = summary.commands;
+        self.reason = error.map(said);
+    }
+
+    /// What becomes of each byte of the file, of which there are so many.
+    #[must_use]
+    pub fn finish(mut self, file_bytes: u64) -> RepairPlan {
+        match core::mem::replace(&mut self.state, State::Done) {
+            State::Snapshot(decoder) => {
+                self.plan.extend_to(self.watch.whole, None);
+                self.reason = self.watch.skipped_for.take().or_else(|| decoder.finish().err().as_ref().map(said));
+            }
+            State::Trailing(decoder) => {
+                self.reason = match decoder.finish() {
+                    Ok(summary) if summary.trailing.is_none() && self.plan.is_whole() => None,
+                    Ok(_) => Some("expected the end of the file behind the snapshot".into()),
+                    Err(error) => Some(said(&error)),
+                };
+                if self.reason.is_none() {
+                    self.plan.extend_to(file_bytes, None);
+                }
+            }
+            State::Log(decoder, start) => {
+                let unfinished = decoder.summary();
+                let error = decoder.finish().err();
+                self.plan.extend_to(start.saturating_add(unfinished.valid_up_to), None);
+                self.plan.commands = unfinished.commands;
+                self.reason = error.as_ref().map(said);
+            }
+            State::Behind(_) | State::Done => {}
+        }
+        let whole = self.plan.end();
+        let reason = self.reason.unwrap_or_else(|| "expected a whole record".into());
+        self.plan.extend_to(file_bytes, Some(reason));
+        if let (None, Some(version)) = (self.plan.snapshot, self.watch.version) {
+            self.plan.snapshot = Some(Snapshot { version, records_end: whole, end: file_bytes });
+            self.plan.adds_end = true;
+        }
+        self.plan.keys = self.watch.keys;
+        self.plan
+    }
+}
+
+fn log_decoder(limits: Limits) -> aof::Decoder {
+    // A command holds a key and a value, and each may be an item of its own.
+    aof::Decoder::with_limits(Limits { max_item_bytes: limits.max_item_bytes.saturating_mul(2) }).without_snapshot()
+}
+
+/// An error, with the place where it was found.
+fn said(error: &Error) -> String {
+    error.to_string()
+}
+
+/// Looks on while a snapshot is read.
+struct Watch {
+    check: Check,
+    /// Why the record in hand is passed over: only its end is looked for.
+    skipped_for: Option<String>,
+    version: Option<Version>,
+    db: u64,
+    /// End of the last event.
+    offset: u64,
+    /// Up to where records are whole.
+    whole: u64,
+    /// Names or ranges of the record in hand that follow.
+    left: u64,
+    keys: u64,
+    /// Records that are broken inside.
+    broken: Vec<(Span, String)>,
+}
+
+impl Watch {
+    fn new(seed: Seed) -> Self {
+        Self {
+            check: Check::new(seed, Check::LIMIT_BYTES),
+            skipped_for: None,
+            version: None,
+            db: 0,
+            offset: 0,
+            whole: 0,
+            left: 0,
+            keys: 0,
+            broken: Vec::new(),
+        }
+    }
+
+    /// Whether a record ends with this event.
+    fn is_whole(&mut self, event: &Event<'_>) -> bool {
+        match event {
+            Event::ModuleAux(ModuleAux::Item(ModuleItem::End)) => true,
+            Event::HashTemplate(HashTemplate::Open { fields: more, .. })
+            | Event::SlotImport(SlotImport::Open { ranges: more, .. }) => {
+                self.left = *more;
+                *more == 0
+            }
+            Event::HashTemplate(HashTemplate::Name(_)) | Event::SlotImport(SlotImport::Range { .. }) => {
+                self.left = self.left.saturating_sub(1);
+                self.left == 0
+            }
+            // The end is no record.
+            Event::ModuleAux(_)
+            | Event::KeyMeta(_)
+            | Event::Enterprise { .. }
+            | Event::Key(_)
+            | Event::Value(_)
+            | Event::End(_) => false,
+            Event::Start(_)
+            | Event::Aux { .. }
+            | Event::SelectDb(_)
+            | Event::ResizeDb { .. }
+            | Event::Function { .. }
+            | Event::FunctionPreGa { .. }
+            | Event::SlotInfo { .. }
+            | Event::EmptyKey(_)
+            | Event::KeyEnd { .. } => true,
+        }
+    }
+
+    /// A record is whole: whether it is kept is known.
+    fn settle(&mut self, is_key: bool) -> Flow {
+        let span = Span { start: self.whole, end: self.offset };
+        self.whole = self.offset;
+        if let Some(reason) = self.skipped_for.take() {
+            self.broken.push((span, reason));
+            return Flow::Stop;
+        }
+        let findings = self.check.take_findings();
+        match findings.into_iter().find(|finding| finding.severity == Severity::Error) {
+            Some(finding) => self.broken.push((span, finding.to_string())),
+            None => self.keys = self.keys.saturating_add(u64::from(is_key)),
+        }
+        Flow::Continue
+    }
+}
+
+impl Job for Watch {
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+        self.offset = match event {
+            // Values that are passed over come with no bytes.
+            Event::KeyEnd { span } => span.end,
+            _ => self.offset.saturating_add(raw.len() as u64),
+        };
+        match event {
+            Event::Start(version) => self.version = Some(*version),
+            Event::SelectDb(db) => self.db = *db,
+            _ => {}
+        }
+        let is_skipping = self.skipped_for.is_some();
+        if !is_skipping {
+            self.check.push(event, raw)?;
+        }
+        if self.is_whole(event) {
+            return Ok(self.settle(matches!(event, Event::KeyEnd { .. })));
+        }
+        Ok(if is_skipping && matches!(event, Event::Key(_)) { Flow::SkipValue } else { Flow::Continue })
+    }
+
+    fn note(&mut self, error: Error) -> Result<(), Error> {
+        self.check.note(error)
+    }
+}

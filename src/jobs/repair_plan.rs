@@ -1,0 +1,159 @@
+//! What becomes of each byte of a damaged file, and the file that is made of it.
+
+use crate::error::Error;
+use crate::rdb::{Checksum, Encoder, Event, Span, Version};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// A byte range of a file, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepairRange {
+    /// Where it stands.
+    pub span: Span,
+    /// Why it is dropped; `None` where it is kept.
+    pub reason: Option<String>,
+}
+
+/// What becomes of each byte of a file: the ranges follow one another from its first byte to its last, and none is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepairPlan {
+    /// The ranges.
+    pub ranges: Vec<RepairRange>,
+    /// Keys of a snapshot that are kept.
+    pub keys: u64,
+    /// Keys and other records that are dropped alone.
+    pub dropped_records: u64,
+    /// Commands of a log that are kept.
+    pub commands: u64,
+    /// Whether the end of the snapshot cannot be read, so that one is added.
+    pub adds_end: bool,
+    pub(super) snapshot: Option<Snapshot>,
+}
+
+/// The snapshot of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    pub(super) version: Version,
+    /// Where its records end, the end's opcode excluded.
+    pub(super) records_end: u64,
+    /// Where the log behind it may begin.
+    pub(super) end: u64,
+}
+
+impl RepairPlan {
+    /// A plan of no bytes.
+    pub(super) fn new() -> Self {
+        Self { ranges: Vec::new(), keys: 0, dropped_records: 0, commands: 0, adds_end: false, snapshot: None }
+    }
+
+    /// Up to where it says what becomes of the bytes.
+    pub(super) fn end(&self) -> u64 {
+        self.ranges.last().map_or(0, |range| range.span.end)
+    }
+
+    /// Plans up to there: what is kept, or dropped for a reason.
+    pub(super) fn extend_to(&mut self, end: u64, reason: Option<String>) {
+        let span = Span { start: self.end(), end };
+        if span.end <= span.start {
+            return;
+        }
+        match self.ranges.last_mut() {
+            Some(last) if last.reason.is_none() && reason.is_none() => last.span.end = end,
+            _ => self.ranges.push(RepairRange { span, reason }),
+        }
+    }
+
+    /// Whether nothing is dropped or added: the new file is the old one.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.adds_end && self.ranges.iter().all(|range| range.reason.is_none())
+    }
+
+    /// Bytes that are kept.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        self.ranges.iter().filter(|range| range.reason.is_none()).fold(0, |sum, range| sum.saturating_add(range.span.len()))
+    }
+
+    /// Whether there is nothing that could be kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept_bytes() == 0
+    }
+
+    /// The new file, to be made of the old one's bytes.
+    #[must_use]
+    pub fn mend(&self) -> Mend {
+        let encoder = self.snapshot.filter(|_| !self.is_whole()).map(|snapshot| (snapshot, Encoder::new(snapshot.version)));
+        let kept = self.ranges.iter().filter(|range| range.reason.is_none()).map(|range| range.span);
+        Mend { kept: kept.collect(), next: 0, encoder }
+    }
+}
+
+/// Makes the new file from the bytes that are kept, in their order.
+pub struct Mend {
+    kept: Vec<Span>,
+    /// The one that the next bytes may belong to.
+    next: usize,
+    /// None where bytes are all copied as they are.
+    encoder: Option<(Snapshot, Encoder)>,
+}
+
+impl Mend {
+    /// Appends to `out` what of `chunk`, which stands `offset` bytes into the old file, belongs to the new one. The
+    /// chunks come in order and are all of the old file.
+    ///
+    /// # Errors
+    /// None but what an encoder gives whose events are out of order.
+    pub fn copy(&mut self, offset: u64, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        let end = offset.saturating_add(chunk.len() as u64);
+        while let Some(kept) = self.kept.get(self.next).copied().filter(|kept| kept.start < end) {
+            let part = Span { start: kept.start.max(offset), end: kept.end.min(end) };
+            if part.start < part.end {
+                self.take(part, offset, chunk, out)?;
+            }
+            if kept.end > end {
+                break;
+            }
+            self.next = self.next.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, part: Span, offset: u64, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        let of = |span: Span| {
+            let index = |at: u64| usize::try_from(at.saturating_sub(offset)).unwrap_or(usize::MAX);
+            chunk.get(index(span.start)..index(span.end)).unwrap_or_default()
+        };
+        let Some((snapshot, encoder)) = &mut self.encoder else {
+            out.extend_from_slice(of(part));
+            return Ok(());
+        };
+        let header = Version::HEADER_LEN as u64;
+        if part.start == 0 {
+            encoder.write(&Event::Start(snapshot.version), out)?;
+        }
+        let records = Span { start: part.start.max(header), end: part.end.min(snapshot.records_end) };
+        if records.start < records.end {
+            encoder.splice(of(records), out);
+        }
+        let log = Span { start: part.start.max(snapshot.end), end: part.end };
+        if log.start < log.end {
+            self.end_snapshot(out)?;
+            out.extend_from_slice(of(log));
+        }
+        Ok(())
+    }
+
+    fn end_snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.encoder.take().map_or(Ok(()), |(_, mut encoder)| encoder.write(&Event::End(Checksum::Verified), out))
+    }
+
+    /// Appends what stands behind the last byte that is kept: the end of a snapshot.
+    ///
+    /// # Errors
+    /// As [`Mend::copy`].
+    pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.end_snapshot(out)
+    }
+}

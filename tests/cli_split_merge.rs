@@ -1,0 +1,267 @@
+//! `aikv split` and `aikv merge`: what was cut and put together again is what it was.
+
+#![cfg(feature = "cli")]
+
+mod common;
+mod rewriting;
+
+use aikv::jobs::key_slot;
+use aikv::model::{Dataset, EncodeOptions, Entry, Value};
+use aikv::rdb::Version;
+use bytes::Bytes;
+use common::{TempDir, data};
+use rewriting::{aikv_ends, records};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn fixture(name: &str) -> PathBuf {
+    data().join(name).with_extension("rdb")
+}
+
+/// The files of a folder, by name.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+const FIXTURES: [&str; 9] = [
+    "redis-2.8/databases",
+    "redis-3.2/zsets",
+    "redis-6.2/streams",
+    "redis-7.0/functions",
+    "redis-7.0/module",
+    "redis-8.0/expiry",
+    "redis-8.6/metadata",
+    "valkey-9.1/databases",
+    "valkey-9.1/cluster",
+];
+
+#[test]
+fn split_and_merged_it_is_the_original() {
+    let folder = TempDir::new();
+    let (parts, merged) = (folder.join("parts"), folder.join("merged"));
+    let rules: [&[&str]; 5] = [
+        &["--by", "db"],
+        &["--by", "3"],
+        &["--by", "prefix"],
+        &["--by", "prefix", "--separator", "-"],
+        &["--by", "slot", "--slots", "0-5460 5461-10922 10923-16383"],
+    ];
+    for name in FIXTURES {
+        let original = fixture(name);
+        let file = fs::read(&original).unwrap();
+        let mut expected = records(&file);
+        expected.sort();
+        for rule in rules {
+            aikv_ends(&[&["split", text(&original), text(&parts)], rule].concat(), 0);
+            let outputs = files(&parts);
+            let mut found = Vec::new();
+            for output in &outputs {
+                let part = fs::read(output).unwrap();
+                assert_eq!(part[..9], file[..9], "{name} {rule:?}");
+                found.extend(records(&part));
+                aikv_ends(&["check", text(output)], 0);
+                let [ours, theirs] = [&part, &file].map(|bytes| Dataset::decode(bytes).unwrap());
+                assert_eq!((ours.aux, ours.functions, ours.module_data), (theirs.aux, theirs.functions, theirs.module_data));
+            }
+            found.sort();
+            assert!(found == expected, "{name} {rule:?}: each key is in one file, byte for byte");
+            let args: Vec<_> = outputs.iter().map(|output| text(output)).chain([text(&merged)]).collect();
+            aikv_ends(&[&["merge"], &args[..]].concat(), 0);
+            aikv_ends(&["check", text(&merged)], 0);
+            aikv_ends(&["diff", text(&original), text(&merged)], 0);
+            let [ours, theirs] = [&fs::read(&merged).unwrap(), &file].map(|bytes| Dataset::decode(bytes).unwrap());
+            assert!(ours == theirs, "{name} {rule:?}");
+            fs::remove_dir_all(&parts).unwrap();
+        }
+    }
+}
+
+/// A snapshot of strings, each with the name of its file as its value.
+fn strings(path: &Path, version: Version, keys: &[(u64, &[u8], Option<i64>)]) {
+    let mut data = Dataset::default();
+    for (db, key, expires_at_ms) in keys {
+        let value = path.file_name().unwrap().as_encoded_bytes().to_vec();
+        let mut entry = Entry::from(Value::String(value.into()));
+        entry.expires_at_ms = *expires_at_ms;
+        data.databases.entry(*db).or_default().insert(Bytes::copy_from_slice(key), entry);
+    }
+    fs::write(path, data.encode(&EncodeOptions::new(version)).unwrap()).unwrap();
+}
+
+#[test]
+fn keys_go_where_they_belong() {
+    let folder = TempDir::new();
+    let (input, parts) = (folder.join("in"), folder.join("parts"));
+    let names: [&[u8]; 8] = [b"user:1", b"user:2", b"a/b:1", b"../:x", b"\x1b[2J\xff:x", b":x", b"none", b"{user:1}:y"];
+    let keys: Vec<_> = names.iter().enumerate().map(|(number, name)| (number as u64 % 3, *name, None)).collect();
+    strings(&input, Version::redis(11), &keys);
+
+    aikv_ends(&["split", text(&input), text(&parts), "--by", "prefix"], 0);
+    let found: Vec<_> = files(&parts).iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_string()).collect();
+    let expected = [
+        "no-prefix.rdb",
+        "prefix-%1B%5B2J%FF.rdb",
+        "prefix-%7Buser.rdb",
+        "prefix-..%2F.rdb",
+        "prefix-.rdb",
+        "prefix-a%2Fb.rdb",
+        "prefix-user.rdb",
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(records(&fs::read(parts.join("prefix-user.rdb")).unwrap()).len(), 2);
+    fs::remove_dir_all(&parts).unwrap();
+
+    // An empty folder may be there.
+    fs::create_dir(&parts).unwrap();
+    aikv_ends(&["split", text(&input), text(&parts), "--by", "db"], 0);
+    for (db, path) in files(&parts).iter().enumerate() {
+        assert_eq!(path.file_name().unwrap().to_str().unwrap(), format!("db-{db}.rdb"));
+        assert!(records(&fs::read(path).unwrap()).iter().all(|record| record.db == db as u64));
+    }
+    fs::remove_dir_all(&parts).unwrap();
+
+    let nodes = folder.join("nodes");
+    fs::write(
+        &nodes,
+        "aa 127.0.0.1:1@2 myself,master - 0 0 1 connected 0-99 8000-16383\nbb 127.0.0.1:2@3 master - 0 0 2 connected 100-7999\n\
+         cc 127.0.0.1:3@4 slave aa 0 0 1 connected\n",
+    )
+    .unwrap();
+    aikv_ends(&["split", text(&input), text(&parts), "--by", "slot", "--slots-from", text(&nodes)], 0);
+    let outputs = files(&parts);
+    assert_eq!(
+        outputs.iter().map(|path| path.file_stem().unwrap().to_str().unwrap()).collect::<Vec<_>>(),
+        ["slots-aa", "slots-bb"]
+    );
+    for (path, is_second) in outputs.iter().zip([false, true]) {
+        for record in records(&fs::read(path).unwrap()) {
+            assert_eq!((100..8000).contains(&key_slot(&record.key)), is_second);
+        }
+    }
+    fs::remove_dir_all(&parts).unwrap();
+
+    aikv_ends(&["split", text(&input), text(&parts), "--by", "db", "--glob", "user:*"], 0);
+    assert_eq!(files(&parts).len(), 2);
+}
+
+#[test]
+fn all_files_of_a_split_appear_or_none() {
+    let folder = TempDir::new();
+    let (input, parts, full) = (folder.join("in"), folder.join("parts"), folder.join("full"));
+    let file = fs::read(fixture("redis-7.0/hashes")).unwrap();
+    fs::create_dir(&full).unwrap();
+    fs::write(full.join("mine"), "mine").unwrap();
+    for cut in [9, file.len() / 2, file.len() - 1] {
+        fs::write(&input, &file[..cut]).unwrap();
+        aikv_ends(&["split", text(&input), text(&parts), "--by", "7"], 3);
+        assert_eq!(folder.names(), ["full", "in"], "{cut}");
+    }
+    fs::write(&input, &file).unwrap();
+    let told = aikv_ends(&["split", text(&input), text(&full), "--by", "2"], 3);
+    assert!(told.contains("not empty"), "{told}");
+    assert_eq!(fs::read_dir(&full).unwrap().count(), 1);
+    for (args, code) in [
+        (&["--by", "slot"][..], 2),
+        (&["--by", "0"], 2),
+        (&["--by", "slot", "--slots", "0-5"], 2),
+        (&["--by", "slot", "--slots", "0-16383 7"], 2),
+        (&["--by", "slot", "--slots-from", "/none/such"], 3),
+        (&["--by", "db", "--slots", "0-16383"], 2),
+        (&["--by", "prefix", "--separator", ""], 2),
+    ] {
+        aikv_ends(&[&["split", text(&input), text(&parts)], args].concat(), code);
+        assert_eq!(folder.names(), ["full", "in"], "{args:?}");
+    }
+    aikv_ends(&["split", text(&data().join("redis-7.0/plain.aof")), text(&parts), "--by", "db"], 3);
+    assert_eq!(folder.names(), ["full", "in"]);
+}
+
+/// Which file each key of db 0 has its value from.
+fn origin(merged: &Path) -> Vec<(String, String)> {
+    let dataset = Dataset::decode(&fs::read(merged).unwrap()).unwrap();
+    let of = |(key, entry): (&Bytes, &Entry)| {
+        let Value::String(value) = &entry.value else { panic!("{entry:?}") };
+        (String::from_utf8_lossy(key).into_owned(), String::from_utf8_lossy(value).into_owned())
+    };
+    dataset.databases[&0].iter().map(of).collect()
+}
+
+#[test]
+fn what_two_snapshots_have_goes_by_the_rule() {
+    let folder = TempDir::new();
+    let [a, b, c, out] = ["a", "b", "c", "out"].map(|name| folder.join(name));
+    strings(&a, Version::redis(9), &[(0, b"all", Some(9_000_000_000_000)), (0, b"ab", None), (0, b"a", None), (1, b"x", None)]);
+    strings(&b, Version::redis(11), &[(0, b"all", Some(9_000_000_000_005)), (0, b"ab", Some(5)), (0, b"b", None)]);
+    strings(&c, Version::redis(7), &[(0, b"all", Some(9_000_000_000_005)), (0, b"c", None), (2, b"x", None)]);
+    let merge =
+        |rule: &str, code: i32| aikv_ends(&["merge", text(&a), text(&b), text(&c), text(&out), "--on-conflict", rule], code);
+
+    let told = merge("fail", 4);
+    for line in [r#"db 0 "all" is in "#, r#"db 0 "ab" is in "#, "3 conflicts"] {
+        assert!(told.contains(line), "{told}");
+    }
+    assert_eq!(told.matches("\"all\"").count(), 2, "{told}");
+    assert_eq!(folder.names(), ["a", "b", "c"]);
+    let json = aikv_ends(&["merge", text(&a), text(&b), text(&out), "--json"], 4);
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(first, serde_json::json!({"db": 0, "key": "ab", "file": text(&b)}));
+
+    for (rule, all, ab) in [("first", "a", "a"), ("last", "c", "b"), ("newest-expiry", "b", "a")] {
+        merge(rule, 0);
+        let expected =
+            [("a", "a"), ("ab", ab), ("all", all), ("b", "b"), ("c", "c")].map(|(key, from)| (key.to_string(), from.to_string()));
+        assert_eq!(origin(&out), expected, "{rule}");
+        aikv_ends(&["check", text(&out)], 0);
+        assert_eq!(fs::read(&out).unwrap()[..9], *b"REDIS0011", "the highest version");
+    }
+}
+
+#[test]
+fn snapshots_of_two_dialects_are_not_merged_nor_damaged_ones() {
+    let folder = TempDir::new();
+    let [a, b, out] = ["a", "b", "out"].map(|name| folder.join(name));
+    strings(&a, Version::redis(11), &[(0, b"a", None)]);
+    strings(&b, Version::valkey(80), &[(0, b"b", None)]);
+    let told = aikv_ends(&["merge", text(&a), text(&b), text(&out)], 3);
+    assert!(told.contains("convert it first"), "{told}");
+    let whole = fs::read(&a).unwrap();
+    fs::write(&b, &whole[..whole.len() - 3]).unwrap();
+    aikv_ends(&["merge", text(&a), text(&b), text(&out)], 3);
+    aikv_ends(&["merge", text(&a), "-", text(&out)], 2);
+    aikv_ends(&["merge", text(&a)], 2);
+    assert_eq!(folder.names(), ["a", "b"]);
+}
+
+#[test]
+fn function_libraries_of_one_name_are_one_or_a_conflict() {
+    let folder = TempDir::new();
+    let [a, b, out] = ["a", "b", "out"].map(|name| folder.join(name));
+    let library = |path: &Path, code: &str| {
+        let function = aikv::model::Function { code: Bytes::copy_from_slice(code.as_bytes()), description: None };
+        let data = Dataset { functions: vec![function], ..Dataset::default() };
+        fs::write(path, data.encode(&EncodeOptions::new(Version::redis(11))).unwrap()).unwrap();
+    };
+    let codes = || {
+        Dataset::decode(&fs::read(&out).unwrap())
+            .unwrap()
+            .functions
+            .iter()
+            .map(|function| function.code.clone())
+            .collect::<Vec<_>>()
+    };
+    library(&a, "#!lua name=lib\nx");
+    library(&b, "#!lua name=lib\nx");
+    aikv_ends(&["merge", text(&a), text(&b), text(&out)], 0);
+    assert_eq!(codes(), ["#!lua name=lib\nx"]);
+    library(&b, "#!lua name=lib\ny");
+    let told = aikv_ends(&["merge", text(&a), text(&b), text(&out)], 4);
+    assert!(told.contains("function library \"lib\""), "{told}");
+    aikv_ends(&["merge", text(&a), text(&b), text(&out), "--on-conflict", "last"], 0);
+    assert_eq!(codes(), ["#!lua name=lib\ny"]);
+}

@@ -1,0 +1,72 @@
+//! What the tests of commands that write snapshots from snapshots share.
+
+#![allow(dead_code)] // no test file uses all of it
+
+use crate::common::data;
+use aikv::error::{Error, Fault};
+use aikv::jobs::{Flow, Job, Reader, Rows};
+use aikv::rdb::Event;
+use aikv::wire::Limits;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+/// Runs the command, with nothing on stdin.
+pub(crate) fn aikv<A: AsRef<std::ffi::OsStr>>(args: &[A]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_aikv")).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs the command, which has to end with this exit code; gives what it printed.
+#[track_caller]
+pub(crate) fn aikv_ends<A: AsRef<std::ffi::OsStr> + std::fmt::Debug>(args: &[A], code: i32) -> String {
+    let output = aikv(args);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {told}{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stdout).unwrap() + &told
+}
+
+/// The snapshots of all servers.
+pub(crate) fn snapshots() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for server in crate::common::SERVERS {
+        for entry in fs::read_dir(data().join(server)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rdb") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 150, "the fixtures are not there: {}", found.len());
+    found
+}
+
+/// A key of a snapshot, with the bytes it occupies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Record {
+    pub(crate) db: u64,
+    pub(crate) key: Vec<u8>,
+    pub(crate) kind: &'static str,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The keys of a snapshot, in its order.
+pub(crate) fn records(file: &[u8]) -> Vec<Record> {
+    struct Records<'f>(&'f [u8], Rows, Vec<Record>);
+    impl Job for Records<'_> {
+        fn push(&mut self, event: &Event<'_>, _raw: &[u8]) -> Result<Flow, Fault> {
+            let Self(file, rows, records) = self;
+            if let Some(row) = rows.push(event)? {
+                let span = row.span.start as usize..row.span.end as usize;
+                let (db, kind) = (row.db, row.value_type.kind().name());
+                records.push(Record { db, key: row.key.to_vec(), kind, bytes: file[span].to_vec() });
+            }
+            Ok(Flow::Continue)
+        }
+    }
+    let mut job = Records(file, Rows::new(), Vec::new());
+    let mut reader = Reader::new(Limits::default());
+    let read: Result<(), Error> = reader.feed(file, &mut job).and_then(|()| reader.finish());
+    read.unwrap();
+    job.2
+}
