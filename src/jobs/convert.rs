@@ -46,7 +46,7 @@ pub struct ConvertOptions {
 }
 
 impl ConvertOptions {
-    /// All keys, refusing every loss; names are hashed in at most 8 MiB, which is room for some 200 000.
+    /// All keys, refusing every loss; names are hashed in at most 4 MiB, which is room for some 100 000.
     #[must_use]
     pub fn new(version: Version, container: Container, seed: Seed) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl ConvertOptions {
             filter: Filter::default(),
             is_lenient: false,
             seed,
-            max_seen_bytes: 8 << 20,
+            max_seen_bytes: 4 << 20,
         }
     }
 }
