@@ -2,9 +2,11 @@
 
 mod common;
 mod converting;
+#[path = "common/counting.rs"]
+mod counting;
 mod datasets;
 
-use aikv::jobs::{Container, ExpiryRule, Filter, LoadLog, Pattern, Reader};
+use aikv::jobs::{Container, Convert, ConvertOptions, ExpiryRule, Filter, LoadLog, Pattern, Reader};
 use aikv::model::{
     Array, ArrayValue, AuxField, Dataset, Emitter, EncodeOptions, Entry, HashField, Loss, Lost, OnLoss, Outcome, ReplayOptions,
     Stream, StreamConsumer, StreamEntry, StreamGroup, StreamIdempotency, StreamPending, Value,
@@ -331,7 +333,7 @@ fn what_a_filter_leaves_out_is_no_loss() {
         snapshot(Version::redis(14), &[("a", text("a")), ("s", stream), ("b", expiring), ("long", text("0123456789abcdef"))]);
     let keys = |filter| {
         let options = options(Version::redis(6), Container::Snapshot, OnLoss::Fail);
-        let converted = convert_in(&source, 64, aikv::jobs::ConvertOptions { filter, ..options }).unwrap();
+        let converted = convert_in(&source, 64, ConvertOptions { filter, ..options }).unwrap();
         let held = Dataset::decode(&converted.bytes.unwrap()).unwrap();
         assert_eq!(converted.report.keys + converted.report.unmatched_keys, 4);
         held.databases[&0].keys().map(|key| String::from_utf8(key.to_vec()).unwrap()).collect::<Vec<_>>()
@@ -343,4 +345,39 @@ fn what_a_filter_leaves_out_is_no_loss() {
     let mut small = strings;
     small.size.max = Some(19);
     assert_eq!(keys(small), ["a", "b"]);
+}
+
+/// A source that is made while it is read, so that nobody holds it.
+#[test]
+fn a_conversion_takes_the_memory_of_one_value() {
+    let entries: [Entry; 4] = [
+        Value::String("v".repeat(500).into()).into(),
+        Value::Set((0..100).map(|n| Bytes::from(n.to_string())).collect()).into(),
+        hash(&[field("a", Some(1 << 41)), field("b", None)]),
+        Value::Stream(Box::new(stream())).into(),
+    ];
+    for (version, container) in [
+        (Version::redis(15), Container::Snapshot),
+        (Version::redis(9), Container::Snapshot),
+        (Version::redis(12), Container::Commands),
+    ] {
+        let mut read = 0;
+        let taken = counting::peak(|| {
+            let options = ConvertOptions { max_seen_bytes: 1 << 16, ..options(version, container, OnLoss::Degrade) };
+            let mut convert = Convert::new(options).unwrap();
+            let mut reader = Reader::new(Limits::default());
+            let mut chunk = Vec::new();
+            let mut emitter = Emitter::new(&EncodeOptions::new(Version::redis(14)), &mut chunk).unwrap();
+            emitter.select_db(0, &mut chunk).unwrap();
+            for n in 0..20_000u32 {
+                emitter.entry(&n.to_be_bytes(), &entries[n as usize % entries.len()], &mut chunk).unwrap();
+                reader.feed(&chunk, &mut convert).unwrap();
+                read += chunk.len();
+                chunk.clear();
+                convert.output().clear();
+                drop(convert.take_losses());
+            }
+        });
+        assert!(read > 2_000_000 && taken < 384 * 1024, "{taken} bytes for {read}, {version}");
+    }
 }
