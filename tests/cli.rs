@@ -110,7 +110,7 @@ fn exit_codes_say_how_it_ended() {
         (&["show", &small, "absent"], 1, "no key \"absent\""),
         (&["show", &small, "k", "--db", "3"], 1, "no key \"k\" in db 3"),
         (&[], 2, "Usage"),
-        (&["convert", &small, "out.rdb"], 2, "unrecognized subcommand"),
+        (&["translate", &small, "out.rdb"], 2, "unrecognized subcommand"),
         (&["info"], 2, "FILE"),
         (&["export", &small, "--format", "csv"], 2, "jsonl"),
         (&["keys", &small, "-k", "a["], 2, "unclosed character class at byte 1 of the pattern"),

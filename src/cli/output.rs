@@ -55,11 +55,17 @@ impl Output {
                         let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
                         Target::Direct { file, path: path.into() }
                     }
-                    _ => Target::Staged(Staged::create(path).map_err(failed)?),
+                    _ => return Self::open_staged(path, watch_signals().map_err(failed)?),
                 }
             }
         };
         Ok(Self { target, escape: None })
+    }
+
+    /// Opens a file that appears at the end, while signals are watched already.
+    pub(super) fn open_staged(path: &Path, interrupt: Arc<AtomicBool>) -> Result<Self, Failure> {
+        let failed = |error| Failure::Output { file: Some(path.into()), error };
+        Ok(Self { target: Target::Staged(Staged::create(path, interrupt).map_err(failed)?), escape: None })
     }
 
     /// As [`Output::open`]; what is written is JSON.
@@ -172,15 +178,13 @@ fn stdout() -> Box<dyn Write> {
 }
 
 impl Staged {
-    fn create(path: &Path) -> io::Result<Self> {
+    fn create(path: &Path, interrupt: Arc<AtomicBool>) -> io::Result<Self> {
         let staged = staged_name(path)?;
         let file = OpenOptions::new().write(true).create_new(true).open(&staged)?;
-        let interrupt = Arc::default();
-        let mut this = Self { file, staged, path: path.into(), is_done: false, interrupt };
+        let this = Self { file, staged, path: path.into(), is_done: false, interrupt };
         if let Ok(facts) = fs::metadata(path) {
             this.file.set_permissions(facts.permissions())?;
         }
-        this.interrupt = watch_signals()?;
         Ok(this)
     }
 

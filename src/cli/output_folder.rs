@@ -1,7 +1,7 @@
 //! The folder of a multi-part log, which appears whole or not at all.
 
 use super::failure::Failure;
-use super::output::Output;
+use super::output::{Output, folder_of, staged_name, watch_signals};
 use crate::aof::{BaseFormat, Manifest, ManifestFile, Names, Role};
 use std::fs::{self, File};
 use std::io;
@@ -22,9 +22,10 @@ impl StagedFolder {
     /// Begins a log with a base that is a snapshot, which is written to the output.
     pub(super) fn create(path: &Path) -> Result<(Self, Output), Failure> {
         let failed = |error| Failure::Output { file: Some(path.into()), error };
+        let interrupt = watch_signals().map_err(failed)?;
         let staged = Self::stage(path).map_err(failed)?;
         let base = staged.staged.join(name(&names()?.base(1, BaseFormat::Rdb)));
-        let output = Output::open(Some(&base))?;
+        let output = Output::open_staged(&base, interrupt)?;
         Ok((staged, output))
     }
 
@@ -34,16 +35,10 @@ impl StagedFolder {
         {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the folder is there and not empty"));
         }
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-        let mut staged = std::ffi::OsString::from(".");
-        staged.push(name);
-        staged.push(format!(".{random:016x}.tmp"));
-        // A slash behind the name is no part of it.
-        let path: PathBuf = path.components().collect();
-        let staged = path.with_file_name(staged);
+        let staged = staged_name(path)?;
         fs::create_dir(&staged)?;
-        Ok(Self { staged, path, is_done: false })
+        // A slash behind the name is no part of it.
+        Ok(Self { staged, path: path.components().collect(), is_done: false })
     }
 
     /// Takes the base, which is whole, adds an increment without commands and the manifest, and makes the folder appear.
@@ -72,8 +67,7 @@ impl StagedFolder {
         // An empty folder of this name gives way, any other does not.
         fs::rename(&self.staged, &self.path)?;
         self.is_done = true;
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        sync(parent.unwrap_or(Path::new(".")))
+        sync(folder_of(&self.path))
     }
 
     fn failed(&self, error: io::Error) -> Failure {

@@ -31,10 +31,9 @@ impl SplitFolder {
             Err(error) => return Err(failed(error)),
         }
         let staged = staged_name(path).map_err(failed)?;
+        let interrupt = watch_signals().map_err(failed)?;
         fs::create_dir(&staged).map_err(failed)?;
-        let mut this = Self { path: path.into(), staged, interrupt: Arc::default(), is_done: false };
-        this.interrupt = watch_signals().map_err(failed)?;
-        Ok(this)
+        Ok(Self { path: path.into(), staged, interrupt, is_done: false })
     }
 
     /// What tells that a signal asked to stop.
