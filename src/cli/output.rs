@@ -13,6 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// Makes data safe on a terminal.
+type Escape = fn(&[u8]) -> Vec<u8>;
+
 /// Where a result goes.
 pub(super) struct Output {
     target: Target,
@@ -364,6 +367,13 @@ fn bar(len: Option<u64>) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_on_a_terminal_has_only_the_ends_of_its_lines() {
+        let shown = escaped_data("a\x1b]0;x\x07,\u{202e}\"\r\n\rb\tc\u{9b}\n".as_bytes());
+        assert_eq!(String::from_utf8(shown).unwrap(), "a\\x1b]0;x\\x07,\\u{202e}\"\n\\x0db\\x09c\\u{009b}\n");
+        assert_eq!(escaped_data(b"$3\r\n\x9b\xffx"), b"$3\n\\x9b\\xffx");
+    }
 
     #[test]
     fn json_on_a_terminal_means_the_same() {
