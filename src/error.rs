@@ -133,6 +133,16 @@ pub enum ErrorKind {
         /// What stands here.
         found: Found,
     },
+    /// A line of a JSON Lines export that is no JSON, or not of the form that exports have.
+    #[error("line {line}: expected {expected}, found {found}")]
+    BadJson {
+        /// The line, from 1.
+        line: u64,
+        /// What the format demands here.
+        expected: &'static str,
+        /// What stands here.
+        found: Found,
+    },
     /// A line of a manifest is not well formed, or contradicts the lines before it.
     #[error("expected {expected}, found {found}")]
     BadManifest {
@@ -252,6 +262,7 @@ impl ErrorKind {
             Self::BadEncoding { .. } => "bad-encoding",
             Self::BadLength { .. } => "bad-length",
             Self::BadMagic { .. } => "bad-magic",
+            Self::BadJson { .. } => "bad-json",
             Self::BadManifest { .. } => "bad-manifest",
             Self::BadPacked { .. } => "bad-packed",
             Self::BadValue { .. } => "bad-value",

@@ -59,7 +59,7 @@ fn an_array_has_its_indices() {
     let body = b"\x1c\x01a\x05\x01\x03\x00\x01\xfb\xff\xff\xff\xff\xff\xff\xff\x01\x02\0\0\0\0\0\0\xf8\x3f\
         \x02\x03\x03abc\x03\x03\x03ins\x80\x00\x0f\x42\x40\x03\x02zz";
     let [line] = &objects(Version::redis(14), body)[..] else { panic!("one line") };
-    let elements = json!([[0, "-5"], [1, "1.5"], [2, "abc"], [3, "ins"], [1_000_000, "zz"]]);
+    let elements = json!([[0, "-5"], [1, "1.5", "double"], [2, "abc"], [3, "ins"], [1_000_000, "zz"]]);
     assert_eq!((&line["type"], &line["value"]), (&json!("array"), &json!({"insert_index": 3, "elements": elements})));
     let [line] = &objects(Version::redis(14), b"\x1c\x01a\x01\x00\x07\x00\x01x")[..] else { panic!("one line") };
     assert_eq!(line["value"], json!({"elements": [[7, "x"]]}));

@@ -108,9 +108,13 @@ fn run(host: &Arc<Counters>, persistence: &Persistence, rounds: usize) {
             .map(|number| scope.spawn(move || (0..rounds).for_each(|_| host.incr(number, persistence).unwrap())))
             .collect();
         scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
+            // Once at least, also where all is logged before this thread runs.
+            loop {
                 persistence.rewrite().unwrap();
                 persistence.save().unwrap();
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
             }
         });
         for worker in workers {

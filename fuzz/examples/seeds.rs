@@ -1,6 +1,7 @@
 //! Fills the corpora: `fuzz/corpus/<target>/`, from the fixtures of real servers and `seeds.txt`.
 
 use aikv::aof::{write_command, write_marked};
+use aikv::model::Dataset;
 use aikv::rdb::{Decoder, DumpPayload, Event, Version, ZeroChecksum, seal};
 use aikv_fuzz::{read, seed};
 use std::fs;
@@ -12,7 +13,7 @@ const MAX_LOG: usize = 16 << 10;
 const MAX_VALUE: usize = 1 << 10;
 
 /// The targets that read snapshots.
-const SNAPSHOTS: [&str; 3] = ["rdb_stream", "roundtrip", "skip"];
+const SNAPSHOTS: [&str; 4] = ["export", "rdb_stream", "roundtrip", "skip"];
 
 /// Commands on values of every kind, for `replay`.
 const REPLAYS: [&str; 7] = [
@@ -37,6 +38,7 @@ fn main() {
             Some("rdb") => {
                 if bytes.len() <= MAX_SNAPSHOT {
                     add(&corpus, &SNAPSHOTS, &bytes);
+                    add_lines(&corpus, &bytes);
                 }
                 values(&bytes, |version, body| {
                     if body.len() <= MAX_VALUE {
@@ -130,6 +132,14 @@ fn add_records(corpus: &Path, version: Version, records: &[u8]) {
         panic!("{error}: {bytes:02x?}");
     }
     add(corpus, &SNAPSHOTS, &bytes);
+    add_lines(corpus, &bytes);
+}
+
+/// A snapshot as JSON Lines, where no name stands in it twice.
+fn add_lines(corpus: &Path, bytes: &[u8]) {
+    if let Ok(lines) = Dataset::decode(bytes).and_then(|dataset| dataset.to_json_lines()) {
+        add(corpus, &["export"], &lines);
+    }
 }
 
 /// Type and value of every key.

@@ -17,10 +17,12 @@ use std::prelude::rust_2024::*;
     version,
     about = "Look into, check and export the files of Redis and Valkey: RDB snapshots and AOF logs"
 )]
-#[command(after_help = "FILE is an RDB snapshot, an AOF log, the folder or manifest of a multi-part AOF log, or - for stdin;\n\
+#[command(
+    after_help = "FILE is an RDB snapshot, an AOF log, the folder or manifest of a multi-part AOF log, a JSON Lines export, or - for stdin;\n\
 what it is, is decided by its bytes.\n\
 Exit codes: 0 done, nothing wrong; 1 done, and there is something to report; 2 wrong usage; 3 the input cannot be read;\n\
-4 refused, and no output file was written.")]
+4 refused, and no output file was written."
+)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -91,6 +93,12 @@ pub(super) struct ExportArgs {
     /// The format to write
     #[arg(long, value_name = "F", default_value = "jsonl")]
     pub(super) format: ExportFormat,
+    /// csv: no apostrophe in front of text that a spreadsheet would take for a formula
+    #[arg(long)]
+    pub(super) raw: bool,
+    /// resp: the server that takes the commands; without it, one that writes what FILE is
+    #[arg(long, value_name = "TARGET", value_parser = target)]
+    pub(super) to: Option<Target>,
 }
 
 /// One file in, one file out.
@@ -227,6 +235,12 @@ impl std::str::FromStr for SplitRule {
 pub(super) enum ExportFormat {
     /// JSON Lines: an object for each key
     Jsonl,
+    /// One JSON document: an array of those objects
+    Json,
+    /// A table for spreadsheets: a row for each element
+    Csv,
+    /// The commands that make the keys, for a pipe into a server
+    Resp,
 }
 
 #[derive(Debug, Args)]

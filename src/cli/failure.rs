@@ -27,6 +27,8 @@ pub(super) enum Failure {
     Output { file: Option<PathBuf>, error: io::Error },
     /// So many losses forbid the output.
     Refused { losses: u64 },
+    /// There are no commands of the version for something in the file.
+    Unmade { file: PathBuf, error: Error },
     /// The system gives no random numbers.
     Random(String),
     /// The system does not let a signal be caught.
@@ -76,7 +78,7 @@ impl Failure {
             | Self::Random(_) => ExitCode::from(3),
             #[cfg(unix)]
             Self::Signal(_) => ExitCode::from(3),
-            Self::Refused { .. } => ExitCode::from(4),
+            Self::Refused { .. } | Self::Unmade { .. } => ExitCode::from(4),
             // As shells say it of a program that was interrupted.
             Self::Interrupted => ExitCode::from(130),
         }
@@ -110,6 +112,7 @@ impl fmt::Display for Failure {
                 "refused for {}, and no output file was written; --on-loss degrade or drop says what becomes of them",
                 plural(*losses, "loss")
             ),
+            Self::Unmade { file, error } => write!(f, "{}: {error}; no output file was written", safe(file)),
             Self::Random(error) => write!(f, "the system gives no random numbers: {error}"),
             #[cfg(unix)]
             Self::Signal(error) => write!(f, "a signal cannot be caught: {error}"),

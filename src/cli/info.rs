@@ -9,7 +9,7 @@ use super::{Outcome, Result};
 use crate::aof;
 use crate::error::{Escaped, Fault};
 use crate::jobs::{Analyse, Count, Expiry, Flow, Job, Json, Report};
-use crate::rdb::{Checksum, Event};
+use crate::rdb::{Checksum, Event, Version};
 use crate::wire::Scalar;
 use comfy_table::{CellAlignment, Table, presets};
 use std::io::Write;
@@ -23,17 +23,21 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     let filter = args.filter.filter()?;
     let file = &args.input.file;
     let input = Input::open(file)?.leniently(args.input.lenient);
-    let is_log = input.is_log();
+    let (is_log, is_lines) = (input.is_log(), input.is_lines());
     let layout = input.parts().map(Layout::of).transpose()?;
     let mut output = Output::open(args.input.output.as_deref())?;
     let now_ms = now_ms();
-    let mut task =
-        Info { analyse: Analyse::new().with_clock(now_ms).with_largest(LARGEST).with_filter(filter), files: Vec::new() };
+    let mut task = Info {
+        analyse: Analyse::new().with_clock(now_ms).with_largest(LARGEST).with_filter(filter),
+        source: None,
+        files: Vec::new(),
+    };
     let mut progress = Progress::until_done();
     let ending = input.read(&mut task, &mut progress)?;
     let facts = Facts {
         file,
         is_log: is_log || ending.log().is_some(),
+        is_lines,
         now_ms,
         files: task.files,
         layout,
@@ -54,6 +58,8 @@ pub(super) fn run(args: &ReadArgs) -> Result {
 
 struct Info {
     analyse: Analyse,
+    /// Of JSON Lines.
+    source: Option<Option<Version>>,
     /// Of each file that was read.
     files: Vec<LogFacts>,
 }
@@ -61,7 +67,11 @@ struct Info {
 impl Job for Info {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
-        self.analyse.push(event, raw)
+        match (event, self.source) {
+            (Event::Start(_), Some(None)) => Ok(Flow::Continue),
+            (Event::Start(_), Some(Some(source))) => self.analyse.push(&Event::Start(source), raw),
+            _ => self.analyse.push(event, raw),
+        }
     }
 
     fn log(&mut self, event: &aof::Event<'_>, _offset: u64) -> std::result::Result<(), Fault> {
@@ -77,6 +87,10 @@ impl Task for Info {
         self.files.push(LogFacts::default());
     }
 
+    fn of_version(&mut self, source: Option<Version>) {
+        self.source = Some(source);
+    }
+
     fn reads_on(&self) -> bool {
         true
     }
@@ -86,6 +100,8 @@ impl Task for Info {
 struct Facts<'a> {
     file: &'a Path,
     is_log: bool,
+    /// JSON Lines: their keys have no encoding and no place, and there is no checksum.
+    is_lines: bool,
     now_ms: i64,
     /// Of each file that was read.
     files: Vec<LogFacts>,
@@ -132,7 +148,12 @@ impl Facts<'_> {
     fn push_json(&self, out: &mut Vec<u8>) {
         let report = &self.report;
         let mut json = Json::new(out);
-        json.open(b'{').name("format").text(if self.is_log { "aof" } else { "rdb" });
+        let format = match (self.is_lines, self.is_log) {
+            (true, _) => "jsonl",
+            (_, true) => "aof",
+            _ => "rdb",
+        };
+        json.open(b'{').name("format").text(format);
         if let Some(version) = report.version {
             json.name("dialect").text(version.dialect().name()).name("version").int(version.number());
         }
@@ -146,7 +167,7 @@ impl Facts<'_> {
         if let Some(packing) = self.ending.packing() {
             json.name("compression").text(packing.codec.name()).name("unpacked_bytes").int(packing.unpacked_bytes);
         }
-        if report.version.is_some() {
+        if report.version.is_some() && !self.is_lines {
             json.name("checksum").text(checksum_word(self.checksum())).name("trailing_bytes").int(self.trailing_bytes());
         }
         info_log::push_commands_json(&self.files, self.ending, self.layout.is_some(), &mut json);
@@ -169,7 +190,7 @@ impl Facts<'_> {
             json.close(b'}');
         }
         json.close(b']').name("encodings").open(b'[');
-        for encoding in &report.encodings {
+        for encoding in report.encodings.iter().filter(|_| !self.is_lines) {
             json.open(b'{').name("encoding").text(encoding.value_type.name());
             json.name("type").text(encoding.value_type.kind().name());
             push_count(&mut json, encoding.count);
@@ -185,11 +206,18 @@ impl Facts<'_> {
             if large.key.len() as u64 != large.key_bytes {
                 json.name("key_bytes").int(large.key_bytes);
             }
-            json.name("type").text(large.value_type.kind().name()).name("encoding").text(large.value_type.name());
+            json.name("type").text(large.value_type.kind().name());
+            if !self.is_lines {
+                json.name("encoding").text(large.value_type.name());
+            }
             if let Some(elements) = large.elements {
                 json.name("elements").int(elements);
             }
-            json.name("bytes").int(large.span.len()).name("offset").int(large.span.start).close(b'}');
+            json.name("bytes").int(large.span.len());
+            if !self.is_lines {
+                json.name("offset").int(large.span.start);
+            }
+            json.close(b'}');
         }
         json.close(b']').name("aux").open(b'[');
         for (key, value) in &report.aux {
@@ -260,6 +288,8 @@ impl Facts<'_> {
     fn heading(&self) -> String {
         let report = &self.report;
         let what = match (self.is_log, report.version) {
+            (_, Some(version)) if self.is_lines => format!("JSON Lines of a {version} snapshot"),
+            (_, None) if self.is_lines => "JSON Lines".into(),
             (true, Some(version)) if self.layout.is_some() => format!("multi-part AOF log with {version} as its base"),
             (true, None) if self.layout.is_some() => "multi-part AOF log".into(),
             (true, Some(version)) => format!("AOF log with {version} in front"),
@@ -282,7 +312,7 @@ impl Facts<'_> {
 
     fn ending_words(&self) -> String {
         let checksum = match self.checksum() {
-            _ if self.report.version.is_none() => "read to the end",
+            _ if self.report.version.is_none() || self.is_lines => "read to the end",
             Some(Checksum::Absent) => "no checksum in this version",
             Some(Checksum::Off) => "checksum switched off by the writer",
             Some(Checksum::Verified) => "checksum matches",
@@ -342,7 +372,8 @@ impl Facts<'_> {
             let kind = large.value_type.kind().name().to_string();
             largest.add_row([size(large.span.len()), elements, kind, large.db.to_string(), short(&large.key, large.key_bytes)]);
         }
-        for table in [types, encodings, databases, expiry, largest] {
+        let encodings = Some(encodings).filter(|_| !self.is_lines);
+        for table in [types].into_iter().chain(encodings).chain([databases, expiry, largest]) {
             let _ = writeln!(out, "\n{}", table.trim_fmt());
         }
     }

@@ -3,6 +3,7 @@
 
 use super::deviations::Deviations;
 use super::failure::{Damage, Failure};
+use super::lines::{FileReader, Lines};
 use super::output::Progress;
 use super::print::plural;
 use super::source::{Packing, Source};
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::jobs::{Job, Log, Reader};
 use crate::kind::FileKind;
 use crate::persistence::open_log::{self, OpenLog};
-use crate::rdb::{self, Event};
+use crate::rdb::{self, Event, Version};
 use crate::wire::Limits;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
@@ -25,6 +26,9 @@ pub(super) trait Task: Job {
 
     /// The bytes of a file begin.
     fn begin(&mut self, _file: &FileFacts) {}
+
+    /// What comes is handed over in a snapshot made for it; the data themselves come from one of this version, or from none.
+    fn of_version(&mut self, _source: Option<Version>) {}
 
     /// They have ended.
     fn end(&mut self, _ending: &FileEnding) {}
@@ -191,6 +195,16 @@ impl Input {
         }
     }
 
+    /// Whether it is a JSON Lines export.
+    pub(super) fn is_lines(&self) -> bool {
+        matches!(self.what, What::File { kind: FileKind::Jsonl, .. })
+    }
+
+    /// Whether its keys have no bytes of their own in it: those of a log are made by its commands.
+    pub(super) fn is_unencoded(&self) -> bool {
+        self.is_log() || self.is_lines()
+    }
+
     /// The multi-part log, if it is one.
     pub(super) fn parts(&self) -> Option<&OpenLog> {
         match &self.what {
@@ -203,10 +217,10 @@ impl Input {
     pub(super) fn read<T: Task>(self, task: &mut T, progress: &mut Progress) -> Result<Ending, Failure> {
         let mut pass = Pass { is_lenient: self.is_lenient, ending: Ending { files: Vec::new(), deviations: 0 }, task, progress };
         match self.what {
-            What::File { source, head, .. } => {
+            What::File { source, head, kind } => {
                 pass.progress.start(source.len());
                 let file = FileFacts { path: source.file().into(), part: None };
-                pass.read(*source, head, file)?;
+                pass.read(*source, head, kind, file)?;
             }
             What::Log(parts) => {
                 pass.progress.start(Some(parts.files.iter().map(|part| part.bytes).sum()));
@@ -215,7 +229,7 @@ impl Input {
                     let is_last = index + 1 == count;
                     let facts = PartFacts { name: part.name.clone(), role: part.role, seq: part.seq, is_last };
                     let file = FileFacts { path: part.path.clone(), part: Some(facts) };
-                    let goes_on = pass.read(Source::of_part(part), Vec::new(), file)?;
+                    let goes_on = pass.read(Source::of_part(part), Vec::new(), FileKind::Aof, file)?;
                     if !goes_on {
                         break;
                     }
@@ -255,16 +269,24 @@ struct Pass<'a, T> {
 }
 
 impl<T: Task> Pass<'_, T> {
-    /// Reads a file, of which `head` was taken already; whether the next one is wanted.
-    fn read(&mut self, mut source: Source, head: Vec<u8>, file: FileFacts) -> Result<bool, Failure> {
+    fn reader(&self, file: &FileFacts, len: Option<u64>) -> Reader {
         let mut reader = Reader::new(Limits::default());
         if self.is_lenient {
             reader = reader.leniently();
         }
         // A base that is empty is one of commands.
-        if file.part.as_ref().is_some_and(|part| part.role == Role::Incr || source.len() == Some(0)) {
+        if file.part.as_ref().is_some_and(|part| part.role == Role::Incr || len == Some(0)) {
             reader = reader.of_increment();
         }
+        reader
+    }
+
+    /// Reads a file, of which `head` was taken already; whether the next one is wanted.
+    fn read(&mut self, mut source: Source, head: Vec<u8>, kind: FileKind, file: FileFacts) -> Result<bool, Failure> {
+        let mut reader = match kind {
+            FileKind::Jsonl => FileReader::Lines(Box::new(Lines::new())),
+            _ => FileReader::Bytes(Box::new(self.reader(&file, source.len()))),
+        };
         let before = self.ending.bytes();
         let mut deviations = Deviations::new(&file.path);
         self.task.begin(&file);
@@ -286,7 +308,7 @@ impl<T: Task> Pass<'_, T> {
                 break;
             }
         }
-        let error = reader.finish().err();
+        let error = reader.finish(self.task).err();
         for error in reader.deviations().into_iter().filter_map(|error| self.task.deviation(error)) {
             deviations.tell(&error, self.progress);
         }

@@ -22,7 +22,8 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     let output = if args.json { Output::open_json(path)? } else { Output::open(path)? };
     let mut progress = Progress::new(&output);
     let is_log = input.is_log();
-    let mut lines = Lines { rows: Rows::with_filter(filter), is_json: args.json, is_log, text: Vec::new(), output };
+    let is_unencoded = input.is_unencoded();
+    let mut lines = Lines { rows: Rows::with_filter(filter), is_json: args.json, is_unencoded, text: Vec::new(), output };
     if !args.json && lines.output.is_terminal() {
         lines.text.extend_from_slice(HEADING.as_bytes());
     }
@@ -44,7 +45,7 @@ struct Lines {
     rows: Rows,
     is_json: bool,
     /// Then keys have no encoding: they are no bytes of the file.
-    is_log: bool,
+    is_unencoded: bool,
     text: Vec<u8>,
     output: Output,
 }
@@ -53,7 +54,7 @@ impl Job for Lines {
     #[inline]
     fn push(&mut self, event: &Event<'_>, _raw: &[u8]) -> std::result::Result<Flow, Fault> {
         if let Some(row) = self.rows.push(event)? {
-            let encoding = (!self.is_log).then_some(row.value_type.name());
+            let encoding = (!self.is_unencoded).then_some(row.value_type.name());
             if self.is_json {
                 push_json(&row, encoding, &mut self.text);
             } else {

@@ -14,6 +14,7 @@ mod info;
 mod info_log;
 mod input;
 mod keys;
+mod lines;
 mod merge;
 mod output;
 mod output_folder;

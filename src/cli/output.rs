@@ -16,9 +16,11 @@ use std::time::{Duration, Instant};
 /// Where a result goes.
 pub(super) struct Output {
     target: Target,
-    /// Whether the text must be safe on a terminal although it is JSON.
-    escapes_json: bool,
+    /// What makes data safe on a terminal.
+    escape: Option<Escape>,
 }
+
+type Escape = fn(&[u8]) -> Vec<u8>;
 
 enum Target {
     /// Shows what is written page by page.
@@ -57,13 +59,20 @@ impl Output {
                 }
             }
         };
-        Ok(Self { target, escapes_json: false })
+        Ok(Self { target, escape: None })
     }
 
     /// As [`Output::open`]; what is written is JSON.
     pub(super) fn open_json(path: Option<&Path>) -> Result<Self, Failure> {
         let mut output = Self::open(path)?;
-        output.escapes_json = output.is_terminal();
+        output.escape = output.is_terminal().then_some(escaped_json);
+        Ok(output)
+    }
+
+    /// As [`Output::open`]; what is written is for programs, and no JSON.
+    pub(super) fn open_data(path: Option<&Path>) -> Result<Self, Failure> {
+        let mut output = Self::open(path)?;
+        output.escape = output.is_terminal().then_some(escaped_data);
         Ok(output)
     }
 
@@ -89,7 +98,10 @@ impl Output {
         if text.is_empty() {
             return Ok(());
         }
-        let result = if self.escapes_json { self.writer().write_all(&escaped_json(text)) } else { self.writer().write_all(text) };
+        let result = match self.escape {
+            Some(escape) => self.writer().write_all(&escape(text)),
+            None => self.writer().write_all(text),
+        };
         text.clear();
         text.shrink_to(KEEP);
         result.map_err(|error| self.failed(error))
@@ -229,6 +241,30 @@ fn escaped_json(json: &[u8]) -> Vec<u8> {
             out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
         } else {
             out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+    out
+}
+
+/// Text or bytes with everything that a terminal would obey, but for the ends of lines, as `\x..` or `\u{..}`.
+fn escaped_data(data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(data.len());
+    for line in data.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        for chunk in text.strip_suffix(b"\r").unwrap_or(text).utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    c if c.is_ascii_control() => out.extend_from_slice(format!("\\x{:02x}", u32::from(c)).as_bytes()),
+                    c if is_disguising(c) => out.extend_from_slice(format!("\\u{{{:04x}}}", u32::from(c)).as_bytes()),
+                    c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                }
+            }
+            for byte in chunk.invalid() {
+                out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
+            }
+        }
+        if line.ends_with(b"\n") {
+            out.push(b'\n');
         }
     }
     out

@@ -7,18 +7,11 @@ use super::print::{now_ms, plural, safe};
 use super::random_seed;
 use crate::aof;
 use crate::error::{Error, Fault};
-use crate::jobs::{Flow, Job, LoadLog, Reader};
-use crate::model::{AuxField, Dataset, Emitter, EncodeOptions, ReplayOptions, ReplayReport, SkippedEffect};
+use crate::jobs::{Flow, HandOver, Job, LoadLog};
+use crate::model::{Dataset, ReplayOptions, ReplayReport, SkippedEffect};
 use crate::rdb::{Event, Version};
-use crate::wire::Limits;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
-
-/// A version whose snapshots have a form for everything that a log can make.
-const VERSION: Version = Version::redis(Version::REDIS_MAX);
-
-/// Bytes handed over at once.
-const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Reads a log, and hands the keys that it makes to `task`, in order of database and name.
 pub(super) fn read<T: Task>(input: Input, file: &Path, task: &mut T, progress: &mut Progress) -> Result<(), Failure> {
@@ -37,13 +30,14 @@ fn load(input: Input, file: &Path, progress: &mut Progress) -> Result<Dataset, F
     if input.is_lenient() {
         load = load.leniently();
     }
-    let mut loading = Loading { load, halted: None };
+    let mut loading = Loading { load, source: None, halted: None };
     let ending = input.read(&mut loading, progress)?;
     if let Some((file, error)) = loading.halted {
         return Err(Failure::Format { file, damage: Damage { error, codec: None } });
     }
     ending.check()?;
-    let (dataset, report) = loading.load.finish().map_err(|error| failed(file, error))?;
+    let (mut dataset, report) = loading.load.finish().map_err(|error| failed(file, error))?;
+    dataset.source = loading.source;
     tell(&report, file);
     Ok(dataset)
 }
@@ -55,11 +49,16 @@ fn failed(file: &Path, error: Error) -> Failure {
 /// A reading of a log, and the file and error that ended it.
 struct Loading {
     load: LoadLog,
+    /// Of the snapshot in front.
+    source: Option<Version>,
     halted: Option<(PathBuf, Error)>,
 }
 
 impl Job for Loading {
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+        if let Event::Start(version) = event {
+            self.source = Some(*version);
+        }
         self.load.push(event, raw)
     }
 
@@ -107,37 +106,19 @@ fn tell(report: &ReplayReport, file: &Path) {
     }
 }
 
-/// Writes the data as a snapshot, piece by piece, for `task` to read.
+/// Hands over the data as a snapshot, piece by piece.
 fn hand_over<T: Task>(dataset: Dataset, file: &Path, task: &mut T) -> Result<(), Failure> {
     let failed = |error| failed(file, error);
-    let mut text = Vec::new();
-    let mut reader = Reader::new(Limits::default());
-    let options = EncodeOptions { is_compressing: false, ..EncodeOptions::new(VERSION) };
-    let mut emitter = Emitter::new(&options, &mut text).map_err(failed)?;
-    for AuxField { name, value } in &dataset.aux {
-        emitter.aux(name, value, &mut text).map_err(failed)?;
-    }
-    for data in &dataset.module_data {
-        emitter.module_data(data, &mut text).map_err(failed)?;
-    }
-    for function in &dataset.functions {
-        emitter.function(function, &mut text).map_err(failed)?;
-    }
-    for (db, database) in dataset.databases {
-        emitter.select_db(db, &mut text).map_err(failed)?;
-        for (key, entry) in database {
-            emitter.entry(&key, &entry, &mut text).map_err(failed)?;
-            if text.len() >= CHUNK_BYTES {
-                reader.feed(&text, task).map_err(failed)?;
-                text.clear();
-                task.drain()?;
-            }
-            if reader.is_stopped() {
-                return Ok(());
-            }
+    task.of_version(dataset.source);
+    let mut hand_over = HandOver::new(dataset.source).map_err(failed)?;
+    for item in dataset.into_items() {
+        if hand_over.push(&item, task).map_err(failed)? {
+            task.drain()?;
+        }
+        if hand_over.is_stopped() {
+            return Ok(());
         }
     }
-    emitter.finish(&mut text).map_err(failed)?;
-    reader.feed(&text, task).and_then(|()| reader.finish()).map_err(failed)?;
+    hand_over.finish(task).map_err(failed)?;
     task.drain()
 }

@@ -18,15 +18,16 @@ pub(super) fn run(args: &ShowArgs) -> Result {
     let file = &args.input.file;
     let input = Input::open(file)?.leniently(args.input.lenient);
     let is_log = input.is_log();
+    let is_unencoded = input.is_unencoded();
     let path = args.input.output.as_deref();
     let (form, output) = match (args.json, args.raw) {
         (true, _) => {
             let export = Export::new().refusing_duplicates(random_seed()?);
-            let export = if is_log { export.without_encoding() } else { export };
+            let export = if is_unencoded { export.without_encoding() } else { export };
             (Form::Json(Box::new(export)), Output::open_json(path)?)
         }
         (_, true) => (Form::Raw(ModuleJson::new(Limits::default().max_item_bytes)), Output::open(path)?),
-        _ => (Form::Text(ShowText::new(is_log)), Output::open_paged(path)?),
+        _ => (Form::Text(ShowText::new(is_unencoded)), Output::open_paged(path)?),
     };
     let mut progress = Progress::until_done();
     let mut show =

@@ -69,7 +69,7 @@ impl Source {
         while head.len() < FileKind::PREFIX_BYTES && self.advance(|bytes| head.extend_from_slice(bytes))? {}
         let kind = FileKind::sniff(&head);
         match (kind, self.codec(), &self.error) {
-            (FileKind::Rdb { .. } | FileKind::Aof, ..) => Ok((head, kind)),
+            (FileKind::Rdb { .. } | FileKind::Aof | FileKind::Jsonl, ..) => Ok((head, kind)),
             (_, Some(codec), Some(error)) => {
                 let damage = Damage { error: error.clone(), codec: Some(codec) };
                 Err(Failure::Format { file: self.file.clone(), damage })
@@ -157,7 +157,6 @@ impl Source {
 /// Why a file is not read, and what to do about it.
 fn refusal(kind: FileKind) -> String {
     match kind {
-        FileKind::Jsonl => "is a JSON Lines export, which is not read back yet".into(),
         FileKind::Manifest => "is the manifest of a multi-part log. Give its name, or that of its folder".into(),
         FileKind::Unknown { looks_like: Some("empty") } => {
             "is empty: expected 9 more bytes, found the end: byte 0. A server starts without keys from it".into()

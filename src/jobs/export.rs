@@ -17,9 +17,14 @@ use super::module_value::ModuleJson;
 use super::pending::PendingList;
 use super::seen::{Seed, Seen};
 use crate::error::{Cause, Fault, FaultKind, Form};
-use crate::rdb::{Element, Elements, Event, Eviction, Key, KeyMeta, Kind, ModuleAux, ModuleId, ModuleItem, Part, ValueType};
+use crate::rdb::{
+    Element, Elements, Event, Eviction, Key, KeyMeta, Kind, ModuleAux, ModuleId, ModuleItem, Part, SlotValue, ValueType,
+};
 use crate::wire::{Limits, Scalar};
 use alloc::vec::Vec;
+
+/// What stands behind the text of a slot that holds a double, rather than text that looks like one.
+pub(super) const DOUBLE: &str = "double";
 
 static TWICE: Cause = Cause::new(FaultKind::Duplicate, "a field once in its hash", Form::Number);
 static TOO_LONG: Cause = Cause::new(FaultKind::Limit, "a string within the limit on an item's bytes", Form::Number);
@@ -245,7 +250,13 @@ impl Export {
             }
             Element::Slot { index, value } => {
                 json.open(b'[').int(index);
-                value.with_text(|text| json.bytes(Scalar::Bytes(text)).close(b']'));
+                value.with_text(|text| {
+                    json.bytes(Scalar::Bytes(text));
+                });
+                if let SlotValue::Float(float) = value {
+                    json.double(float);
+                }
+                json.close(b']');
             }
         });
         self.is_behind |= out.len() > start;
@@ -355,6 +366,17 @@ impl Export {
             Event::SelectDb(_) | Event::ResizeDb { .. } | Event::SlotInfo { .. } | Event::Enterprise { .. } => {}
             Event::SlotImport(_) | Event::HashTemplate(_) | Event::EmptyKey(_) | Event::End(_) => self.meta.clear(),
             Event::Key(_) | Event::Value(_) | Event::KeyEnd { .. } => {}
+        }
+    }
+}
+
+impl Json<'_> {
+    /// Says that a slot holds a double. Its text is exact, but for what is no number: that has its bits.
+    fn double(&mut self, double: f64) {
+        if double.is_nan() {
+            self.quoted(&alloc::format!("{DOUBLE}:{:016x}", double.to_bits()));
+        } else {
+            self.quoted(DOUBLE);
         }
     }
 }

@@ -160,10 +160,13 @@ impl<'o> Json<'o> {
 }
 
 /// What stands before the base64 of a name.
-const B64: &str = "$b64:";
+pub(super) const B64: &str = "$b64:";
+
+/// The member of an object that is bytes: their base64.
+pub(super) const B64_MEMBER: &str = "$b64";
 
 /// Appends the base64 of `bytes`, padded.
-fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     let Some(len) = base64::encoded_len(bytes.len(), true) else { return };
     out.resize(start.saturating_add(len), 0);
@@ -212,7 +215,7 @@ impl Base64 {
 }
 
 /// The score without a needless `.0`; negative zero keeps it, since readers take `-0` for an integer.
-fn push_score(score: f64, out: &mut Vec<u8>) {
+pub(super) fn push_score(score: f64, out: &mut Vec<u8>) {
     if !score.is_finite() {
         let name: &[u8] = if score > 0.0 { b"\"inf\"" } else { b"\"-inf\"" };
         return out.extend_from_slice(name);

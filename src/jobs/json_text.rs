@@ -134,8 +134,8 @@ fn is_word(word: &[u8]) -> bool {
     matches!(word, b"true" | b"false" | b"null") || is_number(word)
 }
 
-/// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
-fn is_number(word: &[u8]) -> bool {
+/// Whether the text is a number as JSON has them: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
+pub(super) fn is_number(word: &[u8]) -> bool {
     fn digits(text: &[u8]) -> (usize, &[u8]) {
         let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
         (len, text.get(len..).unwrap_or_default())

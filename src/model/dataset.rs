@@ -221,6 +221,19 @@ impl Dataset {
         Ok(out)
     }
 
+    /// All items one by one, in the order of a snapshot: aux fields, module data that comes before the keys, functions,
+    /// the keys in order of database and name, the rest of the module data.
+    pub fn into_items(self) -> impl Iterator<Item = Collected> {
+        let Self { aux, functions, module_data, databases, .. } = self;
+        let (after, before): (Vec<_>, Vec<_>) = module_data.into_iter().partition(|data| data.when == ModuleData::AFTER_KEYS);
+        let entries = databases
+            .into_iter()
+            .flat_map(|(db, database)| database.into_iter().map(move |(key, entry)| Collected::Entry { db, key, entry }));
+        let head = aux.into_iter().map(Collected::Aux).chain(before.into_iter().map(Collected::ModuleData));
+        let head = head.chain(functions.into_iter().map(Collected::Function));
+        head.chain(entries).chain(after.into_iter().map(Collected::ModuleData))
+    }
+
     /// Sorts what has no order: aux fields, functions, and all of [`Value::canonicalize`].
     pub fn canonicalize(&mut self) {
         self.aux.sort();

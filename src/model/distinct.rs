@@ -10,18 +10,18 @@ const FEW: usize = 8;
 
 /// Two places of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Repeat {
+pub(crate) struct Repeat {
     /// Where the name stands again.
-    pub(super) later: usize,
+    pub(crate) later: usize,
     /// Where it stood before.
-    pub(super) earlier: usize,
+    pub(crate) earlier: usize,
 }
 
 /// Bytes of memory that the search takes for one name, beside those for repeats.
 pub(super) const BYTES_EACH: usize = size_of::<u64>();
 
 /// Every place where a name stands that stood before, ascending, with the last place before it.
-pub(super) fn repeats<'a, T>(items: &'a [T], name: impl Fn(&'a T) -> &'a [u8]) -> Vec<Repeat> {
+pub(crate) fn repeats<'a, T>(items: &'a [T], name: impl Fn(&'a T) -> &'a [u8]) -> Vec<Repeat> {
     let mut found = Vec::new();
     if items.len() <= FEW {
         for (later, item) in items.iter().enumerate() {

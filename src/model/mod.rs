@@ -42,6 +42,7 @@ mod writer;
 pub use build::{Collected, Collector};
 pub use columns::Row;
 pub use dataset::{AuxField, Database, Dataset, DatasetBuilder, DecodeLimits, Entry, Function, KeyMetadata, ModuleData};
+pub(crate) use distinct::repeats;
 pub use emit::{DumpEmitter, Emitter};
 pub use emit_log::LogEmitter;
 pub use fit::{EntryLoss, Fit};

@@ -139,7 +139,7 @@ impl Stream {
     /// Sets the counters to what a server makes of a stream that has none.
     ///
     /// Source: Redis 8.0 `rdb.c` `rdbLoadObject()`.
-    pub(super) fn derive_counters(&mut self) {
+    pub(crate) fn derive_counters(&mut self) {
         self.max_deleted_id = StreamId::default();
         self.entries_added = self.entries.len() as u64;
     }
@@ -147,7 +147,7 @@ impl Stream {
     /// What a server makes of the entries read by a group with this last id, in a stream without counters.
     ///
     /// Source: Redis 8.0 `t_stream.c` `streamEstimateDistanceFromFirstEverEntry()`.
-    pub(super) fn derived_entries_read(&self, last_id: StreamId) -> Option<u64> {
+    pub(crate) fn derived_entries_read(&self, last_id: StreamId) -> Option<u64> {
         let Some(first) = self.entries.first() else { return Some(0) };
         if last_id == self.last_id {
             return Some(self.entries.len() as u64);

@@ -169,8 +169,8 @@ fn a_selection_follows_the_rows_that_come() {
     let expected: Vec<u32> = (0..10_000u32).filter(|id| keep(&facts[*id as usize])).collect();
     assert_eq!(ids(&some), expected);
     assert_eq!(ids(&all), (0..10_000).collect::<Vec<_>>());
-    assert_eq!(all.bytes(), facts.iter().map(|fact| fact.span.len()).sum());
-    assert_eq!(some.bytes(), facts.iter().filter(|fact| keep(fact)).map(|fact| fact.span.len()).sum());
+    assert_eq!(all.bytes(), facts.iter().map(|fact| fact.span.len()).sum::<u64>());
+    assert_eq!(some.bytes(), facts.iter().filter(|fact| keep(fact)).map(|fact| fact.span.len()).sum::<u64>());
     for (position, id) in expected.iter().enumerate() {
         assert_eq!(some.find(*id), Some(position as u32));
     }

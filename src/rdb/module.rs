@@ -20,6 +20,14 @@ use core::fmt;
 pub struct ModuleId(pub u64);
 
 impl ModuleId {
+    /// The type of this name and encoding version; none where the name is not of the characters that names
+    /// have, or the version is above 1023.
+    #[must_use]
+    pub fn new(name: &[u8; 9], encver: u64) -> Option<Self> {
+        let bits = name.iter().try_fold(0u64, |bits, byte| Some(bits << 6 | digit(*byte)?))?;
+        (encver <= 1023).then_some(Self(bits << 10 | encver))
+    }
+
     /// The nine characters of the name.
     #[must_use]
     pub fn name(self) -> [u8; 9] {
@@ -40,6 +48,11 @@ impl fmt::Display for ModuleId {
         }
         Ok(())
     }
+}
+
+/// What a character of a module type's name stands for, the inverse of [`characters`].
+fn digit(character: u8) -> Option<u64> {
+    (0..64).find(|bits| characters::<1>(*bits, b"-_") == [character])
 }
 
 /// The characters that six bits each stand for, the last in the lowest bits: letters, digits and
@@ -175,5 +188,8 @@ mod tests {
         let id = ModuleId(bits << 10 | 3);
         assert_eq!(id.to_string(), "ReJSON-RL");
         assert_eq!(id.encver(), 3);
+        assert_eq!(ModuleId::new(b"ReJSON-RL", 3), Some(id));
+        assert_eq!(ModuleId::new(b"_________", 1023), Some(ModuleId(u64::MAX)));
+        assert_eq!((ModuleId::new(b"ReJSON.RL", 3), ModuleId::new(b"ReJSON-RL", 1024)), (None, None));
     }
 }

@@ -104,7 +104,7 @@ impl Target {
     pub fn from_name(name: &str) -> Option<Self> {
         if let Some(number) = name.strip_prefix("rdb-") {
             let is_plain = number.bytes().all(|digit| digit.is_ascii_digit()) && !number.starts_with('0');
-            let number = number.parse().ok().filter(|_| is_plain)?;
+            let number = number.parse::<u64>().ok().filter(|_| is_plain)?;
             return Version::all().find(|version| version.number() == number).map(Self::Version);
         }
         Server::all().find(|server| server.name == name).map(Self::Server)

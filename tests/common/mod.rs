@@ -191,6 +191,11 @@ impl Client {
         self.0.get_mut().write_all(&request)
     }
 
+    /// Sends bytes as they are.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
+    }
+
     pub(crate) fn read(&mut self) -> std::io::Result<Reply> {
         let mut line = Vec::new();
         self.0.read_until(b'\n', &mut line)?;
