@@ -67,6 +67,17 @@ fn a_snapshot_and_the_log_that_makes_its_data_are_the_same() {
     assert_eq!(differences(&folder, &folder, &[]).len(), 1);
 }
 
+#[test]
+fn a_snapshot_and_its_json_lines_are_the_same() {
+    let folder = TempDir::new();
+    let lines = folder.join("lines.jsonl");
+    for path in snapshots().iter().step_by(3) {
+        aikv_ends(&["export", text(path), "-o", text(&lines)], 0);
+        let found = differences(path, &lines, &[]);
+        assert_eq!(found.len(), 1, "{}: {found:?}", path.display());
+    }
+}
+
 /// The same, seen from the other side.
 fn mirrored(mut line: serde_json::Value) -> serde_json::Value {
     let swap = |object: &mut serde_json::Map<String, serde_json::Value>, a: &str, b: &str| {

@@ -76,6 +76,16 @@ fn a_log_is_refused_and_says_what_to_do() {
 }
 
 #[test]
+fn json_lines_have_no_bytes_to_keep() {
+    let folder = TempDir::new();
+    let (lines, out) = (folder.join("lines.jsonl"), folder.join("out"));
+    aikv_ends(&["export", text(&data().join("redis-7.0/hashes.rdb")), "-o", text(&lines)], 0);
+    let told = aikv_ends(&["filter", text(&lines), text(&out)], 3);
+    assert!(told.contains("aikv convert"), "{told}");
+    assert_eq!(folder.names(), ["lines.jsonl"]);
+}
+
+#[test]
 fn an_output_that_cannot_be_made_leaves_the_old_one_alone() {
     let folder = TempDir::new();
     let (input, out) = (folder.join("in"), folder.join("out"));

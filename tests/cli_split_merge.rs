@@ -265,3 +265,36 @@ fn function_libraries_of_one_name_are_one_or_a_conflict() {
     aikv_ends(&["merge", text(&a), text(&b), text(&out), "--on-conflict", "last"], 0);
     assert_eq!(codes(), ["#!lua name=lib\ny"]);
 }
+
+/// Both write aside while they read, so that a signal finds something to be taken away.
+#[cfg(unix)]
+#[test]
+fn a_signal_leaves_no_output() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let file = fs::read(fixture("redis-7.0/hashes")).unwrap();
+    for args in [&["filter", "-", "out"][..], &["split", "-", "out", "--by", "3"]] {
+        let folder = TempDir::new();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_aikv"))
+            .args(args)
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&file[..file.len() / 2]).unwrap();
+        // Signals are caught once it is there, and a little later.
+        while folder.names().is_empty() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        // It may have ended already.
+        let _ = stdin.write_all(&file[file.len() / 2..]);
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(folder.names().is_empty(), "{args:?}: {:?}", folder.names());
+    }
+}

@@ -30,6 +30,10 @@ pub(super) fn open_snapshot(file: &Path) -> Result<Input> {
         let text = "is a log, whose keys are what its commands make: convert it to a snapshot first (aikv convert IN OUT.rdb --to TARGET)";
         return Err(Failure::kind(file, text));
     }
+    if input.is_lines() {
+        let text = "is a JSON Lines export, which has no bytes of values to keep: convert it to a snapshot first (aikv convert IN OUT.rdb --to TARGET)";
+        return Err(Failure::kind(file, text));
+    }
     Ok(input)
 }
 
