@@ -23,8 +23,6 @@ pub(super) struct Output {
     escape: Option<Escape>,
 }
 
-type Escape = fn(&[u8]) -> Vec<u8>;
-
 enum Target {
     /// Shows what is written page by page.
     Pager(Child),
