@@ -112,7 +112,7 @@ fn exit_codes_say_how_it_ended() {
         (&[], 2, "Usage"),
         (&["translate", &small, "out.rdb"], 2, "unrecognized subcommand"),
         (&["info"], 2, "FILE"),
-        (&["export", &small, "--format", "csv"], 2, "jsonl"),
+        (&["export", &small, "--format", "xml"], 2, "jsonl"),
         (&["keys", &small, "-k", "a["], 2, "unclosed character class at byte 1 of the pattern"),
         (&["keys", &small, "--bytes", "10"], 2, "MIN~MAX"),
         (&["keys", &small, "--expiry", "soon"], 2, "FROM~TO"),
