@@ -125,7 +125,7 @@ fn exit_codes_say_how_it_ended() {
         (&["info", folder.path().to_str().unwrap()], 3, "expected a file that is there"),
         (&["info", &zip], 3, "It looks like zip: unpack it first"),
         (&["info", &empty], 3, "is empty"),
-        (&["keys", &export], 3, "JSON Lines export"),
+        (&["keys", &export], 3, "line 1: expected the member version"),
         (&["keys", &manifest], 3, "expected a file that is there, found none of this name: byte 0"),
         (&["check", &newer], 3, "found redis version 16: byte 5"),
         (&["export", &valkey], 3, "found valkey version 81: byte 6"),
