@@ -408,6 +408,21 @@ fn a_log_of_one_file_is_not_taken_from_under_its_writer() {
     assert_eq!(dataset.databases[&0].len(), 1);
 }
 
+/// The move of the log would remove it.
+#[test]
+fn a_log_of_one_file_does_not_replace_one_in_the_folder() {
+    let temporary = TempDir::new();
+    let path = temporary.join("appendonly.aof");
+    let other = temporary.join("appendonlydir").join("appendonly.aof");
+    fs::create_dir(temporary.join("appendonlydir")).unwrap();
+    let log = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+    fs::write(&path, log).unwrap();
+    fs::write(&other, "other").unwrap();
+    let opened = AofFolder::open(&path, AofSyncPolicy::Always, &AofFolderOptions::default(), || Ok(Dataset::default()));
+    assert!(matches!(failure(opened).kind(), PersistenceErrorKind::Io(_)));
+    assert_eq!((fs::read(&path).unwrap(), fs::read(&other).unwrap()), (log.to_vec(), b"other".to_vec()));
+}
+
 #[test]
 fn files_of_other_names_are_never_removed() {
     let temporary = TempDir::new();

@@ -15,7 +15,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::time::Duration;
 
 const AOF: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
@@ -295,4 +295,43 @@ fn without_a_log_there_are_snapshots_only() {
     fs::write(folder.join("dump.rdb"), &damaged).unwrap();
     let error = failure(Persistence::open(config, again, PersistenceOptions::default()));
     assert_eq!(error.format().unwrap().offset(), damaged.len() as u64 - 1);
+}
+
+/// Panics in the thread of the engine, once, and says so before.
+struct Panicking(Mutex<Option<mpsc::Sender<()>>>);
+
+impl Host for Panicking {
+    fn restore(&self, _: Dataset) -> Result<()> {
+        Ok(())
+    }
+
+    fn freeze(&self, cut: &mut dyn FnMut() -> Result<()>) -> Result<Box<dyn Frozen>> {
+        let first = self.0.lock().unwrap().take();
+        if let Some(first) = first {
+            first.send(()).unwrap();
+            panic!("the host's own");
+        }
+        cut()?;
+        Ok(Box::new(Dataset::default()))
+    }
+}
+
+#[test]
+fn a_close_saves_the_snapshot_though_the_thread_has_panicked() {
+    let folder = TempDir::new();
+    let (sender, has_panicked) = mpsc::channel();
+    let host = Arc::new(Panicking(Mutex::new(Some(sender))));
+    let config = config(folder.path(), AofSyncPolicy::Always);
+    let persistence = Persistence::open(config, host, PersistenceOptions::default()).unwrap();
+    has_panicked.recv().unwrap();
+    let error = failure(persistence.close());
+    assert!(error.to_string().contains("panicked"), "{error}");
+    assert!(folder.join("dump.rdb").exists());
+}
+
+#[test]
+fn an_interval_that_no_clock_reaches_does_not_end_the_thread() {
+    let folder = TempDir::new();
+    let config = PersistenceConfig { rdb_save_interval: u64::MAX, ..config(folder.path(), AofSyncPolicy::No) };
+    open(&config, &Counters::new(1), PersistenceOptions::default()).close().unwrap();
 }

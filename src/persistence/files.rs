@@ -142,14 +142,23 @@ impl<'a> Replacement<'a> {
             if is_there(self.folder, self.target)? {
                 self.folder.copy_rights(self.target, &self.temporary)?;
             }
-            self.file.sync_all()?;
-            self.folder.rename(&self.temporary, self.target)
+            self.file.sync_all()
         };
         ready().map_err(|error| self.fail(error))?;
+        if let Err(error) = self.folder.rename(&self.temporary, self.target) {
+            // It may have been done all the same, as where a server of files has carried it out and its answer was lost.
+            if self.folder.len(&self.temporary).is_ok() {
+                return Err(self.fail(error));
+            }
+            self.is_placed = true;
+            return Err(self.committed(error));
+        }
         self.is_placed = true;
-        self.folder.sync().map_err(|error| {
-            PersistenceError::new(self.task.doing, self.task.path, PersistenceErrorKind::CommittedDurabilityUnknown(error))
-        })
+        self.folder.sync().map_err(|error| self.committed(error))
+    }
+
+    fn committed(&self, error: io::Error) -> PersistenceError {
+        PersistenceError::new(self.task.doing, self.task.path, PersistenceErrorKind::CommittedDurabilityUnknown(error))
     }
 
     fn fail(&self, error: io::Error) -> PersistenceError {
@@ -172,5 +181,65 @@ impl Drop for Replacement<'_> {
             // The error that led here is the one to tell.
             let _ = self.folder.remove(&self.temporary);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::storage::Disk;
+    use super::*;
+    use std::any::Any;
+    use std::vec::Vec;
+
+    /// Renames, and says that it has not.
+    struct Deaf(Disk);
+
+    impl Folder for Deaf {
+        fn create(&self, name: &OsStr) -> io::Result<Box<dyn StoredFile>> {
+            self.0.create(name)
+        }
+        fn append_to(&self, name: &OsStr) -> io::Result<Box<dyn StoredFile>> {
+            self.0.append_to(name)
+        }
+        fn read(&self, name: &OsStr) -> io::Result<Box<dyn Read + Send>> {
+            self.0.read(name)
+        }
+        fn len(&self, name: &OsStr) -> io::Result<u64> {
+            self.0.len(name)
+        }
+        fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+            self.0.rename(from, to)?;
+            Err(io::ErrorKind::NotFound.into())
+        }
+        fn remove(&self, name: &OsStr) -> io::Result<()> {
+            self.0.remove(name)
+        }
+        fn list(&self) -> io::Result<Vec<OsString>> {
+            self.0.list()
+        }
+        fn sync(&self) -> io::Result<()> {
+            self.0.sync()
+        }
+        fn copy_rights(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+            self.0.copy_rights(from, to)
+        }
+        fn lock(&self, name: &OsStr) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
+            self.0.lock(name)
+        }
+    }
+
+    /// What the new file names would else be removed as never named.
+    #[test]
+    fn a_rename_that_fails_and_was_done_is_no_failure_before_it() {
+        let path = std::env::temp_dir().join(format!("aikv-rename-{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        let folder = Deaf(Disk::open(&path).unwrap());
+        let task = Task { doing: "write the manifest", path: &path };
+        let mut file = Replacement::new(task, &folder, OsStr::new("target")).unwrap();
+        file.write(b"new").unwrap();
+        let error = file.place().unwrap_err();
+        assert_eq!(error.code(), "committed-durability-unknown");
+        assert_eq!(fs::read(path.join("target")).unwrap(), b"new");
+        fs::remove_dir_all(&path).unwrap();
     }
 }

@@ -92,6 +92,11 @@ fn find(home: &Home, single: Option<&Single>, report: &mut AofReport) -> Result<
         }
         (None, Some(single)) if is_there(single)? => {
             demand_no_log(home)?;
+            if home.len(&stem)?.is_some() {
+                // The move would remove it.
+                let error = io::Error::new(io::ErrorKind::AlreadyExists, "a file of this name is in the folder of the log too");
+                return Err(Task { doing: "take over the log", path: &home.path_of(&stem) }.io(error));
+            }
             let manifest = Manifest { files: [ManifestFile::new(stem, 1, Role::Base)].into() };
             home.place(&manifest)?;
             take_over(home, single)?;

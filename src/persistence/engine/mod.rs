@@ -306,9 +306,11 @@ impl Persistence {
     /// # Errors
     /// That of the log or of the last snapshot; else the one that [`Persistence::status`] would still tell.
     pub fn close(mut self) -> Result<()> {
-        self.stop()?;
+        let stopped = self.stop();
+        // What the thread left undone is done all the same.
         let flushed = self.flush();
         let saved = if self.shared.config.enable_rdb { self.shared.save() } else { Ok(()) };
+        stopped?;
         flushed.and(saved)?;
         let mut progress = self.shared.progress();
         progress.save_error.take().or(progress.rewrite_error.take()).map_or(Ok(()), Err)

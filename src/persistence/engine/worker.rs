@@ -17,7 +17,8 @@ impl Shared {
     pub(super) fn run(&self) {
         let interval = Duration::from_secs(self.config.rdb_save_interval);
         let saves = self.config.enable_rdb && !interval.is_zero();
-        let mut save_at = saves.then(|| Instant::now() + interval);
+        // An interval that no clock reaches is none.
+        let mut save_at = if saves { Instant::now().checked_add(interval) } else { None };
         let mut patience = Patience::default();
         let mut progress = self.progress();
         while !progress.is_closing {
@@ -33,7 +34,7 @@ impl Shared {
             drop(progress);
             if save_at.is_some_and(|at| Instant::now() >= at) {
                 let saved = self.save();
-                save_at = Some(Instant::now() + if saved.is_ok() { interval } else { interval.min(RETRY) });
+                save_at = Instant::now().checked_add(if saved.is_ok() { interval } else { interval.min(RETRY) });
                 if let Err(error) = saved {
                     self.progress().save_error = Some(error);
                 }
