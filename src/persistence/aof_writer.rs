@@ -33,7 +33,8 @@ use std::time::Duration;
 /// A `flush` that has returned `Ok` makes everything as safe as `Always` does.
 ///
 /// The first sync that fails poisons the log: the operating system may have dropped the bytes, and would say at
-/// the next sync that all is well. Every later call, of any handle, fails with that first error.
+/// the next sync that all is well. Every later call, of any handle, fails with that first error. To open the file again
+/// before the machine was restarted is to read what may not be on the disk: go on in a new one, from memory.
 ///
 /// A write that fails is cut off again. Under `Always` the commands that were not written are refused, and the log goes on.
 /// Under the other policies they were accepted before: they are kept in memory, and the next call writes them first. As long as
