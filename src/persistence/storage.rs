@@ -163,7 +163,12 @@ mod unix {
         }
 
         fn lock(&self, name: &OsStr) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
-            locked(self.file(name, OFlags::RDWR | OFlags::CREATE)?)
+            let file = self.file(name, OFlags::RDWR | OFlags::CREATE)?;
+            let opened = rustix::fs::fstat(&file)?;
+            let Some(lock) = locked(file)? else { return Ok(None) };
+            // Who had the lock may have given the file another name before letting go: then this is not the one that is there.
+            let there = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            Ok(((opened.st_dev, opened.st_ino) == (there.st_dev, there.st_ino)).then_some(lock))
         }
     }
 }
