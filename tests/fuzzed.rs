@@ -3,6 +3,7 @@
 use aikv::Error;
 use aikv::error::ErrorKind;
 use aikv::jobs::{Check, Job};
+use aikv::model::{EncodeOptions, Entry, Value};
 use aikv::rdb::{Decoder, DumpPayload, Encoder, Event, Version, ZeroChecksum};
 
 /// Bytes from hexadecimal digits; blanks and bars are for the reader.
@@ -150,4 +151,17 @@ fn integers_of_arrays_have_their_tag() {
     for slot in ["00 02 3130", "03 02 3130", "00 C0 0A", "03 C1 0A00", "01 0A00000000000000"] {
         assert_eq!(rewritten(&ours(slot), Encoder::with_checksum(Version::redis(14))), own, "{slot}");
     }
+}
+
+/// `XGROUP SETID` takes any number of entries that a group has read, and a server loads what it saved.
+#[test]
+fn a_group_may_have_read_more_entries_than_were_added() {
+    // DUMP by Redis 7.0.15 behind XADD s 1-1 a b, XGROUP CREATE s g 0, XGROUP SETID s g 0 ENTRIESREAD 100.
+    let payload = hex("13 01 10 0000000000000001 0000000000000001 1D 1D0000000A000101000101018161020001020100010001816202
+         0401FF 01 0101 0101 0000 01 01 0167 0000 4064 00 00 0A00 B33C17E99B8DA7C4");
+    let entry = Entry::from_dump(&payload, ZeroChecksum::Compared).unwrap();
+    let Value::Stream(stream) = &entry.value else { panic!("a stream") };
+    assert_eq!(stream.groups[0].entries_read, Some(100));
+    let written = entry.to_dump(&EncodeOptions::new(Version::redis(10))).unwrap();
+    assert_eq!(Entry::from_dump(&written, ZeroChecksum::Compared), Ok(entry));
 }

@@ -308,8 +308,9 @@ fn sound(stream: &Stream) -> Result<(), Refusal> {
     if stream.entries_added < stream.entries.len() as u64 || i64::try_from(stream.entries_added).is_err() {
         return refuse("fewer entries ever added to a stream than it has");
     }
-    if stream.groups.iter().any(|group| group.entries_read.is_some_and(|read| read > stream.entries_added)) {
-        return refuse("a group that has read more entries than were added");
+    // Servers save groups that have read more entries than were added (XGROUP SETID with ENTRIESREAD), and load them.
+    if stream.groups.iter().any(|group| group.entries_read.is_some_and(|read| i64::try_from(read).is_err())) {
+        return refuse("a group that has read more than 2^63 - 1 entries");
     }
     if let Some(idempotency) = &stream.idempotency
         && !((1..=86_400).contains(&idempotency.duration_s) && (1..=10_000).contains(&idempotency.max_ids))

@@ -4,7 +4,7 @@ pub(crate) mod commands;
 
 use super::common::{self, Client, Reply, Server, TempDir};
 use aikv::aof;
-use aikv::model::{Dataset, DecodeLimits, Entry, Value};
+use aikv::model::{Dataset, Entry, Value};
 use aikv::rdb::StreamId;
 use commands::Command;
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,9 +106,7 @@ impl Target {
 
     fn snapshot(&self, path: &Path) -> Dataset {
         let bytes = fs::read(path).unwrap();
-        // Leniently: a server takes and saves a group that has read more entries than there were, and then does not load it.
-        let decoded = Dataset::decode_leniently(&bytes, DecodeLimits::default());
-        decoded.unwrap_or_else(|error| panic!("{}: {error}", self.name)).0
+        Dataset::decode(&bytes).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// The files of the log that a server writes in `folder`, in the order in which they are loaded.
