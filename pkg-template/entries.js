@@ -7,9 +7,10 @@ const LONG_DIGITS = /\d{16}/;
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 const INTEGER = /^-?\d+$/;
 
-/** `unpack` over the module's unpacker. */
-function unpackBy(Unpacker) {
+/** `unpack` over the second module, which `load` gives. */
+function unpackBy(load) {
   return async function* unpack(source) {
+    const { Unpacker } = await load();
     const unpacker = new Unpacker();
     try {
       for await (const chunk of chunksOf(source)) {
@@ -28,9 +29,10 @@ function unpackBy(Unpacker) {
   };
 }
 
-/** `entries` over the module's line maker and what `unpackBy` gives. */
-function entriesBy(Lines, unpack) {
+/** `entries` over the second module, which `load` gives, and what `unpackBy` gives. */
+function entriesBy(load, unpack) {
   return async function* entries(source, options) {
+    const { Lines } = await load();
     const lines = new Lines(options);
     try {
       for await (const chunk of unpack(source)) {

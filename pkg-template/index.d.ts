@@ -1,8 +1,17 @@
 // Types of the package. Byte arrays are copies; numbers beyond 2^53 are BigInt.
 // Every failure of a file is an AikvError.
 
-/** Loads the WebAssembly module. Needed once before anything else in browsers and bundles; does nothing in Node. */
+/**
+ * Loads the WebAssembly module for looking at files. Needed once in browsers and bundles before what is not asynchronous;
+ * does nothing in Node.
+ */
 export function init(source?: URL | string | BufferSource | WebAssembly.Module | Promise<Response>): Promise<void>;
+
+/**
+ * Loads the second WebAssembly module, for what unpacks, writes and changes files. Asynchronous functions load it by
+ * themselves. In browsers and bundles it is needed before a `Session` is fed a compressed file, and before `lineReader`.
+ */
+export function loadTools(source?: URL | string | BufferSource | WebAssembly.Module | Promise<Response>): Promise<void>;
 
 /** The version of this package. */
 export function version(): string;
@@ -162,7 +171,10 @@ export function entries(source: Source, options?: Leniency): AsyncIterableIterat
 export class Session {
   /** `maxItemBytes`: largest element, packed value or key held at once; 64 MiB unless given. */
   constructor(options?: Leniency & { maxItemBytes?: number });
-  /** Reads the next chunk, of any size, of a file that may be compressed. Throws where it is damaged; rows read before stay. */
+  /**
+   * Reads the next chunk, of any size, of a file that may be compressed. Throws where it is damaged; rows read before stay.
+   * Throws `tools-not-loaded` in browsers for a compressed file before `loadTools`.
+   */
   feed(chunk: Uint8Array): void;
   /** Says that no chunk follows. Throws `truncated` where the file is not whole. */
   finish(): void;
@@ -184,7 +196,7 @@ export class Session {
   row(id: number): Row;
   /** A reader for a page of a row's value. */
   valueReader(id: number, options?: { from?: number; count?: number; maxBytes?: number }): ValueReader;
-  /** A reader for a row as a line of JSON, in the form of `KeyEntry`. */
+  /** A reader for a row as a line of JSON, in the form of `KeyEntry`. Needs `loadTools` in browsers. */
   lineReader(id: number): LineReader;
   /** Gives the memory back. The session is of no use afterwards. */
   free(): void;
@@ -312,8 +324,7 @@ export class ValueReader {
 }
 
 /** Writes one key as JSON. Feed it the bytes `[row.offset, row.offset + row.bytes)` of the file in order. */
-export class LineReader {
-  private constructor();
+export interface LineReader {
   /** True once the line is whole. */
   feed(chunk: Uint8Array): boolean;
   /** The line, with its line feed. */

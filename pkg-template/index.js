@@ -1,14 +1,43 @@
-// The door for browsers and bundlers: fetches the WebAssembly module that lies beside it.
+// The door for browsers and bundlers: fetches the WebAssembly modules that lie beside it, the second one when it is needed.
 
-import load, { LineReader, Lines, Session, Unpacker, ValueReader, sniff, supportedVersions, version } from "./glue.js";
+import loadView, { Session as Core, ValueReader, mayBeCompressed, sniff, supportedVersions, version } from "./glue.js";
+import startTools, * as toolsGlue from "./tools-glue.js";
 import { entriesBy, unpackBy } from "./entries.js";
+import { sessionOver } from "./session.js";
 
-/** Loads the module, from its place beside this file unless `source` says otherwise. */
+/** Loads the first module, from its place beside this file unless `source` says otherwise. */
 export async function init(source) {
-  await load(source === undefined ? undefined : { module_or_path: source });
+  await loadView(source === undefined ? undefined : { module_or_path: source });
 }
 
-export const unpack = unpackBy(Unpacker);
-export const entries = entriesBy(Lines, unpack);
+let loading = null;
+let isLoaded = false;
 
-export { LineReader, Session, ValueReader, sniff, supportedVersions, version };
+/** Loads the second module likewise. What is asynchronous does this by itself. */
+export async function loadTools(source) {
+  loading ??= startTools(source === undefined ? undefined : { module_or_path: source });
+  try {
+    await loading;
+    isLoaded = true;
+  } catch (error) {
+    // The network may be back at the next call.
+    loading = null;
+    throw error;
+  }
+}
+
+async function load() {
+  await loadTools();
+  return toolsGlue;
+}
+
+function tools() {
+  if (isLoaded) return toolsGlue;
+  throw Object.assign(new Error("expected the second module, which loadTools() loads"), { code: "tools-not-loaded" });
+}
+
+export const Session = /* @__PURE__ */ sessionOver(Core, mayBeCompressed, tools);
+export const unpack = /* @__PURE__ */ unpackBy(load);
+export const entries = /* @__PURE__ */ entriesBy(load, unpack);
+
+export { ValueReader, sniff, supportedVersions, version };

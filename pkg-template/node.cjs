@@ -1,15 +1,21 @@
-// The door for Node: the WebAssembly module is loaded when this file is.
+// The door for Node: the first WebAssembly module is loaded when this file is, the second one when it is needed.
 
 const core = require("./core.cjs");
 const { entriesBy, unpackBy } = require("./entries.cjs");
+const { sessionOver } = require("./session.cjs");
+
+const tools = () => require("./tools-core.cjs");
 
 /** Nothing is left to be loaded. So the same lines run in browsers and in Node. */
 exports.init = async function init() {};
-exports.LineReader = core.LineReader;
-exports.Session = core.Session;
+/** Loads the second module ahead of its first use. */
+exports.loadTools = async function loadTools() {
+  tools();
+};
+exports.Session = sessionOver(core.Session, core.mayBeCompressed, tools);
 exports.ValueReader = core.ValueReader;
-exports.unpack = unpackBy(core.Unpacker);
-exports.entries = entriesBy(core.Lines, exports.unpack);
+exports.unpack = unpackBy(tools);
+exports.entries = entriesBy(tools, exports.unpack);
 exports.sniff = core.sniff;
 exports.supportedVersions = core.supportedVersions;
 exports.version = core.version;

@@ -1,3 +1,3 @@
 // The same objects as for `require`, under their names.
 
-export { LineReader, Session, ValueReader, entries, init, sniff, supportedVersions, unpack, version } from "./node.cjs";
+export { Session, ValueReader, entries, init, loadTools, sniff, supportedVersions, unpack, version } from "./node.cjs";

@@ -70,6 +70,14 @@ impl Codec {
         Self::ALL.into_iter().find(|codec| rest.starts_with(codec.magic()))
     }
 
+    /// Whether a compressed file may begin like this; the first four bytes tell.
+    #[must_use]
+    pub fn may_begin(prefix: &[u8]) -> bool {
+        let first = prefix.get(..4).unwrap_or(prefix);
+        let is_skippable = matches!(first, [0x50..=0x5f, behind @ ..] if b"\x2a\x4d\x18".starts_with(behind));
+        is_skippable || Self::ALL.into_iter().any(|codec| first.starts_with(codec.magic()) || codec.magic().starts_with(first))
+    }
+
     /// `gzip`, `lz4` or `zstd`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -219,6 +227,27 @@ mod tests {
             (b"\x5e\x2a\x4d\x18\x02\0\0\0ab\x28\xb5\x2f\xfd", FileKind::Compressed { codec: Codec::Zstd }),
         ] {
             assert_eq!(FileKind::sniff(prefix), expected, "{}", prefix.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn four_bytes_tell_whether_a_file_may_be_compressed() {
+        for may in [&b""[..], b"\x1f", b"\x1f\x8b\x08\0", b"\x04\x22\x4d\x18\x64", b"\x28\xb5", b"\x50", b"\x5f\x2a\x4d\x18\x01"]
+        {
+            assert!(Codec::may_begin(may), "{}", may.escape_ascii());
+        }
+        for not in [
+            &b"REDIS0011"[..],
+            b"VALK",
+            b"R",
+            b"V",
+            b"*2\r\n",
+            b"\x1f\x8c",
+            b"\x04\x22\x4d\x19",
+            b"\x50\x2a\x4d\x19",
+            b"PK\x03\x04",
+        ] {
+            assert!(!Codec::may_begin(not), "{}", not.escape_ascii());
         }
     }
 

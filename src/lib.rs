@@ -8,7 +8,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
-#[cfg(any(feature = "std", feature = "wasm", test))]
+#[cfg(any(feature = "std", feature = "wasm", feature = "wasm-tools", test))]
 #[cfg_attr(feature = "cli", macro_use)]
 extern crate std;
 
@@ -24,7 +24,7 @@ pub mod persistence;
 pub mod rdb;
 #[cfg(feature = "unpack")]
 pub mod unpack;
-#[cfg(feature = "wasm")]
+#[cfg(any(feature = "wasm", feature = "wasm-tools"))]
 pub mod wasm;
 pub mod wire;
 

@@ -83,6 +83,18 @@ impl Templates {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The number of each, and its names in a form of their own.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn encoded(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.0.iter().map(|(id, names)| (*id, names.as_slice()))
+    }
+
+    /// What [`Templates::encoded`] gave in the other module.
+    #[cfg(feature = "wasm-tools")]
+    pub(crate) fn from_encoded(encoded: impl Iterator<Item = (u64, Vec<u8>)>) -> Self {
+        Self(Arc::new(encoded.collect()))
+    }
 }
 
 /// Field names of a template, ascending by length and then byte by byte.

@@ -2,28 +2,13 @@
 
 use super::object::{self, ObjectExt};
 use crate::error::{Error, Place};
-use crate::kind::Codec;
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use js_sys::Object;
 use wasm_bindgen::prelude::*;
 
 /// The error to throw for `error`.
 pub(super) fn to_js(error: &Error) -> JsValue {
     with_code(error.code(), error.offset(), &error.to_string(), error.place())
-}
-
-/// The error to throw for one of the compressed file; its offset counts there.
-pub(super) fn packed(codec: Option<Codec>, error: &Error) -> JsValue {
-    let Some(codec) = codec else { return to_js(error) };
-    let thrown = with_code(error.code(), error.offset(), &within(codec, error), error.place());
-    Object::unchecked_from_js_ref(&thrown).set("compression", codec.name());
-    thrown
-}
-
-/// What is wrong with a compressed file, and where.
-pub(super) fn within(codec: Codec, what: impl core::fmt::Display) -> String {
-    format!("in the compressed file ({}): {what}", codec.name())
 }
 
 /// An error that is not about a place in a snapshot; `offset` counts in what the caller gave.
@@ -36,7 +21,7 @@ pub(super) fn usage(message: &str) -> JsValue {
     js_sys::TypeError::new(message).into()
 }
 
-fn with_code(code: &str, offset: u64, message: &str, place: &Place) -> JsValue {
+pub(super) fn with_code(code: &str, offset: u64, message: &str, place: &Place) -> JsValue {
     let error = js_sys::Error::new(message);
     let members: &Object = error.as_ref();
     members.set("code", code);
@@ -52,4 +37,16 @@ pub(super) fn put_place(object: &Object, place: &Place) {
         object.set("key", object::bytes(key.bytes()));
         object.set("keyText", key.to_string());
     }
+}
+
+/// What is wrong with a file, to be listed.
+pub(super) fn finding(severity: &str, code: &str, offset: u64, place: &Place, text: &str, is_repairable: bool) -> Object {
+    let object = Object::new();
+    object.set("severity", severity);
+    object.set("code", code);
+    object.set("offset", object::number(offset));
+    put_place(&object, place);
+    object.set("text", text);
+    object.set("repairable", is_repairable);
+    object
 }

@@ -1,5 +1,8 @@
 //! The JavaScript face: what the npm package and the viewer call.
 //!
+//! It is built as two modules: one for looking at a file, which a page needs at once and which has to be small, and one
+//! of `tools`, loaded when a file is to be unpacked, exported, converted or mended.
+//!
 //! Only numbers, strings and byte arrays cross. Numbers beyond 2^53 arrive as
 //! `BigInt`. Every failure is an `Error` with `code` and `offset`.
 
@@ -16,29 +19,49 @@
     )
 )]
 
+#[cfg(feature = "wasm")]
 mod deviations;
+// Of these each module uses a part.
+#[cfg_attr(not(all(feature = "wasm", feature = "wasm-tools")), allow(dead_code))]
 mod error;
-mod lines;
+#[cfg_attr(not(all(feature = "wasm", feature = "wasm-tools")), allow(dead_code))]
 mod object;
+#[cfg_attr(not(all(feature = "wasm", feature = "wasm-tools")), allow(dead_code))]
 mod option;
+#[cfg(feature = "wasm")]
 mod query;
+#[cfg(feature = "wasm")]
 mod report;
+#[cfg(feature = "wasm")]
 mod session;
+#[cfg(feature = "wasm")]
 mod sniff;
-mod unpack;
+#[cfg(feature = "wasm-tools")]
+mod tools;
+#[cfg(feature = "wasm")]
 mod value;
 
-pub use lines::{LineReader, Lines};
+#[cfg(feature = "wasm")]
 pub use session::Session;
-pub use sniff::sniff;
-pub use unpack::Unpacker;
+#[cfg(feature = "wasm")]
+pub use sniff::{may_be_compressed, sniff};
+#[cfg(feature = "wasm-tools")]
+pub use tools::*;
+#[cfg(feature = "wasm")]
 pub use value::ValueReader;
 
-use crate::rdb::Version;
-use alloc::string::{String, ToString};
-use js_sys::{Array, Object};
-use object::ObjectExt;
+use alloc::string::ToString;
 use wasm_bindgen::prelude::*;
+#[cfg(feature = "wasm")]
+use {
+    crate::rdb::Version,
+    alloc::string::String,
+    js_sys::{Array, Object},
+    object::ObjectExt,
+};
+
+/// Largest item held at once unless the caller says otherwise: a page has to live with far less memory than a server.
+const MAX_ITEM_BYTES: u64 = 64 << 20;
 
 #[wasm_bindgen]
 extern "C" {
@@ -53,6 +76,7 @@ pub fn start() {
 }
 
 /// The version of this package.
+#[cfg(feature = "wasm")]
 #[wasm_bindgen(skip_typescript)]
 #[must_use]
 pub fn version() -> String {
@@ -60,6 +84,7 @@ pub fn version() -> String {
 }
 
 /// The first and last snapshot version read of each dialect, `null` where none is.
+#[cfg(feature = "wasm")]
 #[wasm_bindgen(js_name = supportedVersions, skip_typescript)]
 #[must_use]
 pub fn supported_versions() -> Object {

@@ -1,11 +1,10 @@
 //! What is known of a file, as objects.
 
 use super::deviations::Deviations;
-use super::error;
+use super::error::finding;
 use super::object::{self, ObjectExt};
 use crate::error::{Error, ErrorKind, Place};
 use crate::jobs::{Count, Expiry, Log, Report};
-use crate::kind::Codec;
 use crate::rdb::{Checksum, Span};
 use alloc::string::{String, ToString};
 use js_sys::{Array, Object};
@@ -22,23 +21,13 @@ pub(super) struct Around<'a> {
     /// From the snapshot's summary, once there is one.
     pub(super) checksum: Option<Checksum>,
     pub(super) trailing: Option<Span>,
-    pub(super) packing: Option<Packing<'a>>,
-}
-
-/// How the file is compressed as a whole.
-pub(super) struct Packing<'a> {
-    pub(super) codec: Codec,
-    pub(super) unpacked_bytes: u64,
-    /// What is wrong with it.
-    pub(super) failure: Option<&'a Error>,
 }
 
 pub(super) fn report(report: &Report, around: &Around<'_>) -> Object {
     let object = Object::new();
     object.set("format", if around.log.is_some() { "aof" } else { "rdb" });
-    let packing = around.packing.as_ref();
-    object.put("compression", packing.map(|packing| packing.codec.name()));
-    object.put("unpackedBytes", packing.map(|packing| object::number(packing.unpacked_bytes)));
+    object.set("compression", JsValue::NULL);
+    object.set("unpackedBytes", JsValue::NULL);
     object.put("dialect", report.version.map(|version| version.dialect().name()));
     object.put("version", report.version.map(|version| object::number(version.number())));
     object.put("producer", report.producer());
@@ -114,12 +103,6 @@ fn findings(around: &Around<'_>) -> Array {
     for deviation in &around.deviations.kept {
         findings.push(&of(deviation, true));
     }
-    if let Some((packing, failure)) = around.packing.as_ref().and_then(|packing| Some((packing, packing.failure?))) {
-        let text = error::within(packing.codec, failure.kind());
-        let found = finding("error", failure.code(), failure.offset(), failure.place(), &text, false);
-        found.set("compression", packing.codec.name());
-        findings.push(&found);
-    }
     if let Some(failure) = around.failure {
         findings.push(&of(failure, matches!(failure.kind(), ErrorKind::BadChecksum { .. })));
     }
@@ -128,17 +111,6 @@ fn findings(around: &Around<'_>) -> Array {
         findings.push(&finding("warning", "trailing-data", trailing.start, &Place::default(), &text, true));
     }
     findings
-}
-
-fn finding(severity: &str, code: &str, offset: u64, place: &Place, text: &str, is_repairable: bool) -> Object {
-    let object = Object::new();
-    object.set("severity", severity);
-    object.set("code", code);
-    object.set("offset", object::number(offset));
-    error::put_place(&object, place);
-    object.set("text", text);
-    object.set("repairable", is_repairable);
-    object
 }
 
 pub(super) fn expiry(expiry: &Expiry) -> Object {

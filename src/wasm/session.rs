@@ -1,41 +1,32 @@
 //! One file being read, and the index of its keys.
 
+use super::MAX_ITEM_BYTES;
 use super::deviations::Deviations;
 use super::error;
-use super::lines::LineReader;
 use super::object::{self, ObjectExt};
 use super::option;
 use super::query::{Query, Rules, Wanted};
-use super::report::{self, Around, Packing};
-use super::unpack::MAX_WINDOW_BYTES;
+use super::report::{self, Around};
 use super::value::ValueReader;
-use crate::error::{Error, Fault};
+use crate::error::Fault;
 use crate::jobs::{self, Analyse, Expiry, Flow, Job, Reader};
 use crate::model::{Index, Row, Selection};
-use crate::rdb::{Decoder, Event, Eviction, Span};
-use crate::unpack::Unpacker;
+use crate::rdb::{Decoder, Event, Eviction, Span, Version};
 use crate::wire::Limits;
 use alloc::string::ToString;
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
-
-/// Largest item held at once unless the caller says otherwise: a page has to
-/// live with far less memory than a server.
-pub(super) const MAX_ITEM_BYTES: u64 = 64 << 20;
 
 /// One file being read, and the index of its keys. Feed it the file's chunks in
 /// order, then finish it; rows can be asked for at any time.
 #[wasm_bindgen(skip_typescript)]
 pub struct Session {
     limits: Limits,
-    unpacker: Unpacker,
-    /// What is wrong with the compression of the file.
-    packing_failure: Option<Error>,
     is_lenient: bool,
     reader: Reader,
     deviations: Deviations,
     content: Content,
-    /// Bytes that were read, after unpacking.
+    /// Bytes that were read.
     offset: u64,
     is_finished: bool,
     view: View,
@@ -81,8 +72,6 @@ impl Session {
         let reader = Reader::new(limits);
         Ok(Self {
             limits,
-            unpacker: Unpacker::with_max_window(MAX_WINDOW_BYTES),
-            packing_failure: None,
             is_lenient,
             reader: if is_lenient { reader.leniently() } else { reader },
             deviations: Deviations::default(),
@@ -103,24 +92,13 @@ impl Session {
         if self.is_finished {
             return Err(error::usage("feed: the session was finished"));
         }
-        let mut rest = chunk;
-        loop {
-            let step = match self.unpacker.step(rest) {
-                Ok(step) => step,
-                Err(failure) => return Err(self.fail(failure)),
-            };
-            rest = rest.get(step.consumed..).unwrap_or_default();
-            if step.output.is_empty() {
-                return Ok(());
-            }
-            let result = self.reader.feed(step.output, &mut self.content);
-            self.deviations.take(self.reader.deviations());
-            self.offset = match &result {
-                Ok(()) => self.offset.saturating_add(step.output.len() as u64),
-                Err(failure) => failure.offset().max(self.offset),
-            };
-            result.map_err(|failure| error::to_js(&failure))?;
-        }
+        let result = self.reader.feed(chunk, &mut self.content);
+        self.deviations.take(self.reader.deviations());
+        self.offset = match &result {
+            Ok(()) => self.offset.saturating_add(chunk.len() as u64),
+            Err(failure) => failure.offset().max(self.offset),
+        };
+        result.map_err(|failure| error::to_js(&failure))
     }
 
     /// Says that no chunk follows.
@@ -129,13 +107,8 @@ impl Session {
     /// `truncated` where the file is not whole, or what a chunk said before.
     pub fn finish(&mut self) -> Result<(), JsValue> {
         self.is_finished = true;
-        let was_broken = self.reader.failure().is_some();
         let result = self.reader.finish();
         self.deviations.take(self.reader.deviations());
-        // What is inside a compressed file that is cut only seems to be cut.
-        if let Some(failure) = self.unpacker.finish().err().filter(|_| !was_broken) {
-            return Err(self.fail(failure));
-        }
         result.map_err(|failure| error::to_js(&failure))
     }
 
@@ -146,7 +119,7 @@ impl Session {
         self.content.index.rows()
     }
 
-    /// Bytes that were read, after unpacking.
+    /// Bytes that were read.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn offset(&self) -> f64 {
@@ -164,11 +137,6 @@ impl Session {
             deviations: &self.deviations,
             checksum: snapshot.map(|summary| summary.checksum),
             trailing: snapshot.and_then(|summary| summary.trailing),
-            packing: self.unpacker.codec().map(|codec| Packing {
-                codec,
-                unpacked_bytes: self.unpacker.unpacked_bytes(),
-                failure: self.packing_failure.as_ref(),
-            }),
         };
         report::report(self.content.analyse.report(), &around)
     }
@@ -263,27 +231,36 @@ impl Session {
         ValueReader::new(self.decoder(&row)?, &row, options)
     }
 
-    /// A reader for row `id` as a line of JSON, to be fed the row's bytes of the file.
+    /// What another module needs to know to read row `id` again: `dialect`, `version`, `db`, `offset`, `lenient`,
+    /// `maxItemBytes`, and `templates`, pairs of number and names.
     ///
     /// # Errors
-    /// A `RangeError` where there is no such row, an `Error` where the machine gives no random numbers.
-    #[wasm_bindgen(js_name = lineReader)]
-    pub fn line_reader(&self, id: u32) -> Result<LineReader, JsValue> {
-        LineReader::new(self.decoder(&self.get(id)?)?, self.limits)
+    /// A `RangeError` where there is no such row.
+    #[wasm_bindgen(js_name = readAgain)]
+    pub fn read_again(&self, id: u32) -> Result<Object, JsValue> {
+        let row = self.get(id)?;
+        let version = self.version()?;
+        let object = Object::new();
+        object.set("dialect", version.dialect().name());
+        object.set("version", object::number(version.number()));
+        object.set("db", row.db());
+        object.set("offset", object::number(row.offset()));
+        object.set("lenient", self.is_lenient);
+        object.set("maxItemBytes", object::number(self.limits.max_item_bytes));
+        let template = |(id, names): (u64, &[u8])| Array::of2(&object::number(id), &object::bytes(names));
+        object.set("templates", self.reader.templates().encoded().map(template).collect::<Array>());
+        Ok(object)
     }
 }
 
 impl Session {
-    /// Notes what is wrong with the compression, and gives the error to throw.
-    fn fail(&mut self, failure: Error) -> JsValue {
-        let thrown = error::packed(self.unpacker.codec(), &failure);
-        self.packing_failure = Some(failure);
-        thrown
+    fn version(&self) -> Result<Version, JsValue> {
+        self.content.analyse.report().version.ok_or_else(|| error::usage("no header was read"))
     }
 
     /// A decoder that begins at the row.
     fn decoder(&self, row: &Row<'_>) -> Result<Decoder, JsValue> {
-        let version = self.content.analyse.report().version.ok_or_else(|| error::usage("no header was read"))?;
+        let version = self.version()?;
         let decoder = Decoder::resume(version, u64::from(row.db()), row.offset(), self.limits);
         let decoder = decoder.with_templates(self.reader.templates());
         Ok(if self.is_lenient { decoder.leniently() } else { decoder })

@@ -1,7 +1,7 @@
 //! What a file is, by its first bytes.
 
 use super::object::{self, ObjectExt};
-use crate::kind::FileKind;
+use crate::kind::{Codec, FileKind};
 use js_sys::Object;
 use wasm_bindgen::prelude::*;
 
@@ -23,4 +23,11 @@ pub fn sniff(prefix: &[u8]) -> Object {
         _ => {}
     }
     sniffed
+}
+
+/// Whether what begins with `prefix` may be compressed as a whole; four bytes tell.
+#[wasm_bindgen(js_name = mayBeCompressed, skip_typescript)]
+#[must_use]
+pub fn may_be_compressed(prefix: &[u8]) -> bool {
+    Codec::may_begin(prefix)
 }

@@ -9,10 +9,10 @@ use super::crc64::{Tables, tables, update_by_tables};
 /// The polynomial with its bits reversed.
 const POLYNOMIAL: u64 = 0xedb8_8320;
 
-#[cfg(not(feature = "wasm"))]
+#[cfg(not(any(feature = "wasm", feature = "wasm-tools")))]
 static TABLES: Tables = tables(POLYNOMIAL);
 /// As for CRC-64.
-#[cfg(feature = "wasm")]
+#[cfg(any(feature = "wasm", feature = "wasm-tools"))]
 static TABLES: std::sync::LazyLock<Tables> = std::sync::LazyLock::new(|| tables(POLYNOMIAL));
 
 /// The CRC after `bytes`, continuing from `crc` (0 at the start).

@@ -9,10 +9,10 @@ const POLYNOMIAL: u64 = 0x95ac_9329_ac4b_c9b5;
 /// `tables[k][b]` is the CRC of byte `b` followed by `k` zero bytes.
 pub(super) type Tables = [[u64; 256]; 16];
 
-#[cfg(not(feature = "wasm"))]
+#[cfg(not(any(feature = "wasm", feature = "wasm-tools")))]
 static TABLES: Tables = tables(POLYNOMIAL);
 /// Made when first needed: nothing packs as badly as such a table, and the package is fetched packed.
-#[cfg(feature = "wasm")]
+#[cfg(any(feature = "wasm", feature = "wasm-tools"))]
 static TABLES: std::sync::LazyLock<Tables> = std::sync::LazyLock::new(|| tables(POLYNOMIAL));
 
 /// The tables of a reflected CRC of at most 64 bits.

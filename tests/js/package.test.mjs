@@ -53,12 +53,12 @@ async function* chunks(bytes, size) {
 
 test("the package is well formed", () => {
   run(join(bin, "publint"), ["--strict", join(user, "node_modules/aikv")]);
-  run(join(bin, "attw"), [tarball, "--exclude-entrypoints", "./aikv_bg.wasm"]);
+  run(join(bin, "attw"), [tarball, "--exclude-entrypoints", "./aikv_bg.wasm", "./aikv_tools_bg.wasm"]);
 });
 
-test("the tarball holds one module and no more than the doors to it", () => {
+test("the tarball holds two modules and no more than the doors to it", () => {
   const files = readdirSync(join(user, "node_modules/aikv")).sort();
-  assert.deepEqual(files.filter((name) => name.endsWith(".wasm")), ["aikv_bg.wasm"]);
+  assert.deepEqual(files.filter((name) => name.endsWith(".wasm")), ["aikv_bg.wasm", "aikv_tools_bg.wasm"]);
   for (const name of ["README.md", "index.js", "index.d.ts", "node.cjs", "node.mjs", "node.d.cts", "node.d.mts"]) assert.ok(files.includes(name), name);
   const { version } = JSON.parse(readFileSync(join(user, "node_modules/aikv/package.json"), "utf8"));
   assert.equal(version, /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1]);
@@ -72,7 +72,7 @@ test("import and require give the same objects", () => {
      import * as imported from "aikv";
      const required = createRequire(import.meta.url)("aikv");
      await imported.init();
-     for (const name of ["LineReader", "Session", "entries", "init", "sniff", "supportedVersions", "unpack", "version"]) {
+     for (const name of ["Session", "entries", "init", "loadTools", "sniff", "supportedVersions", "unpack", "version"]) {
        if (typeof imported[name] !== "function" || imported[name] !== required[name]) throw new Error(name);
      }
      console.log("same");`,
@@ -140,14 +140,14 @@ for (const [name, extension, options] of TYPESCRIPT) {
   });
 }
 
-test("Vite bundles it with the module as a file of its own", () => {
+test("Vite bundles it with the modules as files of their own", () => {
   const app = join(user, "app");
   mkdirSync(app);
   writeFileSync(join(app, "index.html"), '<script type="module" src="/main.js"></script>');
   writeFileSync(join(app, "main.js"), 'import { init, version } from "aikv"; init().then(() => console.log(version()));');
   run(join(bin, "vite"), ["build", "--logLevel", "error"], { cwd: app });
   const assets = readdirSync(join(app, "dist/assets"));
-  assert.equal(assets.filter((name) => name.endsWith(".wasm")).length, 1);
+  assert.equal(assets.filter((name) => name.endsWith(".wasm")).length, 2);
   assert.equal(assets.filter((name) => name.endsWith(".js")).length, 1);
 });
 

@@ -10,20 +10,39 @@ use std::path::{Path, PathBuf};
 use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// The `.wasm` may have this many bytes behind gzip.
-const BUDGET: usize = 350 * 1024;
+/// What is loaded at once: may have this many bytes behind gzip.
+const VIEW: Module = Module { feature: "wasm", name: "aikv", glue: "glue.js", core: "core.cjs", budget: 350 * 1024 };
+/// What is loaded when something of it is needed.
+const TOOLS: Module =
+    Module { feature: "wasm-tools", name: "aikv_tools", glue: "tools-glue.js", core: "tools-core.cjs", budget: 700 * 1024 };
+/// What the doors share.
+const SHARED: [&str; 2] = ["entries.js", "session.js"];
 /// What `init` takes in browsers, as `pkg-template/index.d.ts` says it.
 const MODULE_SOURCE: &str = "URL | string | BufferSource | WebAssembly.Module | Promise<Response>";
 /// Marks the version in `pkg-template/package.json`.
 const NO_VERSION: &str = "\"version\": \"0.0.0\"";
 
+/// A WebAssembly module of the package.
+struct Module {
+    /// What it is built of.
+    feature: &'static str,
+    /// Its file is `<name>_bg.wasm`.
+    name: &'static str,
+    /// Its glue for browsers and bundlers, and for Node.
+    glue: &'static str,
+    core: &'static str,
+    /// Bytes that it may have behind gzip.
+    budget: usize,
+}
+
 /// Assembles the npm package in `pkg/`.
 pub fn assemble() -> Result<()> {
-    let wasm = build()?;
     let (root, out) = (root(), root().join("pkg"));
     fresh(&out)?;
     copy(&root.join("pkg-template"), &out)?;
-    glue(&wasm, &out)?;
+    for module in [VIEW, TOOLS] {
+        glue(&module, &build(&module)?, &out)?;
+    }
     doors(&out)?;
     for license in ["LICENSE-MIT", "LICENSE-APACHE", "LICENSE"] {
         let from = root.join(license);
@@ -32,7 +51,10 @@ pub fn assemble() -> Result<()> {
         }
     }
     stamp(&out.join("package.json"))?;
-    measure(&out.join("aikv_bg.wasm"))
+    for module in [VIEW, TOOLS] {
+        measure(&module, &out)?;
+    }
+    Ok(())
 }
 
 /// Assembles the viewer in `dist/site/`: its pages, and the package under `aikv/`.
@@ -44,16 +66,16 @@ pub fn site() -> Result<()> {
     let package = out.join("aikv");
     fs::create_dir(&package)?;
     // What a browser loads; the rest is for Node and for types.
-    for name in ["index.js", "entries.js", "glue.js", "aikv_bg.wasm"] {
+    for name in ["index.js", "glue.js", "aikv_bg.wasm", "tools-glue.js", "aikv_tools_bg.wasm"].into_iter().chain(SHARED) {
         fs::copy(root.join("pkg").join(name), package.join(name))?;
     }
     println!("{}", out.display());
     Ok(())
 }
 
-fn build() -> Result<PathBuf> {
+fn build(module: &Module) -> Result<PathBuf> {
     tools::target(TARGET)?;
-    let args = ["rustc", "--release", "--lib", "--crate-type", "cdylib", "--no-default-features", "--features", "wasm"];
+    let args = ["rustc", "--release", "--lib", "--crate-type", "cdylib", "--no-default-features", "--features", module.feature];
     let mut command = cargo(args);
     command.args(["--target", TARGET, "--target-dir", "target"]);
     // Patterns (a third of the code) and unpacking are no part of decoding: small beats fast there.
@@ -67,13 +89,13 @@ fn build() -> Result<PathBuf> {
     Ok(root().join("target").join(TARGET).join("release/aikv.wasm"))
 }
 
-/// One `.wasm` with its glue: `glue.js` for browsers and bundlers, `core.cjs` for Node.
-fn glue(wasm: &Path, out: &Path) -> Result<()> {
-    for (door, name) in [("web", "glue.js"), ("nodejs", "core.cjs")] {
+/// A module with its glue.
+fn glue(module: &Module, wasm: &Path, out: &Path) -> Result<()> {
+    for (door, name) in [("web", module.glue), ("nodejs", module.core)] {
         let folder = root().join("target/glue").join(door);
         fresh(&folder)?;
         let mut bindgen = Bindgen::new();
-        bindgen.input_path(wasm).out_name("aikv").typescript(true);
+        bindgen.input_path(wasm).out_name(module.name).typescript(true);
         bindgen.remove_name_section(true).remove_producers_section(true).omit_default_module_path(false);
         if door == "web" {
             bindgen.web(true)?
@@ -81,9 +103,10 @@ fn glue(wasm: &Path, out: &Path) -> Result<()> {
             bindgen.nodejs(true)?
         };
         bindgen.generate(&folder).with_context(|| format!("cannot make the glue for {door}"))?;
-        fs::copy(folder.join("aikv.js"), out.join(name))?;
-        for name in ["aikv_bg.wasm", "aikv_bg.wasm.d.ts"] {
-            fs::copy(folder.join(name), out.join(name))?;
+        fs::copy(folder.join(format!("{}.js", module.name)), out.join(name))?;
+        for extension in ["wasm", "wasm.d.ts"] {
+            let name = format!("{}_bg.{extension}", module.name);
+            fs::copy(folder.join(&name), out.join(&name))?;
         }
     }
     Ok(())
@@ -91,9 +114,11 @@ fn glue(wasm: &Path, out: &Path) -> Result<()> {
 
 /// Files that Node's two doors share with the browser's, in the form each wants.
 fn doors(out: &Path) -> Result<()> {
-    let module = fs::read_to_string(out.join("entries.js"))?;
-    let Some((body, exported)) = module.split_once("\nexport {") else { bail!("entries.js: expected its exports at the end") };
-    fs::write(out.join("entries.cjs"), format!("{body}\nmodule.exports = {{{exported}"))?;
+    for name in SHARED {
+        let module = fs::read_to_string(out.join(name))?;
+        let Some((body, exported)) = module.split_once("\nexport {") else { bail!("{name}: expected its exports at the end") };
+        fs::write(out.join(name.replace(".js", ".cjs")), format!("{}\nmodule.exports = {{{exported}", required(body)))?;
+    }
     // Node's types know no browser: `init` takes what it does not look at.
     let types = fs::read_to_string(out.join("index.d.ts"))?;
     if !types.contains(MODULE_SOURCE) {
@@ -103,6 +128,15 @@ fn doors(out: &Path) -> Result<()> {
         fs::write(out.join(name), types.replace(MODULE_SOURCE, "unknown"))?;
     }
     Ok(())
+}
+
+/// `import { a } from "./b.js"`, which stands on one line, as Node's older door has it.
+fn required(body: &str) -> String {
+    let line = |line: &str| match line.strip_prefix("import ").and_then(|rest| rest.split_once(" from \"./")) {
+        Some((names, file)) => format!("const {names} = require(\"./{}", file.replace(".js\";", ".cjs\");")),
+        None => line.to_owned(),
+    };
+    body.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn stamp(package_json: &Path) -> Result<()> {
@@ -116,14 +150,15 @@ fn stamp(package_json: &Path) -> Result<()> {
     Ok(())
 }
 
-fn measure(wasm: &Path) -> Result<()> {
-    let bytes = fs::read(wasm)?;
+fn measure(module: &Module, out: &Path) -> Result<()> {
+    let Module { name, budget, .. } = module;
+    let bytes = fs::read(out.join(format!("{name}_bg.wasm")))?;
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     packed.write_all(&bytes)?;
     let packed = packed.finish()?.len();
-    println!("aikv_bg.wasm: {} bytes, {packed} behind gzip, of {BUDGET}", bytes.len());
-    if packed > BUDGET {
-        bail!("aikv_bg.wasm is {} bytes over its budget", packed - BUDGET);
+    println!("{name}_bg.wasm: {} bytes, {packed} behind gzip, of {budget}", bytes.len());
+    if packed > *budget {
+        bail!("{name}_bg.wasm is {} bytes over its budget", packed - budget);
     }
     Ok(())
 }

@@ -42,20 +42,23 @@ pub fn test() -> Result<ExitCode> {
     suite.check("format", |_| format());
     suite.check("clippy", |_| clippy());
     suite.check("clippy without features", |_| passed(lint(["--no-default-features", "--lib"])));
-    suite.check("clippy of the wasm build", |_| {
-        passed(lint(["--no-default-features", "--features", "wasm", "--lib", "--target", WASM]))
+    suite.check("clippy of the wasm modules", |_| {
+        for feature in ["wasm", "wasm-tools"] {
+            run(&mut lint(["--no-default-features", "--features", feature, "--lib", "--target", WASM]))?;
+        }
+        Ok(Done::Passed)
     });
     suite.check("bare metal", |_| {
         run(&mut cargo(["check", "--no-default-features", "--lib", "--target", BARE_METAL]))?;
         passed(cargo(["check", "--no-default-features", "--features", "unpack", "--lib", "--target", BARE_METAL]))
     });
     suite.check("documentation", |_| {
-        let mut command = cargo(["doc", "--no-deps", "--lib", "--features", "cli,wasm"]);
+        let mut command = cargo(["doc", "--no-deps", "--lib", "--features", "cli,wasm,wasm-tools"]);
         command.env("RUSTDOCFLAGS", "-Dwarnings");
         passed(command)
     });
     suite.check("tests of the library and the command", |tests| {
-        let mut command = cargo(["test", "--features", "cli,wasm", "--no-fail-fast"]);
+        let mut command = cargo(["test", "--features", "cli,wasm,wasm-tools", "--no-fail-fast"]);
         tests.run(command.env("AIKV_SERVERS", servers_folder()))?;
         Ok(Done::Passed)
     });

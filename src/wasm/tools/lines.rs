@@ -1,16 +1,17 @@
 //! JSON Lines of a file, chunk by chunk: what `entries()` of the package parses; and of single keys.
 
-use super::error;
-use super::option;
-use super::session::MAX_ITEM_BYTES;
+use super::super::MAX_ITEM_BYTES;
+use super::super::error;
+use super::super::option;
 use crate::aof;
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::jobs::{Export, ExportLog, Flow, Job, Json, Pass, Reader};
-use crate::rdb::{Decoder, Event};
+use crate::rdb::{Decoder, Dialect, Event, Templates, Version};
 use crate::wire::{Limits, Scalar};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem::take;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 /// Writes a file as JSON Lines. Feed it the file's chunks in order and take the
@@ -168,6 +169,25 @@ struct Line {
 
 #[wasm_bindgen]
 impl LineReader {
+    /// A reader of the row that `Session.readAgain` told of.
+    ///
+    /// # Errors
+    /// An `Error` where the machine gives no random numbers, a `TypeError` where a member is of the wrong type.
+    #[wasm_bindgen(constructor)]
+    pub fn new(row: &JsValue) -> Result<Self, JsValue> {
+        let limits = Limits { max_item_bytes: option::whole(row, "maxItemBytes")?.unwrap_or(MAX_ITEM_BYTES) };
+        let number = option::whole(row, "version")?.unwrap_or_default();
+        let is_valkey = option::string(row, "dialect")?.is_some_and(|name| name == Dialect::Valkey.name());
+        let version = if is_valkey { Version::valkey(number) } else { Version::redis(number) };
+        let db = option::whole(row, "db")?.unwrap_or_default();
+        let offset = option::whole(row, "offset")?.unwrap_or_default();
+        let templates = option::list(row, "templates")?.iter().map(|pair| template(&pair)).collect::<Result<Vec<_>, _>>()?;
+        let decoder = Decoder::resume(version, db, offset, limits).with_templates(Templates::from_encoded(templates.into_iter()));
+        let decoder = if option::flag(row, "lenient")? { decoder.leniently() } else { decoder };
+        let line = Line { export: export(limits)?, text: Vec::new(), is_whole: false };
+        Ok(Self { decoder, pass: Pass::new(), line })
+    }
+
     /// Reads the next bytes; `true` once the line is whole.
     ///
     /// # Errors
@@ -192,11 +212,12 @@ impl LineReader {
     }
 }
 
-impl LineReader {
-    pub(super) fn new(decoder: Decoder, limits: Limits) -> Result<Self, JsValue> {
-        let line = Line { export: export(limits)?, text: Vec::new(), is_whole: false };
-        Ok(Self { decoder, pass: Pass::new(), line })
-    }
+fn template(pair: &JsValue) -> Result<(u64, Vec<u8>), JsValue> {
+    let wrong = || error::usage("templates: expected pairs of number and bytes");
+    let pair: &Array = pair.dyn_ref().ok_or_else(wrong)?;
+    let id = pair.get(0).as_f64().map(option::to_u64).ok_or_else(wrong)?;
+    let names: Uint8Array = pair.get(1).dyn_into().map_err(|_| wrong())?;
+    Ok((id, names.to_vec()))
 }
 
 impl Job for Line {
