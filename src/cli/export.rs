@@ -8,10 +8,11 @@ use super::print::{plural, safe};
 use super::replay;
 use super::{Outcome, Result, random_seed};
 use crate::aof;
-use crate::error::{Error, Fault};
-use crate::jobs::{Export, ExportCommands, ExportCsv, ExportLog, Filter, Flow, Job, LeftOut};
+use crate::error::Fault;
+use crate::jobs::{Export, ExportCommands, ExportCsv, ExportKeys, Filter, Flow, Job, KeyForm, LeftOut};
 use crate::model::EncodeOptions;
-use crate::rdb::{Event, Key, Version};
+use crate::rdb::{Event, Version};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::prelude::rust_2024::*;
 
@@ -33,36 +34,37 @@ pub(super) fn run(args: &ExportArgs) -> Result {
     };
     let form = match format {
         ExportFormat::Jsonl => return export_lines(args, Lines::new(filter, output)?, input),
-        ExportFormat::Json => Form::json(true)?,
-        ExportFormat::Csv if args.raw => Form::Csv(Box::new(ExportCsv::new().raw())),
-        ExportFormat::Csv => Form::Csv(Box::default()),
+        ExportFormat::Json => json()?,
+        ExportFormat::Csv if args.raw => KeyForm::Csv(Box::new(ExportCsv::new().raw())),
+        ExportFormat::Csv => KeyForm::Csv(Box::default()),
         ExportFormat::Resp => {
             let commands = ExportCommands::new(args.to.map(|to| EncodeOptions::new(to.version())));
-            Form::Commands(Box::new(if args.input.lenient { commands.leniently() } else { commands }))
+            KeyForm::Commands(Box::new(if args.input.lenient { commands.leniently() } else { commands }))
         }
     };
-    let mut keys = Lines::with_form(filter, form, output);
+    let mut lines = Lines::with_form(filter, form, output);
+    lines.document = (format == ExportFormat::Json).then(Document::default);
     if input.is_unencoded() {
-        keys = keys.without_encoding();
+        lines = lines.without_encoding();
     }
-    let mut progress = Progress::new(&keys.output);
+    let mut progress = Progress::new(&lines.output);
     let read = if input.is_log() {
-        replay::read_whole(input, file, &mut keys, &mut progress)
+        replay::read_whole(input, file, &mut lines, &mut progress)
     } else {
-        input.read(&mut keys, &mut progress).and_then(|ending| {
+        input.read(&mut lines, &mut progress).and_then(|ending| {
             ending.warn_of_commands();
             // What ended the export says more.
-            if keys.failure().is_some() { Ok(()) } else { ending.check() }
+            if lines.keys.failure().is_some() { Ok(()) } else { ending.check() }
         })
     };
-    if let Some(error) = keys.failure() {
+    if let Some(error) = lines.keys.failure() {
         return Err(Failure::Unmade { file: file.clone(), error: error.clone() });
     }
     read?;
-    if let Form::Commands(commands) = &keys.form {
+    if let KeyForm::Commands(commands) = lines.keys.form() {
         tell(commands.left_out(), file);
     }
-    keys.finish()?;
+    lines.finish()?;
     Ok(Outcome::Clean)
 }
 
@@ -88,43 +90,6 @@ fn tell(left_out: LeftOut, file: &Path) {
         if count > 0 {
             eprintln!("aikv: {}: no command makes {}{what}: left out", safe(file), plural(count, noun));
         }
-    }
-}
-
-/// What is written of keys.
-enum Form {
-    /// JSON Lines; as one document, where there is one.
-    Json {
-        export: Box<Export>,
-        document: Option<Document>,
-    },
-    Csv(Box<ExportCsv>),
-    Commands(Box<ExportCommands>),
-}
-
-impl Form {
-    fn json(is_document: bool) -> Result<Self> {
-        let export = Box::new(Export::new().refusing_duplicates(random_seed()?));
-        Ok(Self::Json { export, document: is_document.then(Document::default) })
-    }
-
-    #[inline]
-    fn push(&mut self, event: &Event<'_>, raw: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), Fault> {
-        match self {
-            Self::Json { export, .. } => export.push(event, raw, out),
-            Self::Csv(csv) => csv.push(event, raw, out),
-            Self::Commands(commands) => commands.push(event, out),
-        }
-    }
-
-    /// Says that the key that comes is left out, and what stood in front of it with it.
-    fn skip_key(&mut self, key: &Key<'_>, out: &mut Vec<u8>) -> std::result::Result<(), Fault> {
-        match self {
-            Self::Json { export, .. } => export.skip_key(),
-            Self::Csv(_) => {}
-            Self::Commands(commands) => commands.push(&Event::EmptyKey(*key), out)?,
-        }
-        Ok(())
     }
 }
 
@@ -158,149 +123,69 @@ impl Document {
 
 /// Writes the keys that are meant in one form or another, or the commands of a log as JSON Lines.
 pub(super) struct Lines {
-    filter: Filter,
-    form: Form,
-    log: ExportLog,
-    /// Of the file that is read.
-    name: Option<Vec<u8>>,
-    /// What the data come from, where they are handed over in another snapshot.
-    source: Option<Option<Version>>,
-    line: Line,
-    text: Vec<u8>,
+    keys: ExportKeys,
+    /// All lines as one document, where that is wanted.
+    document: Option<Document>,
     output: Output,
-}
-
-/// The line of the key in hand.
-#[derive(Clone, Copy, Debug)]
-enum Line {
-    /// Not wanted.
-    Skipped,
-    /// Goes out as it is written.
-    Open,
-    /// Held back until the size of its key is known to be right: where it starts in the text, and
-    /// the bytes of the key that were read.
-    Held { start: usize, bytes: u64 },
 }
 
 impl Job for Lines {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
-        match (event, self.line) {
-            (Event::Key(key), _) => {
-                if !self.filter.matches_head(key) {
-                    self.line = Line::Skipped;
-                    self.form.skip_key(key, &mut self.text)?;
-                    return Ok(Flow::SkipValue);
-                }
-                let is_open = self.filter.size.is_open();
-                self.line = if is_open { Line::Open } else { Line::Held { start: self.text.len(), bytes: 0 } };
-            }
-            (Event::Value(_), Line::Skipped) => return Ok(Flow::SkipValue),
-            (Event::KeyEnd { .. }, Line::Skipped) => return Ok(Flow::Continue),
-            (Event::Start(_), _) => return self.start(event, raw),
-            _ => {}
-        }
-        let result = self.form.push(event, raw, &mut self.text);
-        let flow = match self.line {
-            Line::Held { start, bytes } => self.weigh(event, start, bytes + raw.len() as u64),
-            Line::Open | Line::Skipped => Flow::Continue,
-        };
-        result.map(|()| flow)
+        self.keys.push(event, raw)
     }
 
     fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> std::result::Result<(), Fault> {
-        self.log.push(event, offset, self.name.as_deref(), &mut self.text);
-        Ok(())
+        self.keys.log(event, offset)
     }
 }
 
 impl Lines {
     /// JSON Lines.
     pub(super) fn new(filter: Filter, output: Output) -> Result<Self> {
-        Ok(Self::with_form(filter, Form::json(false)?, output))
+        Ok(Self::with_form(filter, json()?, output))
     }
 
-    fn with_form(filter: Filter, form: Form, output: Output) -> Self {
-        let text = if let Form::Csv(_) = form { ExportCsv::HEADER.into() } else { Vec::new() };
-        Self { filter, form, log: ExportLog::new(), name: None, source: None, line: Line::Open, text, output }
+    fn with_form(filter: Filter, form: KeyForm, output: Output) -> Self {
+        Self { keys: ExportKeys::new(filter, form), document: None, output }
     }
 
     /// The keys were not read from a snapshot.
     pub(super) fn without_encoding(self) -> Self {
-        let form = match self.form {
-            Form::Json { export, document } => Form::Json { export: Box::new(export.without_encoding()), document },
-            other => other,
-        };
-        Self { form, ..self }
-    }
-
-    /// What ended the export.
-    fn failure(&self) -> Option<&Error> {
-        match &self.form {
-            Form::Commands(commands) => commands.failure(),
-            Form::Json { .. } | Form::Csv(_) => None,
-        }
+        Self { keys: self.keys.without_encoding(), ..self }
     }
 
     pub(super) fn finish(mut self) -> Result<()> {
-        if let Form::Json { document: Some(document), .. } = &self.form {
-            self.text.extend_from_slice(document.end());
+        self.drain()?;
+        if let Some(document) = &self.document {
+            self.output.write(&mut document.end().to_vec())?;
         }
-        self.output.write(&mut self.text)?;
         self.output.finish()
-    }
-
-    /// The head of a snapshot, or of what the data come from instead.
-    fn start(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
-        match self.source {
-            None => self.form.push(event, raw, &mut self.text)?,
-            Some(Some(source)) => self.form.push(&Event::Start(source), raw, &mut self.text)?,
-            Some(None) => {}
-        }
-        Ok(Flow::Continue)
-    }
-
-    fn write(&mut self) -> std::result::Result<(), Failure> {
-        if let Form::Json { document: Some(document), .. } = &mut self.form {
-            document.join(&mut self.text);
-        }
-        self.output.write(&mut self.text)
-    }
-
-    /// Lets a line go, or takes it back, once its size says so.
-    fn weigh(&mut self, event: &Event<'_>, start: usize, bytes: u64) -> Flow {
-        let size = self.filter.size;
-        let is_whole = matches!(event, Event::KeyEnd { .. });
-        if size.max.is_some_and(|max| bytes > max) || is_whole && !size.matches(bytes) {
-            self.text.truncate(start);
-            self.line = Line::Skipped;
-            if let Form::Commands(commands) = &mut self.form {
-                commands.take_back();
-            }
-            return if is_whole { Flow::Continue } else { Flow::SkipValue };
-        }
-        let is_settled = is_whole || size.max.is_none() && size.matches(bytes);
-        self.line = if is_settled { Line::Open } else { Line::Held { start, bytes } };
-        Flow::Continue
     }
 }
 
 impl Task for Lines {
     fn of_version(&mut self, source: Option<Version>) {
-        self.source = Some(source);
+        self.keys.of_version(source);
     }
 
     fn begin(&mut self, file: &FileFacts) {
         let is_stdin = file.path.as_os_str() == "-";
-        self.name = file.path.file_name().filter(|_| !is_stdin).map(|name| name.as_encoded_bytes().to_vec());
+        self.keys.of_file(file.path.file_name().filter(|_| !is_stdin).map(OsStr::as_encoded_bytes));
     }
 
     fn drain(&mut self) -> std::result::Result<(), Failure> {
-        let Line::Held { start, bytes } = self.line else { return self.write() };
-        let held = self.text.split_off(start);
-        let result = self.write();
-        self.text = held;
-        self.line = Line::Held { start: 0, bytes };
-        result
+        let Self { keys, document, output } = self;
+        keys.drain(|text| {
+            if let Some(document) = document {
+                document.join(text);
+            }
+            output.write(text)
+        })
     }
+}
+
+/// A form of JSON that refuses a member that stands twice in its object.
+fn json() -> Result<KeyForm> {
+    Ok(KeyForm::Json(Box::new(Export::new().refusing_duplicates(random_seed()?))))
 }

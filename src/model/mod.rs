@@ -17,6 +17,7 @@
 mod build;
 mod build_stream;
 mod columns;
+mod commands;
 mod dataset;
 mod distinct;
 mod emit;
@@ -41,6 +42,7 @@ mod writer;
 
 pub use build::{Collected, Collector};
 pub use columns::Row;
+pub use commands::{CommandIndex, CommandRow, Snapshot, TransactionRows};
 pub use dataset::{AuxField, Database, Dataset, DatasetBuilder, DecodeLimits, Entry, Function, KeyMetadata, ModuleData};
 pub(crate) use distinct::repeats;
 pub use emit::{DumpEmitter, Emitter};
