@@ -2,7 +2,7 @@
 
 import { el, fill, icon, show } from "./dom.js";
 import { bytesText, count, hex, percent, plural, sentence } from "./format.js";
-import { ascii, hexDigits } from "./formats.js";
+import { ascii, hexDigits } from "./hex.js";
 import { findings } from "./state.js";
 import { nodes, plain, runs } from "./text.js";
 

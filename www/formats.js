@@ -1,33 +1,64 @@
-// The ways to look at bytes: JSON, text, hex, base64, number. Each gives lines for `lineView` and the
-// text that is copied.
+// The ways to look at bytes: which of them suit, each laid out as a document, and the text that is copied.
+// Without the page, so that a worker can do it for long values.
 
-import { el } from "./dom.js";
-import { count, hex } from "./format.js";
-import { layout, pretty, tokens } from "./json.js";
-import { nodes, runs, utf8 } from "./text.js";
+import { base64 } from "./base64.js";
+import { codeDocument, plainDocument } from "./document.js";
+import { bytesText, count, hex } from "./format.js";
+import { hyperLogLog } from "./hyperloglog.js";
+import { layout, pretty } from "./json.js";
+import { SHOWN_MOST } from "./limits.js";
+import { msgpackLines } from "./msgpack.js";
+import { packedAs, unpackInside } from "./packed.js";
+import { lossless, textRuns, utf8 } from "./text.js";
 
-export const FORMATS = [["json", "JSON"], ["text", "Text"], ["hex", "Hex"], ["base64", "Base64"], ["number", "Number, bits"]];
-const HEX_WIDTH = 16;
+/** In the order in which they are offered. */
+export const FORMATS = [
+  ["json", "JSON"], ["text", "Text"], ["hex", "Hex"], ["msgpack", "MessagePack"], ["gzip", "gzip"], ["zlib", "zlib"],
+  ["hll", "HyperLogLog"], ["base64", "Base64"], ["number", "Number, bits"],
+];
+const PACKED = ["gzip", "zlib"];
 const BASE64_WIDTH = 76;
 const MOST_BITS_BYTES = 4096;
 const PRINTABLE_SHARE = 0.85;
+const HEX_STRETCH = 4096;
+const REGISTERS_IN_LINE = 32;
+/** A text that is laid out may have so many times the characters it had. */
+const MOST_PRETTY = 4;
 
-/** What suits the bytes: JSON when they are an object or array, text when they read as text, else hex. */
-export function suited(bytes, cut) {
+/**
+ * `{ formats, suited, name }`: the formats that make sense of the bytes (hex always does), the one that suits them
+ * best, and the name of a format that is recognised but not decoded, or null.
+ */
+export function study(bytes, cut) {
   const text = textOf(bytes, cut);
-  if (text === null) return "hex";
-  if (/^\s*[{[]/.test(text) && layout(text, cut)) return "json";
-  const unseen = text.match(/[\p{Cc}\p{Cn}\p{Co}]/gu)?.filter((char) => !"\n\t\r".includes(char)).length ?? 0;
-  return unseen > text.length * (1 - PRINTABLE_SHARE) ? "hex" : "text";
+  const start = text === null ? "" : text.slice(0, 64).trimStart()[0] ?? "";
+  const isJson = `{["`.includes(start) && start !== "" && layout(text, cut) !== null;
+  const packed = packedAs(bytes);
+  const fits = {
+    json: isJson, text: true, hex: true, msgpack: msgpackLines(bytes, cut) !== null, [packed]: true,
+    hll: !cut && hyperLogLog(bytes) !== null, base64: true, number: bytes.length > 0 && bytes.length <= MOST_BITS_BYTES,
+  };
+  const suited = isJson && start !== '"' ? "json" : fits.hll ? "hll" : packed && isPacked(packed, text) ? packed : text !== null && isReadable(text) ? "text" : fits.msgpack ? "msgpack" : "hex";
+  return { formats: FORMATS.map(([name]) => name).filter((name) => fits[name]), suited, name: recognised(bytes, text, cut) };
 }
 
-/** Formats that make sense of the bytes; hex always does. */
-export function possible(bytes, cut) {
-  const text = textOf(bytes, cut);
-  const out = ["text", "hex", "base64"];
-  if (text !== null && /^\s*[{["]/.test(text) && layout(text, cut)) out.unshift("json");
-  if (bytes.length <= MOST_BITS_BYTES && bytes.length > 0) out.push("number");
-  return out;
+/** Two bytes of zlib also begin texts (`x^`). */
+function isPacked(packed, text) {
+  return packed === "gzip" || text === null;
+}
+
+function isReadable(text) {
+  const unseen = text.match(/[\p{Cc}\p{Cn}\p{Co}]/gu)?.filter((char) => !"\n\t\r".includes(char)).length ?? 0;
+  return unseen <= text.length * (1 - PRINTABLE_SHARE);
+}
+
+/** What other programs wrote, by its first bytes. */
+function recognised(bytes, text, cut) {
+  const first = hexOf(bytes.subarray(0, 4));
+  if (first === "aced0005") return "a serialized Java object";
+  if (first === "00000002") return "a PHP value by igbinary";
+  if (bytes[0] === 0x80 && bytes[1] >= 2 && bytes[1] <= 5 && (cut || bytes.at(-1) === 0x2e)) return `a Python pickle, protocol ${bytes[1]}`;
+  return text !== null && /^(?:a:\d+:\{|[OC]:\d+:"|s:\d+:"|E:\d+:")/.test(text) && (cut || /[};]$/.test(text)) ? "a serialized PHP value" : null;
 }
 
 /** UTF-8 text; of cut bytes, a last character that was cut in two is left out. */
@@ -39,89 +70,45 @@ function textOf(bytes, cut) {
   return null;
 }
 
-/** `{ lines, draw(at), widest }` for a format. `wrap` is the number of characters to wrap at, or 0. */
-export function laidOut(format, bytes, cut, wrap) {
+/** The bytes as a document. `wrap` is the number of characters to wrap at, or 0. */
+export async function prepare(format, bytes, cut, wrap) {
   switch (format) {
-    case "json": return jsonLines(textOf(bytes, cut), cut, wrap);
-    case "hex": return hexLines(bytes);
-    case "base64": return plainLines(base64Lines(bytes), wrap);
-    case "number": return plainLines(numberLines(bytes), wrap);
-    default: return plainLines(textLines(bytes), wrap);
+    case "json": {
+      const text = textOf(bytes, cut);
+      return codeDocument({ text, ...layout(text, cut) }, wrap);
+    }
+    case "msgpack": return codeDocument(msgpackLines(bytes, cut), wrap);
+    case "hex": return { hex: bytes };
+    case "gzip": case "zlib": return inside(format, bytes, cut, wrap);
+    default: return plainDocument(textFor(format, bytes), wrap);
   }
 }
 
-function jsonLines(text, cut, wrap) {
-  const lines = layout(text, cut);
-  const widest = Math.min(20_000, lines.starts.reduce((most, start, at) => Math.max(most, lines.ends[at] - start + 2 * lines.depths[at] + 6), 0));
-  const parts = wrap ? wrapped(lines.starts.map((start, at) => lines.ends[at] - start + 2 * lines.depths[at] + 4), wrap) : null;
-  const draw = (at) => {
-    const line = tokens(text.slice(lines.starts[at], lines.ends[at]));
-    return [...line.map((token) => el("span", { class: `j-${token.kind}` }, shown(token.text === ":" ? ": " : token.text)))];
-  };
-  const indent = (at) => "  ".repeat(lines.depths[at]);
-  if (!parts) return { lines: lines.starts.length, widest: widest + 5, draw: (at) => [number(at), indent(at), ...draw(at)] };
-  return { lines: parts.total, widest: 0, draw: (at) => wrappedLine(parts, at, wrap, (line) => [indent(line), ...draw(line)]) };
+/** What is packed in the bytes, in the format that suits it. */
+async function inside(form, bytes, cut, wrap) {
+  const { bytes: found, isWhole, isDamaged } = await unpackInside(form, bytes, SHOWN_MOST);
+  const format = innerFormat(found, !isWhole);
+  const document = await prepare(format, found, !isWhole, wrap);
+  const label = FORMATS.find(([name]) => name === format)[1];
+  const note = isWhole ? `${bytesText(bytes.length)} of ${form}, unpacked to ${bytesText(found.length)}. Shown as ${label}.`
+    : isDamaged && !cut ? `This ${form} is damaged. ${bytesText(found.length)} could be unpacked.`
+      : `The first ${bytesText(found.length)} of what this ${form} holds. Shown as ${label}.`;
+  return { ...document, note };
 }
 
-/** Unseen and misleading characters inside a JSON text are written as escapes too. */
-function shown(text) {
-  return nodes(runs(new TextEncoder().encode(text)));
+function innerFormat(bytes, cut) {
+  const { suited } = study(bytes, cut);
+  return PACKED.includes(suited) ? "hex" : suited;
 }
 
-function number(at) {
-  return el("span", { class: "line-number" }, String(at + 1));
-}
-
-/** How many screen lines each line takes when wrapped: `{ total, firsts }`. */
-function wrapped(lengths, wrap) {
-  const firsts = new Uint32Array(lengths.length + 1);
-  lengths.forEach((length, at) => {
-    firsts[at + 1] = firsts[at] + Math.max(1, Math.ceil(length / wrap));
-  });
-  return { firsts, total: firsts[lengths.length] };
-}
-
-/** One screen line of a wrapped line: the nodes cut to its part. */
-function wrappedLine({ firsts }, at, wrap, draw) {
-  let low = 0;
-  let high = firsts.length - 1;
-  while (low + 1 < high) {
-    const middle = (low + high) >> 1;
-    if (firsts[middle] <= at) low = middle;
-    else high = middle;
+/** The text of the formats that are lists of lines. */
+function textFor(format, bytes) {
+  switch (format) {
+    case "base64": return (base64(bytes).match(new RegExp(`.{1,${BASE64_WIDTH}}`, "g")) ?? []).join("\n");
+    case "number": return numberLines(bytes).join("\n");
+    case "hll": return hllLines(hyperLogLog(bytes)).join("\n");
+    default: return lossless(bytes);
   }
-  const part = at - firsts[low];
-  const start = part * wrap;
-  let seen = 0;
-  const out = [part === 0 ? number(low) : el("span", { class: "line-number" })];
-  for (const piece of draw(low)) {
-    const text = typeof piece === "string" ? piece : piece.textContent;
-    const cut = text.slice(Math.max(0, start - seen), Math.max(0, start + wrap - seen));
-    if (cut) out.push(cut === text ? piece : el("span", { class: typeof piece === "string" ? "" : piece.className ?? "" }, cut));
-    seen += text.length;
-    if (seen >= start + wrap) break;
-  }
-  return out;
-}
-
-/** Lines of text as byte ranges, so that bytes that are no UTF-8 can be shown in their place. */
-function textLines(bytes) {
-  const lines = [];
-  let start = 0;
-  while (start <= bytes.length) {
-    const found = bytes.indexOf(10, start);
-    const end = found < 0 ? bytes.length : found;
-    // Very long lines are cut into stretches the browser can lay out.
-    for (let at = start; at === start || at < end; at += 20_000) lines.push(bytes.subarray(at, Math.min(end, at + 20_000)));
-    if (found < 0) break;
-    start = found + 1;
-  }
-  return lines;
-}
-
-function base64Lines(bytes) {
-  const text = base64(bytes);
-  return text.match(new RegExp(`.{1,${BASE64_WIDTH}}`, "g")) ?? [""];
 }
 
 /** The bytes as one number both ways round, as their own digits, and the bits that are set. */
@@ -139,69 +126,63 @@ function numberLines(bytes) {
     const digits = [...bytes].map((byte) => hex(byte));
     out.push(`big-endian     ${count(BigInt(`0x${digits.join("")}`))}`, `little-endian  ${count(BigInt(`0x${digits.reverse().join("")}`))}`, "");
   }
-  const set = [];
-  bytes.forEach((byte, at) => {
-    for (let bit = 0; bit < 8; bit += 1) if (byte & (0x80 >> bit)) set.push(at * 8 + bit);
-  });
-  out.push(`bits set       ${count(set.length)} of ${count(bytes.length * 8)}`);
+  let set = 0;
+  for (const byte of bytes) for (let rest = byte; rest; rest &= rest - 1) set += 1;
+  out.push(`bits set       ${count(set)} of ${count(bytes.length * 8)}`);
   for (let at = 0; at < bytes.length; at += 4) {
     out.push(`bit ${String(at * 8).padStart(5)}      ${[...bytes.subarray(at, at + 4)].map((byte) => byte.toString(2).padStart(8, "0")).join(" ")}`);
   }
   return out;
 }
 
-/** Lines given as text, or as bytes. */
-function plainLines(list, wrap) {
-  const partsOf = (line) => (typeof line === "string" ? [{ text: line, escaped: false }] : runs(line, true));
-  const draw = (line) => nodes(partsOf(line));
-  if (!wrap) {
-    const widest = list.reduce((most, line) => Math.max(most, line.length), 0);
-    return { lines: list.length, widest: widest + 6, draw: (at) => [number(at), ...draw(list[at])] };
+/** The estimate, how many registers have each value, and the registers. */
+function hllLines({ isSparse, registers, estimate, cached }) {
+  const out = [
+    `estimate      ${count(estimate)}`,
+    `kept count    ${cached === null ? "out of date, the server counts again" : count(cached)}`,
+    `registers     ${count(registers.length)}, ${isSparse ? "sparse" : "dense"}`, "",
+  ];
+  const numbers = new Map();
+  for (const value of registers) numbers.set(value, (numbers.get(value) ?? 0) + 1);
+  for (const [value, n] of [...numbers].sort(([a], [b]) => a - b)) out.push(`value ${String(value).padStart(2)}      ${count(n).padStart(6)}`);
+  out.push("");
+  for (let at = 0; at < registers.length; at += REGISTERS_IN_LINE) {
+    out.push(`${String(at).padStart(5)}  ${[...registers.subarray(at, at + REGISTERS_IN_LINE)].map((value) => String(value).padStart(2)).join(" ")}`);
   }
-  // Escapes are longer than the bytes they stand for, so lengths are those of what is shown.
-  const lengths = list.map((line) => partsOf(line).reduce((sum, part) => sum + part.text.length, 0));
-  const parts = wrapped(lengths, wrap);
-  return { lines: parts.total, widest: 0, draw: (at) => wrappedLine(parts, at, wrap, (line) => draw(list[line])) };
+  return out;
 }
 
-function hexLines(bytes) {
-  const total = Math.max(1, Math.ceil(bytes.length / HEX_WIDTH));
-  return { lines: total, widest: 76, draw: (at) => hexLine(bytes, at) };
-}
-
-function hexLine(bytes, at) {
-  const start = at * HEX_WIDTH;
-  const part = bytes.subarray(start, start + HEX_WIDTH);
-  return [el("span", { class: "at" }, hex(start, 8).toLowerCase()), `  ${hexDigits(part)}  `, el("span", { class: "ascii" }, ascii(part))];
-}
-
-export function hexDigits(part) {
-  let text = "";
-  for (let at = 0; at < HEX_WIDTH; at += 1) text += `${at === 8 ? " " : ""}${at < part.length ? hex(part[at]).toLowerCase() : "  "} `;
-  return text.trimEnd().padEnd(48);
-}
-
-export function ascii(part) {
-  return [...part].map((byte) => (byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : ".")).join("");
-}
-
-function base64(bytes) {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 0x6000) text += btoa(String.fromCharCode(...bytes.subarray(at, at + 0x6000)));
-  return text;
-}
-
-/** What is copied: nothing rounded or shortened. Text that is no UTF-8 is copied with its escapes. */
-export function copyText(format, bytes) {
+/** What is copied: nothing rounded or shortened. Bytes that are no UTF-8 are copied as the escapes that are shown. */
+export async function copyText(format, bytes) {
   switch (format) {
     case "json": {
       const text = utf8(bytes);
-      const lines = text === null ? null : layout(text);
-      return lines ? pretty(text, lines) : text ?? copyText("text", bytes);
+      return text === null ? copyText("text", bytes) : prettyText(text, layout(text), text);
     }
-    case "hex": return [...bytes].map((byte) => hex(byte).toLowerCase()).join("");
+    case "msgpack": {
+      const lines = msgpackLines(bytes);
+      return lines ? prettyText(lines.text, lines, lines.text) : copyText("hex", bytes);
+    }
+    case "gzip": case "zlib": {
+      const { bytes: found, isWhole } = await unpackInside(format, bytes, SHOWN_MOST);
+      return copyText(innerFormat(found, !isWhole), found);
+    }
+    case "hex": return hexOf(bytes);
     case "base64": return base64(bytes);
-    case "number": return numberLines(bytes).join("\n");
-    default: return utf8(bytes) ?? runs(bytes, true).map((part) => part.text).join("");
+    case "number": case "hll": return textFor(format, bytes);
+    default: return utf8(bytes) ?? textRuns(lossless(bytes), true).map((part) => part.text).join("");
   }
+}
+
+/** Laid out, unless the indents alone would be many times the text: then as it is. */
+function prettyText(text, lines, plain) {
+  if (!lines) return plain;
+  const indents = lines.depths.reduce((sum, depth) => sum + 2 * depth, 0);
+  return indents > MOST_PRETTY * text.length + 65_536 ? plain : pretty(text, lines);
+}
+
+function hexOf(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += HEX_STRETCH) text += Array.from(bytes.subarray(at, at + HEX_STRETCH), (byte) => hex(byte)).join("").toLowerCase();
+  return text;
 }

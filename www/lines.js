@@ -2,56 +2,73 @@
 // are all shown through it.
 
 import { el, rem } from "./dom.js";
+import { Geometry } from "./geometry.js";
 
 const SPARE = 12;
 const LINE_REM = 2;
+const REST_MS = 150;
 
 /** `draw(index)` gives the nodes of a line; `label` names the region for a screen reader. */
 export function lineView(label) {
   const inner = el("div", { class: "lines-inner" });
-  const node = el("div", { class: "lines mono", tabIndex: 0, role: "region", "aria-label": label, onscroll: paint }, inner);
-  let total = 0;
+  const node = el("div", { class: "lines mono", tabIndex: 0, role: "region", "aria-label": label, onscroll: onScroll }, inner);
+  const geometry = new Geometry();
   let draw = null;
   let shown = new Map();
-  let height = 20;
+  let restTimer = null;
 
   function set(count, drawLine, widest) {
-    total = count;
     draw = drawLine;
-    height = Math.round(rem(LINE_REM));
-    inner.style.height = `${total * height}px`;
+    geometry.rows = count;
+    geometry.rowHeight = Math.round(rem(LINE_REM));
+    inner.style.height = `${geometry.height}px`;
     inner.style.minWidth = widest ? `${widest}ch` : "";
     node.scrollTop = 0;
     node.scrollLeft = 0;
+    geometry.scrolled(0);
     for (const line of shown.values()) line.remove();
     shown = new Map();
     paint();
   }
 
+  /** Beyond the height a browser can make, the thumb maps in proportion, and is put back when it rests. */
+  function onScroll() {
+    geometry.scrolled(node.scrollTop);
+    if (geometry.stuck(node.scrollTop)) node.scrollTop = geometry.rest();
+    paint();
+    clearTimeout(restTimer);
+    if (geometry.scaled) restTimer = setTimeout(() => {
+      node.scrollTop = geometry.rest();
+      paint();
+    }, REST_MS);
+  }
+
   function paint() {
     if (!draw) return;
-    const first = Math.max(0, Math.floor(node.scrollTop / height) - SPARE);
-    const last = Math.min(total, Math.ceil((node.scrollTop + (node.clientHeight || 600)) / height) + SPARE);
-    for (const [at, line] of shown) {
-      if (at < first || at >= last) {
+    geometry.viewport = node.clientHeight || 600;
+    const [first, last] = geometry.range(SPARE);
+    const at = geometry.scaled ? node.scrollTop : 0;
+    for (const [index, line] of shown) {
+      if (index < first || index >= last) {
         line.remove();
-        shown.delete(at);
+        shown.delete(index);
       }
     }
-    for (let at = first; at < last; at += 1) {
-      if (shown.has(at)) continue;
-      const line = el("div", { class: "line" }, draw(at));
-      line.style.top = `${at * height}px`;
-      shown.set(at, line);
+    for (let index = first; index < last; index += 1) {
+      const there = shown.get(index);
+      const line = there ?? el("div", { class: "line" }, draw(index));
+      line.style.top = `${geometry.place(index, at)}px`;
+      if (there) continue;
+      shown.set(index, line);
       // Lines stand in the page in their order, so that reading and selecting follow it.
-      const next = shown.get(at + 1);
+      const next = shown.get(index + 1);
       if (next) inner.insertBefore(line, next);
       else inner.append(line);
     }
   }
 
   new ResizeObserver(paint).observe(node);
-  return { node, set, charsWide: () => Math.max(20, Math.floor((node.clientWidth - rem(4.4)) / charWidth(node))) };
+  return { node, set, clear: () => set(0, () => [], 0), charsWide: () => Math.max(20, Math.floor((node.clientWidth - rem(6.2)) / charWidth(node))) };
 }
 
 function charWidth(node) {

@@ -9,7 +9,6 @@ import { isTextField, show } from "./dom.js";
 import { mountFilter } from "./filter.js";
 import { mountFindings } from "./findings.js";
 import { MINUTE } from "./format.js";
-import { copyText } from "./formats.js";
 import { mountHeader } from "./header.js";
 import { mountHelp } from "./help.js";
 import { lifecycleActions } from "./lifecycle.js";
@@ -23,7 +22,7 @@ import { findings, hasFile, Store } from "./state.js";
 import { mountStatus } from "./status.js";
 import { mountSummary } from "./summary.js";
 import { mountTable } from "./table.js";
-import { utf8 } from "./text.js";
+import { plain, utf8 } from "./text.js";
 import { valueActions, wholeOf } from "./value.js";
 
 const byId = (id) => document.getElementById(id);
@@ -44,6 +43,8 @@ const actions = {
   rows: (generation, from, count) => client.call("rows", { generation, from, count }),
   row: (id) => client.call("row", { id }).catch(() => null),
   fileBytes: readSpan,
+  /** Lays out a long value in the worker. */
+  lay: (op, args) => client.call(op, args),
   help: () => views.help.open(store.state.settings),
   focusGrid: () => views.table.focus(),
 
@@ -134,13 +135,15 @@ const actions = {
   },
   async copyKey() {
     const { key } = store.state.detail.row;
-    if (await actions.copy(utf8(key) ?? copyText("text", key), "key")) views.detail.flash();
+    if (await actions.copy(utf8(key) ?? plain(key, Infinity), "key")) views.detail.flash();
   },
   async copyValue() {
     const shown = wholeOf(store.state.detail) ?? store.state.detail.itemValue;
     if (!shown || shown.length > COPY_BYTES) return;
     const bytes = await wholeValue();
-    if (bytes && (await actions.copy(copyText(views.detail.viewer().format(), bytes), "value"))) views.detail.flash();
+    if (!bytes) return;
+    const text = await client.call("copyText", { format: views.detail.viewer().format(), bytes });
+    if (await actions.copy(text, "value")) views.detail.flash();
   },
   async copyJson() {
     try {

@@ -7,6 +7,7 @@ import { hex } from "./format.js";
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Cs}]/u;
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const TAIL = 10;
+const LOST = 0xdc00;
 
 /** The text of `bytes` when they are valid UTF-8, else null. */
 export function utf8(bytes) {
@@ -18,43 +19,58 @@ export function utf8(bytes) {
 }
 
 /**
+ * Bytes as text that loses nothing: a byte that belongs to no UTF-8 character becomes the lone surrogate
+ * U+DC00 + byte, which no UTF-8 text holds.
+ */
+export function lossless(bytes) {
+  const whole = utf8(bytes);
+  if (whole !== null) return whole;
+  const parts = [];
+  let clean = 0;
+  for (let at = 0; at < bytes.length;) {
+    const size = sequenceLength(bytes, at);
+    if (size === 0) {
+      parts.push(strict.decode(bytes.subarray(clean, at)), String.fromCharCode(LOST + bytes[at]));
+      clean = at + 1;
+    }
+    at += size || 1;
+  }
+  parts.push(strict.decode(bytes.subarray(clean)));
+  return parts.join("");
+}
+
+/**
  * Runs of plain text and of escapes, alternating: `[{ text, escaped }]`.
  * `keepLayout` leaves line feeds and tabs as they are (for the Text view).
  */
 export function runs(bytes, keepLayout = false) {
-  const whole = utf8(bytes);
-  if (whole !== null && !UNSAFE.test(whole)) return whole ? [{ text: whole, escaped: false }] : [];
+  return textRuns(lossless(bytes), keepLayout);
+}
+
+/** The same of a text, or of a part of what `lossless` gave. */
+export function textRuns(text, keepLayout = false) {
+  if (!UNSAFE.test(text)) return text ? [{ text, escaped: false }] : [];
   const out = [];
-  const push = (text, escaped) => {
+  for (const char of text) {
+    const shown = escaped(char, keepLayout);
     const last = out.at(-1);
-    if (last && last.escaped === escaped) last.text += text;
-    else out.push({ text, escaped });
-  };
-  if (whole !== null) {
-    escapeText(whole, keepLayout, push);
-    return out;
-  }
-  let at = 0;
-  while (at < bytes.length) {
-    const size = sequenceLength(bytes, at);
-    if (size === 0) {
-      push(`\\x${hex(bytes[at])}`, true);
-      at += 1;
-    } else {
-      escapeText(strict.decode(bytes.subarray(at, at + size)), keepLayout, push);
-      at += size;
-    }
+    if (last && last.escaped === (shown !== char)) last.text += shown;
+    else out.push({ text: shown, escaped: shown !== char });
   }
   return out;
 }
 
-function escapeText(text, keepLayout, push) {
-  for (const char of text) {
-    const code = char.codePointAt(0);
-    if (!UNSAFE.test(char) || (keepLayout && (code === 10 || code === 9))) push(char, false);
-    else if (code < 0x100) push(`\\x${hex(code)}`, true);
-    else push(code > 0xffff ? `\\u{${hex(code, 4)}}` : `\\u${hex(code, 4)}`, true);
-  }
+function escaped(char, keepLayout) {
+  const code = char.codePointAt(0);
+  if (!UNSAFE.test(char) || (keepLayout && (code === 10 || code === 9))) return char;
+  if (code < 0x100) return `\\x${hex(code)}`;
+  if (code >= LOST + 0x80 && code <= LOST + 0xff) return `\\x${hex(code - LOST)}`;
+  return code > 0xffff ? `\\u{${hex(code, 4)}}` : `\\u${hex(code, 4)}`;
+}
+
+/** Whether something of the text is shown as an escape, so that it takes more room than it has characters. */
+export function hasEscapes(text) {
+  return UNSAFE.test(text);
 }
 
 /** Length of the UTF-8 sequence at `at`, 0 when there is no valid one. */

@@ -1,62 +1,95 @@
 // Shows the bytes of one value: a choice of formats, wrapping, and how much of it is on screen.
 
+import { lineCount } from "./document.js";
 import { el, fill, icon, setAttr, setText, show } from "./dom.js";
+import { drawLine } from "./draw.js";
 import { bytesText } from "./format.js";
-import { FORMATS, laidOut, possible, suited } from "./formats.js";
+import { FORMATS, prepare, study } from "./formats.js";
 import { SHOWN_MOST } from "./limits.js";
 import { lineView } from "./lines.js";
 import { openMenu } from "./menu.js";
 
-const IN_ROW = 3;
+const IN_ROW = ["json", "text", "hex"];
+/** Above that a worker lays out, so that the page goes on. */
+const HERE_BYTES = 256 << 10;
+const LATE_MS = 100;
 
 /** `chosen` remembers formats by prefix while the page is open; `label` names the value's region. */
 export function valueViewer(actions, chosen, label) {
   const title = el("span", { class: "viewer-title mid mono" });
   const buttons = el("div", { class: "segments", role: "radiogroup", "aria-label": "Format" });
+  const rest = el("button", { type: "button", class: "more-formats", "aria-label": "More formats", title: "More formats (x for the next)", "aria-haspopup": "menu", onclick: menu }, icon("down", "small"));
   const wrapButton = el("button", { class: "button bare wrap", type: "button", onclick: () => actions.setting({ wrap: !wrap }) }, "Wrap");
-  const bar = el("div", { class: "viewer-bar" }, title, buttons, wrapButton);
+  const bar = el("div", { class: "viewer-bar" }, title, el("span", { class: "viewer-formats" }, buttons, rest), wrapButton);
+  const note = el("p", { class: "viewer-note", hidden: true });
   const view = lineView(label);
   const amount = el("span");
   const all = el("button", { class: "button link", type: "button", onclick: () => actions.showAll() }, "Show all");
   const save = el("button", { class: "button link", type: "button", onclick: () => actions.saveValue() }, icon("save"), "Save value");
   const foot = el("div", { class: "viewer-foot", hidden: true }, amount, all, save);
-  const node = el("div", { class: "viewer" }, bar, view.node, foot);
+  const node = el("div", { class: "viewer" }, bar, note, view.node, foot);
 
   let bytes = null;
   let length = 0;
   let prefix = "";
+  let studied = null;
   let format = "";
   let wrap = false;
-  let choices = [];
   let drawn = "";
+  let turn = 0;
 
   function setFormat(name) {
     chosen.set(prefix, name);
     format = name;
+    drawButtons();
     draw();
   }
 
-  function draw() {
-    const cut = bytes.length < length;
-    choices = possible(bytes, cut);
-    if (!choices.includes(format)) format = suited(bytes, cut);
-    drawButtons();
-    const { lines, draw: line, widest } = laidOut(format, bytes, cut, wrap && format !== "hex" ? view.charsWide() : 0);
-    view.node.classList.toggle("numbered", format !== "hex");
-    view.set(lines, line, widest);
+  /** In a worker when it takes long. */
+  function run(op, args) {
+    return args.bytes.length > HERE_BYTES ? actions.lay(op, args) : op === "study" ? study(args.bytes, args.cut) : prepare(args.format, args.bytes, args.cut, args.wrap);
   }
 
+  async function take() {
+    turn += 1;
+    const mine = turn;
+    const cut = bytes.length < length;
+    view.clear();
+    const late = setTimeout(() => mine === turn && say("Reading value"), LATE_MS);
+    const found = await run("study", { bytes, cut });
+    clearTimeout(late);
+    if (mine !== turn) return;
+    studied = found;
+    const wished = chosen.get(prefix);
+    format = studied.formats.includes(wished) ? wished : studied.suited;
+    drawButtons();
+    await draw();
+  }
+
+  async function draw() {
+    turn += 1;
+    const mine = turn;
+    const late = setTimeout(() => mine === turn && say("Reading value"), LATE_MS);
+    const document = await run("prepare", { format, bytes, cut: bytes.length < length, wrap: wrap && format !== "hex" ? view.charsWide() : 0 });
+    clearTimeout(late);
+    if (mine !== turn) return;
+    say(document.note ?? (studied.name ? `Begins like ${studied.name}, which is not decoded.` : ""));
+    view.node.classList.toggle("numbered", !document.hex);
+    view.set(lineCount(document), (at) => drawLine(document, at), document.hex ? 78 : document.widest);
+  }
+
+  function say(words) {
+    show(note, words !== "");
+    setText(note, words);
+  }
+
+  /** The first three and the one that is chosen; the menu has them all. */
   function drawButtons() {
-    const named = FORMATS.filter(([name]) => choices.includes(name));
-    const first = named.slice(0, IN_ROW);
-    if (!first.some(([name]) => name === format)) first[IN_ROW - 1] = named.find(([name]) => name === format);
-    const radios = first.map(([name, label]) => el("button", {
+    const named = FORMATS.filter(([name]) => studied.formats.includes(name));
+    const first = named.filter(([name]) => IN_ROW.includes(name) || name === format);
+    buttons.replaceChildren(...first.map(([name, words]) => el("button", {
       type: "button", role: "radio", "aria-checked": String(name === format), tabIndex: name === format ? 0 : -1, onclick: () => setFormat(name),
-    }, label));
-    const rest = el("button", { type: "button", class: "more-formats", "aria-label": "More formats", "aria-haspopup": "menu", onclick: () => openMenu(rest, named.map(([name, label]) => ({ label, kind: "radio", checked: name === format, run: () => setFormat(name) })), { label: "Formats", align: "right" }) }, icon("down", "small"));
-    buttons.replaceChildren(...radios);
-    bar.querySelector(".more-formats")?.remove();
-    buttons.after(rest);
+    }, words)));
     buttons.onkeydown = (event) => {
       const way = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
       if (!way) return;
@@ -67,36 +100,41 @@ export function valueViewer(actions, chosen, label) {
     };
   }
 
+  function menu() {
+    const named = FORMATS.filter(([name]) => studied?.formats.includes(name));
+    openMenu(rest, named.map(([name, words]) => ({ label: words, kind: "radio", checked: name === format, run: () => setFormat(name) })), { label: "Formats", align: "right" });
+  }
+
   return {
     node,
     /** `heading` is written before the formats when the viewer stands under a list. */
     render({ value, keyPrefix, heading, wrap: wrapWanted, wide }) {
       const same = value.bytes === bytes && value.length === length;
-      const changed = wrapWanted !== wrap || wide !== drawn;
+      const changed = wrapWanted !== wrap || wide !== drawn && wrapWanted;
       wrap = wrapWanted;
       drawn = wide;
-      if (heading) fill(title, heading);
+      if (heading && !same) fill(title, heading);
       show(title, Boolean(heading));
       setAttr(wrapButton, "aria-pressed", wrap);
-      if (same && !changed) return;
-      const another = value.bytes !== bytes;
+      if (same) {
+        if (changed && studied) draw();
+        return;
+      }
       bytes = value.bytes;
       length = value.length;
-      if (another) {
-        prefix = keyPrefix;
-        format = chosen.get(prefix) ?? suited(bytes, bytes.length < length);
-      }
-      draw();
+      prefix = keyPrefix;
+      studied = null;
       const cut = bytes.length < length;
       show(foot, cut);
       setText(amount, cut ? `First ${bytesText(bytes.length)} of ${bytesText(length)}` : "");
       show(all, cut && length <= SHOWN_MOST);
       show(save, cut && length > SHOWN_MOST);
+      take();
     },
     format: () => format,
     /** The next format in turn, as `x` asks for. */
     nextFormat() {
-      if (bytes) setFormat(choices[(choices.indexOf(format) + 1) % choices.length]);
+      if (studied) setFormat(studied.formats[(studied.formats.indexOf(format) + 1) % studied.formats.length]);
     },
   };
 }

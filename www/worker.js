@@ -5,6 +5,7 @@
 import { init, Session, sniff, supportedVersions, version } from "./aikv/index.js";
 import { asSourceError, fromMessage } from "./source.js";
 import { ElementReader } from "./elements-reader.js";
+import { copyText, prepare, study } from "./formats.js";
 import { Unpacking } from "./unpack.js";
 
 const STREAM_BUFFER = 4 << 20;
@@ -106,6 +107,18 @@ const operations = {
 
   async hours({ id }) {
     return need().values.hours(id);
+  },
+
+  async study({ bytes, cut }) {
+    return study(bytes, cut);
+  },
+
+  async prepare({ format, bytes, cut, wrap }) {
+    return prepare(format, bytes, cut, wrap);
+  },
+
+  async copyText({ format, bytes }) {
+    return copyText(format, bytes);
   },
 
   async jsonLine({ id }) {
