@@ -32,11 +32,22 @@ export class Client {
 
   async #startFirst() {
     this.#attach(newWorker());
-    const { module, ...facts } = await this.#post("init", {});
+    const { module, ...facts } = await this.#begin();
     this.#module = module;
     // A second worker stands by from the start, so that ending the first one needs no request later.
     this.#spare = newWorker();
-    this.#spare.postMessage({ id: 0, op: "init", args: { module } });
+    return facts;
+  }
+
+  /** Loads the module in the current worker, and watches over its life from then on. */
+  async #begin() {
+    const worker = this.#worker;
+    const lock = `aikv reader ${performance.timeOrigin} ${Math.random()}`;
+    const facts = await this.#post("init", { module: this.#module, lock });
+    navigator.locks?.request(lock, () => {
+      // It is free once the worker has ended, also where no error tells of that.
+      if (worker === this.#worker) this.#onEvent({ event: "crash", message: "The worker ended." });
+    });
     return facts;
   }
 
@@ -73,13 +84,11 @@ export class Client {
     const failed = [...this.#pending.values()];
     this.#pending.clear();
     for (const { reject } of failed) reject(workerError({ code: "ended", message: "The reader was ended." }));
-    if (this.#spare) {
-      this.#attach(this.#spare);
-      this.#spare = null;
-    } else {
-      this.#attach(newWorker());
-      this.#worker.postMessage({ id: 0, op: "init", args: { module: this.#module } });
-    }
+    this.#attach(this.#spare ?? newWorker());
+    this.#spare = null;
+    this.#begin().catch((error) => {
+      if (error.code !== "ended") this.#onEvent({ event: "crash", message: error.message });
+    });
   }
 
   #attach(worker) {

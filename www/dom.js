@@ -51,6 +51,11 @@ export function fill(node, ...children) {
   return node;
 }
 
+/** A sentence as nodes; what stands between backticks is set in the fixed font. */
+export function marked(words) {
+  return words.split("`").map((part, at) => (at % 2 ? el("span", { class: "mono" }, part) : part));
+}
+
 export function setText(node, text) {
   const first = node.firstChild;
   if (first && first === node.lastChild && first.nodeType === 3) {

@@ -55,6 +55,13 @@ export function bytesText(n, wanted) {
   return `${number} ${unit}`;
 }
 
+/** `1.41 of 2.31 GiB`, with one unit where both have the same. */
+export function partOf(part, whole) {
+  const [a, b] = [bytesText(part), bytesText(whole)];
+  const unit = b.slice(b.indexOf(" "));
+  return `${a.endsWith(unit) ? a.slice(0, -unit.length) : a} of ${b}`;
+}
+
 export function bytesSpoken(n) {
   const { number, spoken } = bytes(n);
   return `${number} ${spoken}`;

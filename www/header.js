@@ -1,7 +1,7 @@
 // The header: which file, its facts, the tabs, what is going on, and the tools on the right.
 
-import { el, fill, icon, setAttr, setIcon, setText, show } from "./dom.js";
-import { bytesText, count, dateTimeUtc, percent, span, took } from "./format.js";
+import { el, fill, icon, marked, setAttr, setIcon, setText, show } from "./dom.js";
+import { bytesText, count, dateTimeUtc, partOf, percent, span, took } from "./format.js";
 import { endWords } from "./lifecycle.js";
 import { openMenu } from "./menu.js";
 import { findings, hasFile } from "./state.js";
@@ -123,9 +123,10 @@ export function mountHeader(root, actions) {
     show(news, kind !== "");
     if (kind === "reading") readingNumbers(news, next.progress);
     else if (news.firstChild?.classList?.contains("text")) {
-      const words = kind.startsWith("offer") ? `Open ${next.offered.name} instead of ${next.source.name}?` : endWords(next);
-      setText(news.firstChild, words);
+      const words = next.offered ? `Open ${next.offered.source.name} instead of ${next.source.name}?` : endWords(next);
+      if (news.firstChild.title === words) return;
       news.firstChild.title = words;
+      fill(news.firstChild, next.offered ? words : marked(words));
     }
   }
 
@@ -147,7 +148,7 @@ export function mountHeader(root, actions) {
 }
 
 function newsKind({ phase, offered }) {
-  if (offered) return `offer ${offered.name}`;
+  if (offered) return `offer ${offered.source.name}`;
   return ["reading", "stopped", "broken", "crashed", "memory"].includes(phase) ? phase : "";
 }
 
@@ -156,16 +157,9 @@ function readingNumbers(news, { offset, total, started, unpacking }) {
   const rate = spent > 0 ? (offset / spent) * 1000 : 0;
   const [done, amount, speed, left] = news.children;
   setText(done, `${unpacking ? "Unpacking" : "Reading"} ${percent(offset, total)}`);
-  setText(amount, amountOf(offset, total));
+  setText(amount, partOf(offset, total));
   setText(speed, rate > 0 ? `${bytesText(rate)}/s` : "");
   setText(left, rate > 0 && spent > 500 ? `about ${span(Math.max(1000, ((total - offset) / rate) * 1000))} left` : "");
-}
-
-/** `1.41 of 2.31 GiB`, with one unit where both have the same. */
-function amountOf(offset, total) {
-  const [a, b] = [bytesText(offset), bytesText(total)];
-  const unit = b.slice(b.indexOf(" "));
-  return `${a.endsWith(unit) ? a.slice(0, -unit.length) : a} of ${b}`;
 }
 
 /** Producer, version and time of the snapshot, as far as they are known. */

@@ -1,6 +1,6 @@
 // From a dropped file to a read one: sniff, read, stop, read on, and everything that can end it early.
 
-import { bytesSpoken, bytesText, count, hex, plural, sentence } from "./format.js";
+import { bytesSpoken, count, hex, partOf, plural, sentence } from "./format.js";
 import { readSpan, ServedFile, SourceError, toMessage } from "./source.js";
 import { findings, hasFile } from "./state.js";
 
@@ -10,14 +10,17 @@ const QUARTERS = [25, 50, 75];
 export function lifecycleActions(store, client, announce, query) {
   let job = 0;
   let told = 0;
+  let toldDamage = false;
 
-  async function open(source, lenient = false) {
+  /** Opens the first of so many files that were `dropped` together. */
+  async function open(source, { lenient = false, dropped = 1 } = {}) {
     job += 1;
     const run = job;
     told = 0;
+    toldDamage = false;
     const kept = keptFilter(store.state.query, run);
     const progress = { offset: 0, keys: 0, total: source.size, started: performance.now(), spent: 0 };
-    store.reset({ phase: hasFile(store.state) ? "reading" : "sniffed", source, lenient, progress, offered: null, dragging: false, query: kept, view: run === 1 ? store.state.view : "keys" });
+    store.reset({ phase: hasFile(store.state) ? "reading" : "sniffed", source, dropped, lenient, progress, offered: null, dragging: false, query: kept, view: run === 1 ? store.state.view : "keys" });
     try {
       const head = await readSpan(source, 0, Math.min(SNIFF_BYTES, source.size));
       await client.close();
@@ -77,7 +80,7 @@ export function lifecycleActions(store, client, announce, query) {
   async function begin(run, source) {
     store.update({ phase: "reading", progress: { ...store.state.progress, started: performance.now() } });
     announce.say(`Reading ${source.name}, ${bytesSpoken(source.size)}`);
-    await follow(run, client.call("read", { job: run, source: toMessage(source), query: store.state.query, nowMs: store.state.clock.ms, lenient: store.state.lenient }));
+    await follow(run, client.call("read", { job: run, source: toMessage(source), query: store.state.query, nowMs: store.state.clock.ms }));
   }
 
   /** Waits for the end of a reading that was begun or taken up again. */
@@ -105,10 +108,8 @@ export function lifecycleActions(store, client, announce, query) {
       store.update({ phase: "memory", failure, progress });
     } else if (Number.isFinite(error.offset) && error.code !== "viewer") {
       failure.damage = true;
-      // A wrong checksum comes after everything was read, so the keys stay in front.
-      const readAll = error.code === "bad-checksum";
-      store.update({ phase: readAll ? "read" : "damaged", failure, progress, view: readAll ? store.state.view : "findings" });
-      announce.alert(readAll ? "The checksum does not match" : `Damage at byte ${count(error.offset)}, reading stopped`);
+      store.update({ phase: "damaged", failure, progress, view: "findings" });
+      announce.alert(`Damage at byte ${count(error.offset)}, reading stopped`);
     } else {
       crashed(error.message);
     }
@@ -127,6 +128,11 @@ export function lifecycleActions(store, client, announce, query) {
     const patch = { report: message.report, expiry: message.expiry, progress: { ...state.progress, offset: message.offset, keys: message.keys } };
     if (message.selection && query.isCurrent(message.selection.generation)) patch.selection = message.selection;
     store.update(patch);
+    const found = message.report.findings.find((one) => one.severity === "error");
+    if (found && !toldDamage) {
+      toldDamage = true;
+      announce.alert(`Damage at byte ${count(found.offset)}, reading went on`);
+    }
     const done = (message.offset / state.progress.total) * 100;
     const quarter = QUARTERS.findLast((mark) => done >= mark) ?? 0;
     if (quarter > told && done < 100 && performance.now() - state.progress.started > 1000) {
@@ -149,14 +155,14 @@ export function lifecycleActions(store, client, announce, query) {
     },
 
     /** A file was dropped or chosen while another is open: ask in the header first. */
-    offer(source) {
-      if (hasFile(store.state)) store.update({ offered: source, dragging: false });
-      else open(source);
+    offer(source, dropped = 1) {
+      if (hasFile(store.state)) store.update({ offered: { source, dropped }, dragging: false });
+      else open(source, { dropped });
     },
-    accept: () => open(store.state.offered),
+    accept: () => open(store.state.offered.source, store.state.offered),
     decline: () => store.update({ offered: null }),
     readAgain: () => open(store.state.packing?.source ?? store.state.source),
-    readLeniently: () => open(store.state.packing?.source ?? store.state.source, true),
+    readLeniently: () => open(store.state.packing?.source ?? store.state.source, { lenient: true }),
 
     async openSample() {
       await openFetched(async () => {
@@ -251,7 +257,7 @@ export function endWords({ phase, progress, failure, source }) {
   switch (phase) {
     case "stopped": return progress.unpacking ? `Unpacking stopped at ${done} %.` : `Stopped at ${done} %. ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
     case "broken": return `${failure.message} ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
-    case "memory": return `This tab has no memory for more keys. ${count(progress.keys)} are shown, from the first ${bytesText(progress.offset)} of ${bytesText(source.size)}. aikv info reads the whole file.`;
+    case "memory": return `This tab has no memory for more keys. ${count(progress.keys)} are shown, from the first ${partOf(progress.offset, source.size)}. \`aikv info\` reads the whole file.`;
     case "crashed": return `The reader stopped at byte ${count(failure.offset)}. This is a fault of the viewer, not of your file.`;
     default: return "";
   }

@@ -24,7 +24,11 @@ export class ServedFile {
   }
 
   slice(start, end) {
-    return { arrayBuffer: () => this.#span(start, Math.min(end, this.size)) };
+    const last = Math.min(end, this.size);
+    return {
+      arrayBuffer: () => this.#span(start, last),
+      stream: async () => (await this.#get({ Range: `bytes=${start}-${last - 1}` })).body,
+    };
   }
 
   async #span(start, end) {

@@ -5,6 +5,7 @@ const lasting = () => ({
   /** start | sniffed | refused | reading | stopped | read | damaged | broken | memory | crashed */
   phase: "start",
   dragging: false,
+  /** What was dropped while a file is open: `{ source, dropped }`. */
   offered: null,
   supported: null,
   version: "",
@@ -15,9 +16,11 @@ const lasting = () => ({
 
 const ofFile = () => ({
   source: null,
+  /** Files that were dropped together with it, itself included. */
+  dropped: 1,
   /** Of a compressed file, whose unpacked bytes are then the source: `{ compression, source, failure }`. */
   packing: null,
-  /** Whether it is read on past what is wrong. */
+  /** Whether it is read though its version is later than those that are known. */
   lenient: false,
   head: null,
   refusal: null,

@@ -77,6 +77,7 @@ function partsOf(state) {
     keys: filtered ? `${count(selection.count)} of ${plural(selection.total, "key")}, ${bytesText(selection.bytes)}` : `${plural(keys, "key")}${reading ? " so far" : ""}`,
     rest: [],
   };
+  if (state.dropped > 1) out.rest.push({ text: `the first of ${count(state.dropped)} files` });
   if (reading && query.sort === "file") out.rest.push({ text: "in file order" });
   const waiting = keys - selection.total;
   if (selection.generation > 0 && waiting > 0 && query.sort !== "file") {

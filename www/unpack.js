@@ -10,6 +10,7 @@ const HEAD_BYTES = 4096;
 export class Unpacking {
   /** Bytes taken of the compressed file. */
   offset = 0;
+  ended = null;
   #pieces;
   #head = new Uint8Array(0);
   #parts = [];
@@ -49,8 +50,9 @@ export class Unpacking {
     return { blob: new Blob(this.#parts), head: this.#head, sniffed: sniff(this.#head), failure: this.#failure };
   }
 
+  /** Ends it; `ended` is when nothing of it is left. */
   cancel() {
-    this.#pieces.return().catch(() => {});
+    this.ended = this.#pieces.return().catch(() => {});
   }
 
   #isDump() {

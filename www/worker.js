@@ -2,6 +2,7 @@
 // Session, answers for windows of rows, and reads single values again from the file by span. A compressed
 // file is unpacked first; the page then opens what came of it.
 
+import { __wbg_reset_state as freshInstance } from "./aikv/glue.js";
 import { init, Session, sniff, supportedVersions, version } from "./aikv/index.js";
 import { asSourceError, fromMessage } from "./source.js";
 import { ElementReader } from "./elements-reader.js";
@@ -11,6 +12,11 @@ import { Unpacking } from "./unpack.js";
 const STREAM_BUFFER = 4 << 20;
 const PROGRESS_EVERY_MS = 100;
 const TURN_MS = 12;
+/** Bytes handed to the session at once. What one piece adds to the index is far less than the room kept for it. */
+const PIECE = 1 << 20;
+/** Memory that stays free beside the rows, for the next piece and for looking at values; and for each row, to filter and sort. */
+const ROOM = 12 << 20;
+const ROOM_PER_ROW = 8;
 
 /**
  * The open file, or null: `{ job, source, session, values, query, generation, nowMs }`, its `chunks`, the
@@ -21,10 +27,14 @@ let open = null;
 let ready = null;
 let latestSelect = 0;
 let dead = false;
+/** Operations in hand, and whom to tell when only one is left. */
+let running = 0;
+let alone = null;
 
 const operations = {
-  async init({ module }) {
-    ready = start(module);
+  /** Loads the module, and holds `lock` for as long as this worker lives. */
+  async init({ module, lock }) {
+    ready = hold(lock).then(() => start(module));
     return ready;
   },
 
@@ -33,14 +43,17 @@ const operations = {
   },
 
   async close() {
+    const wasUnpacking = open?.unpacking;
     close();
+    await wasUnpacking?.ended;
+    await forget();
   },
 
   /** Reads a file to its end, or until `pause`. Resolves `{ paused }`; fails where the file is damaged. */
-  async read({ job, source, query, nowMs, lenient }) {
+  async read({ job, source, query, nowMs }) {
     close();
     const from = fromMessage(source);
-    const file = { job, source: from, session: new Session({ lenient }), chunks: null, coming: null, stop: null, query, generation: 0, nowMs, last: 0 };
+    const file = { job, source: from, session: new Session({ lenient: true }), fed: 0, chunks: null, coming: null, stop: null, query, generation: 0, nowMs, last: 0 };
     file.values = new ElementReader(file.session, from);
     open = file;
     file.chunks = await chunksOf(from);
@@ -126,6 +139,17 @@ const operations = {
   },
 };
 
+/** A lock that ends with this worker, so that the page learns of that whatever the reason. */
+function hold(lock) {
+  return new Promise((held) => {
+    if (!navigator.locks) return held();
+    return navigator.locks.request(lock, () => {
+      held();
+      return new Promise(() => {});
+    });
+  });
+}
+
 async function start(module) {
   const compiled = module ?? (await compile(new URL("./aikv/aikv_bg.wasm", import.meta.url)));
   await init(compiled);
@@ -148,15 +172,52 @@ function close() {
   const file = open;
   open = null;
   file.values?.cancel();
-  file.unpacking?.cancel();
   file.chunks?.cancel();
+  file.unpacking?.cancel();
   file.session?.free();
 }
 
+/** Gives the memory back that was taken for files: it never shrinks, so it goes with the whole instance. */
+async function forget() {
+  // What still runs has objects in it.
+  if (running > 1) await new Promise((resolve) => { alone = resolve; });
+  if (!open) freshInstance();
+}
+
 async function readOn(file) {
-  const end = await toEnd(file, () => nextChunk(file), (chunk) => file.session.feed(chunk), postProgress);
+  const end = await toEnd(file, () => nextChunk(file), (chunk) => feed(file, chunk), postProgress);
   if (!end.closed && !end.paused) file.session.finish();
   return end;
+}
+
+/** Reads a chunk, on past every value that is broken but tells where it ends. */
+async function feed(file, chunk) {
+  const { session } = file;
+  const start = file.fed;
+  file.fed += chunk.length;
+  for (let at = 0; at < chunk.length;) {
+    if (!session.hasRoom(ROOM + ROOM_PER_ROW * session.rowCount)) throw outOfMemory();
+    const piece = chunk.subarray(at, at + PIECE);
+    try {
+      session.feed(piece);
+      at += piece.length;
+    } catch (error) {
+      if (session.isFull) throw outOfMemory();
+      const from = error instanceof WebAssembly.RuntimeError ? undefined : session.goOn();
+      if (from === undefined) throw error;
+      if (from < start) {
+        file.chunks.cancel();
+        file.chunks = await chunksOf(file.source, from);
+        file.fed = from;
+        return;
+      }
+      at = from - start;
+    }
+  }
+}
+
+function outOfMemory() {
+  return Object.assign(new Error("There is no memory for more keys."), { code: "out-of-memory" });
 }
 
 async function unpackOn(file) {
@@ -187,7 +248,8 @@ async function toEnd(file, next, take, tell) {
     }
     file.coming = null;
     if (!chunk) return { paused: false };
-    take(chunk);
+    await take(chunk);
+    if (open !== file) return { closed: true };
     const now = performance.now();
     if (now - file.last >= PROGRESS_EVERY_MS) {
       file.last = now;
@@ -214,9 +276,19 @@ function postProgress(file) {
   const { session } = file;
   const message = { event: "progress", job: file.job, offset: session.offset, keys: session.rowCount, report: session.report(), expiry: session.expiry(file.nowMs) };
   if (file.generation > 0 && file.query.sort === "file" && !file.query.descending) {
-    message.selection = { ...session.select(withClock(file, file.query)), generation: file.generation };
+    message.selection = selectionNow(file);
   }
   postMessage(message);
+}
+
+function selectionNow(file) {
+  try {
+    return { ...file.session.select(withClock(file, file.query)), generation: file.generation };
+  } catch (error) {
+    // The rows that were found before stay in sight; the page's next query gives its reason.
+    if (error.code === "limit-exceeded") return undefined;
+    throw error;
+  }
 }
 
 function postUnpacking(file) {
@@ -239,9 +311,9 @@ function turn() {
   });
 }
 
-/** Chunks of a source: into one reused buffer where streams can do that, else as they come. */
-async function chunksOf(source) {
-  const stream = await source.stream();
+/** Chunks of a source from a byte on: into one reused buffer where streams can do that, else as they come. */
+async function chunksOf(source, from = 0) {
+  const stream = await (from ? source.slice(from, source.size).stream() : source.stream());
   let reader;
   let buffer = null;
   try {
@@ -263,6 +335,7 @@ async function chunksOf(source) {
 }
 
 onmessage = async ({ data: { id, op, args } }) => {
+  running += 1;
   try {
     if (op !== "init") await ready;
     if (dead) return;
@@ -271,6 +344,9 @@ onmessage = async ({ data: { id, op, args } }) => {
     if (id) postMessage({ id, value }, transferables(value));
   } catch (error) {
     fail(id, op, error);
+  } finally {
+    running -= 1;
+    if (running === 1) alone?.();
   }
 };
 

@@ -70,6 +70,12 @@ impl Reader {
         }
     }
 
+    /// A reader of a snapshot, and of the log behind it, from where `decoder` stands; lenient if that is.
+    #[must_use]
+    pub fn resume(decoder: rdb::Decoder, limits: Limits) -> Self {
+        Self { is_lenient: decoder.is_lenient(), state: State::Snapshot(Box::new(decoder)), ..Self::new(limits) }
+    }
+
     /// Goes on where the framing is whole, as [`rdb::Decoder::leniently`] and
     /// [`aof::Decoder::leniently`] do.
     #[must_use]

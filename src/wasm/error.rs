@@ -46,6 +46,8 @@ pub(super) fn finding(severity: &str, code: &str, offset: u64, place: &Place, te
     object.set("code", code);
     object.set("offset", object::number(offset));
     put_place(&object, place);
+    object.maybe("element", place.element.map(object::number));
+    object.maybe("encoding", place.value_type);
     object.set("text", text);
     object.set("repairable", is_repairable);
     object

@@ -20,7 +20,7 @@
 )]
 
 #[cfg(feature = "wasm")]
-mod deviations;
+mod damage;
 // Of these each module uses a part.
 #[cfg_attr(not(all(feature = "wasm", feature = "wasm-tools")), allow(dead_code))]
 mod error;

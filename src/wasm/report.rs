@@ -1,10 +1,10 @@
 //! What is known of a file, as objects.
 
-use super::deviations::Deviations;
+use super::damage::{Damage, Found};
 use super::error::finding;
 use super::object::{self, ObjectExt};
 use crate::error::{Error, ErrorKind, Place};
-use crate::jobs::{Count, Expiry, Log, Report};
+use crate::jobs::{Count, Expiry, Log, Meaning, Readable, Report};
 use crate::rdb::{Checksum, Span};
 use alloc::string::{String, ToString};
 use js_sys::{Array, Object};
@@ -17,7 +17,7 @@ pub(super) struct Around<'a> {
     /// The commands, where there are any.
     pub(super) log: Option<Log>,
     pub(super) failure: Option<&'a Error>,
-    pub(super) deviations: &'a Deviations,
+    pub(super) damage: &'a Damage,
     /// From the snapshot's summary, once there is one.
     pub(super) checksum: Option<Checksum>,
     pub(super) trailing: Option<Span>,
@@ -58,7 +58,10 @@ pub(super) fn report(report: &Report, around: &Around<'_>) -> Object {
     object.set("checksum", checksum(around, report.checksum));
     object.set("trailingBytes", object::number(around.trailing.map_or(0, Span::len)));
     object.set("findings", findings(around));
-    object.set("findingsLeftOut", object::number(around.deviations.left_out));
+    object.set("findingsLeftOut", object::number(around.damage.left_out));
+    object.put("announcedKeys", around.damage.announced.map(object::number));
+    object.set("damagedKeys", object::number(around.damage.keys));
+    object.set("damagedBytes", object::number(around.damage.bytes));
     object
 }
 
@@ -97,20 +100,43 @@ fn checksum(around: &Around<'_>, read: Option<Checksum>) -> &'static str {
 
 fn findings(around: &Around<'_>) -> Array {
     let findings = Array::new();
+    let is_checksum = |error: &Error| matches!(error.kind(), ErrorKind::BadChecksum { .. });
+    let has_others = around.damage.kept.iter().any(|found| !is_checksum(&found.error));
     let of = |error: &Error, is_repairable: bool| {
-        finding("error", error.code(), error.offset(), error.place(), &error.kind().to_string(), is_repairable)
+        // It is what other damage leads to.
+        let severity = if is_checksum(error) && has_others { "warning" } else { "error" };
+        finding(severity, error.code(), error.offset(), error.place(), &error.kind().to_string(), is_repairable)
     };
-    for deviation in &around.deviations.kept {
-        findings.push(&of(deviation, true));
+    for Found { error, row, next } in &around.damage.kept {
+        let found = of(error, true);
+        found.maybe("row", *row);
+        found.set("nextRow", *next);
+        findings.push(&found);
     }
     if let Some(failure) = around.failure {
-        findings.push(&of(failure, matches!(failure.kind(), ErrorKind::BadChecksum { .. })));
+        findings.push(&of(failure, is_checksum(failure)));
     }
     if let Some(trailing) = around.trailing {
         let text = alloc::format!("{} bytes stand behind the end of the snapshot", trailing.len());
         findings.push(&finding("warning", "trailing-data", trailing.start, &Place::default(), &text, true));
     }
     findings
+}
+
+pub(super) fn explained(meanings: &[Meaning], readable: Option<Readable>) -> Object {
+    let meaning = |meaning: &Meaning| {
+        let object = Object::new();
+        object.set("start", object::number(meaning.span.start));
+        object.set("end", object::number(meaning.span.end));
+        object.set("text", meaning.text.as_str());
+        object.set("readable", meaning.is_readable);
+        object
+    };
+    let object = Object::new();
+    object.set("meanings", meanings.iter().map(meaning).collect::<Array>());
+    object.put("elements", readable.map(|readable| object::number(readable.elements)));
+    object.put("stated", readable.and_then(|readable| readable.stated).map(object::number));
+    object
 }
 
 pub(super) fn expiry(expiry: &Expiry) -> Object {

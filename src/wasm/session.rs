@@ -1,19 +1,20 @@
 //! One file being read, and the index of its keys.
 
 use super::MAX_ITEM_BYTES;
-use super::deviations::Deviations;
+use super::damage::Damage;
 use super::error;
 use super::object::{self, ObjectExt};
 use super::option;
 use super::query::{Query, Rules, Wanted};
 use super::report::{self, Around};
 use super::value::ValueReader;
-use crate::error::Fault;
-use crate::jobs::{self, Analyse, Expiry, Flow, Job, Reader};
+use crate::error::{Error, Fault, FaultKind};
+use crate::jobs::{self, Analyse, Expiry, Explain, Flow, Job, Reader};
 use crate::model::{Index, Row, Selection};
 use crate::rdb::{Decoder, Event, Eviction, Span, Version};
 use crate::wire::Limits;
 use alloc::string::ToString;
+use alloc::vec::Vec;
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
 
@@ -24,7 +25,6 @@ pub struct Session {
     limits: Limits,
     is_lenient: bool,
     reader: Reader,
-    deviations: Deviations,
     content: Content,
     /// Bytes that were read.
     offset: u64,
@@ -40,6 +40,9 @@ struct Content {
     analyse: Analyse,
     /// Bytes and id of the largest row.
     largest: Option<(u64, u32)>,
+    damage: Damage,
+    /// Whether there was no memory for another row.
+    is_full: bool,
 }
 
 /// What is looked at.
@@ -74,7 +77,6 @@ impl Session {
             limits,
             is_lenient,
             reader: if is_lenient { reader.leniently() } else { reader },
-            deviations: Deviations::default(),
             content: Content::default(),
             offset: 0,
             is_finished: false,
@@ -93,12 +95,12 @@ impl Session {
             return Err(error::usage("feed: the session was finished"));
         }
         let result = self.reader.feed(chunk, &mut self.content);
-        self.deviations.take(self.reader.deviations());
+        self.content.note_all(self.reader.deviations());
         self.offset = match &result {
             Ok(()) => self.offset.saturating_add(chunk.len() as u64),
             Err(failure) => failure.offset().max(self.offset),
         };
-        result.map_err(|failure| error::to_js(&failure))
+        result.map_err(|failure| self.thrown(&failure))
     }
 
     /// Says that no chunk follows.
@@ -108,8 +110,53 @@ impl Session {
     pub fn finish(&mut self) -> Result<(), JsValue> {
         self.is_finished = true;
         let result = self.reader.finish();
-        self.deviations.take(self.reader.deviations());
-        result.map_err(|failure| error::to_js(&failure))
+        self.content.note_all(self.reader.deviations());
+        result.map_err(|failure| self.thrown(&failure))
+    }
+
+    /// Where reading can go on behind the failure that ended it: the byte from which the file is to be fed again, the
+    /// first of the key whose value is broken. That value is then passed over. `undefined` where nothing tells where it
+    /// ends, and unless the session is lenient.
+    #[wasm_bindgen(js_name = goOn)]
+    pub fn go_on(&mut self) -> Option<f64> {
+        let version = self.content.analyse.report().version?;
+        let failure = self.reader.failure()?.clone();
+        let Content { damage, is_full, .. } = &mut self.content;
+        if !self.is_lenient || *is_full || !damage.can_pass(&failure) {
+            return None;
+        }
+        damage.pass(failure);
+        let decoder = Decoder::resume(version, damage.db, damage.whole, self.limits).with_templates(self.reader.templates());
+        self.offset = damage.whole;
+        self.reader = Reader::resume(decoder.leniently(), self.limits);
+        Some(self.offset as f64)
+    }
+
+    /// What the bytes mean that stand `start` bytes into the file, where a record of database `db` begins:
+    /// `{ meanings: [{ start, end, text, readable }], elements, stated }`, of the ranges in `[from, to)`. `elements`
+    /// before the fault can be read of a broken value that is among them, of `stated`.
+    ///
+    /// # Errors
+    /// Where no header was read.
+    pub fn explain(&self, start: f64, bytes: &[u8], db: u32, from: f64, to: f64) -> Result<Object, JsValue> {
+        let window = Span { start: option::to_u64(from), end: option::to_u64(to) };
+        let explain = Explain::new(self.version()?, u64::from(db), self.reader.templates(), window);
+        let (meanings, readable) = explain.read(option::to_u64(start), bytes);
+        Ok(report::explained(&meanings, readable))
+    }
+
+    /// Whether there is memory for so many more bytes in one piece.
+    #[wasm_bindgen(js_name = hasRoom)]
+    #[must_use]
+    pub fn has_room(&self, bytes: u32) -> bool {
+        Vec::<u8>::new().try_reserve_exact(bytes as usize).is_ok()
+    }
+
+    /// Whether reading ended because there was no memory for another row.
+    #[wasm_bindgen(getter, js_name = isFull)]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.content.is_full
     }
 
     /// Keys read so far.
@@ -133,8 +180,8 @@ impl Session {
         let around = Around {
             largest: self.content.largest.map(|(_, id)| id),
             log: self.reader.log(),
-            failure: self.reader.failure(),
-            deviations: &self.deviations,
+            failure: self.failure(),
+            damage: &self.content.damage,
             checksum: snapshot.map(|summary| summary.checksum),
             trailing: snapshot.and_then(|summary| summary.trailing),
         };
@@ -254,6 +301,16 @@ impl Session {
 }
 
 impl Session {
+    /// What ended the reading: the first thing wrong with a value that could not be passed over either.
+    fn failure(&self) -> Option<&Error> {
+        let failure = self.reader.failure()?;
+        Some(self.content.damage.passed_for().unwrap_or(failure))
+    }
+
+    fn thrown(&self, failure: &Error) -> JsValue {
+        error::to_js(self.failure().unwrap_or(failure))
+    }
+
     fn version(&self) -> Result<Version, JsValue> {
         self.content.analyse.report().version.ok_or_else(|| error::usage("no header was read"))
     }
@@ -273,18 +330,32 @@ impl Session {
 
 impl Job for Content {
     #[inline]
-    fn push(&mut self, event: &Event<'_>, _raw: &[u8]) -> Result<Flow, Fault> {
-        self.index.push(event)?;
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+        self.damage.follow(event, raw, self.index.rows());
+        self.index.push(event).inspect_err(|fault| self.is_full |= fault.kind() == FaultKind::Limit)?;
         match event {
+            Event::Key(_) if self.damage.passed_for().is_some() => return Ok(Flow::SkipValue),
             Event::Key(_) | Event::Value(_) => {}
             Event::KeyEnd { .. } => self.count(),
             record => self.analyse.record(record),
         }
         Ok(Flow::Continue)
     }
+
+    fn deviation(&mut self, error: Error) -> Option<Error> {
+        self.damage.note(error, self.index.rows());
+        None
+    }
 }
 
 impl Content {
+    /// Takes what was read on past outside of events, such as in a log.
+    fn note_all(&mut self, deviations: Vec<Error>) {
+        for error in deviations {
+            self.damage.note(error, self.index.rows());
+        }
+    }
+
     /// Counts the row that was read last.
     fn count(&mut self) {
         let id = self.index.rows().saturating_sub(1);

@@ -98,6 +98,8 @@ fn glue(module: &Module, wasm: &Path, out: &Path) -> Result<()> {
         bindgen.input_path(wasm).out_name(module.name).typescript(true);
         bindgen.remove_name_section(true).remove_producers_section(true).omit_default_module_path(false);
         if door == "web" {
+            // The viewer gives the memory of a file back when it is closed.
+            bindgen.reset_state_function(true);
             bindgen.web(true)?
         } else {
             bindgen.nodejs(true)?
