@@ -1,16 +1,16 @@
 // The detail pane: the selected key, its facts, and its value, read again from the file.
 
 import { badge } from "./columns.js";
-import { el, fill, icon, pick, rem, setAttr, setIcon, setText, show } from "./dom.js";
+import { el, fill, icon, pick, rem, setAttr, setIcon, setText, show, turnRadio } from "./dom.js";
 import { mountElements, prefixOf } from "./elements.js";
-import { bytesExact, bytesText, count, dateTimeUtc, expiry, span } from "./format.js";
+import { bytesExact, bytesText, count, dateTimeUtc, expiry, plural, span } from "./format.js";
 import { COPY_BYTES } from "./limits.js";
 import { openMenu } from "./menu.js";
 import { splitter } from "./splitter.js";
 import { mountStream } from "./stream.js";
 import { nodes, runs } from "./text.js";
 import { elementWord, TYPES } from "./types.js";
-import { wholeOf } from "./value.js";
+import { moduleTabOf, wholeOf } from "./value.js";
 import { valueViewer } from "./viewer.js";
 
 const LATE_MS = 100;
@@ -25,28 +25,32 @@ export function mountDetail(root, actions) {
   const copyText = el("span", null, "Copy");
   const copy = el("button", { class: "button bare", type: "button", "aria-haspopup": "menu", onclick: copyMenu }, icon("copy"), copyText, icon("down", "small"));
   const back = el("button", { class: "icon-button only-narrow", type: "button", "aria-label": "Back to the keys", onclick: () => actions.closeDetail() }, icon("back"));
+  const exportKey = el("button", { class: "button bare export-key", type: "button", title: "Export key (e)", "aria-haspopup": "menu", onclick: () => exportMenu() }, icon("save"), el("span", null, "Export key"));
   const widenIcon = icon("expand");
   const widen = el("button", { class: "icon-button only-wide", type: "button", onclick: () => actions.widen(!state.detail.wide) }, widenIcon);
   const close = el("button", { class: "icon-button only-wide", type: "button", "aria-label": "Close", title: "Close (Esc)", onclick: () => actions.closeDetail() }, icon("close"));
   const key = el("h2", { class: "detail-key mono", tabIndex: -1 });
   const facts = el("dl", { class: "detail-facts" });
   const expiredNote = el("p", { class: "expired-line warn", hidden: true });
-  const head = el("div", { class: "detail-head" }, el("div", { class: "detail-tools" }, back, typeBadge, el("span", { class: "push" }), copy, widen, close), key);
-  const waiting = el("p", { class: "value-note", hidden: true }, "Reading value");
+  const head = el("div", { class: "detail-head" }, el("div", { class: "detail-tools" }, back, typeBadge, el("span", { class: "push" }), copy, exportKey, widen, close), key);
+  const waiting = el("p", { class: "value-note waiting", hidden: true }, "Reading value");
   const failure = el("div", { class: "value-failure", role: "group", "aria-label": "Why the value is not shown", hidden: true });
   const whole = valueViewer(actions, chosen, "Value");
   const part = valueViewer(actions, chosen, "Element");
   const elements = mountElements(actions, part);
-  const stream = mountStream(actions);
+  const field = valueViewer(actions, chosen, "Field");
+  const stream = mountStream(actions, field);
   const valueTab = el("button", { type: "button", role: "radio", onclick: () => actions.moduleTab("value") }, "Value");
   const partsTab = el("button", { type: "button", role: "radio", onclick: () => actions.moduleTab("parts") }, "Parts");
-  const tabs = el("div", { class: "el-bar" }, el("div", { class: "segments", role: "radiogroup", "aria-label": "Shown" }, valueTab, partsTab));
-  const body = el("div", { class: "detail-body" }, waiting, failure, tabs, whole.node, elements.node, stream.node);
+  const hexTab = el("button", { type: "button", role: "radio", onclick: () => actions.moduleTab("hex") }, "Bytes");
+  const tabs = el("div", { class: "el-bar" }, el("div", { class: "segments", role: "radiogroup", "aria-label": "Shown", onkeydown: turnRadio }, valueTab, partsTab, hexTab));
+  const kept = el("p", { class: "value-note", hidden: true });
+  const body = el("div", { class: "detail-body" }, waiting, failure, kept, tabs, whole.node, elements.node, stream.node);
   const empty = el("div", { class: "detail-empty" },
     el("h2", null, "No key selected"),
     el("p", null, "Pick a key to see its value. ", el("span", { class: "while-reading" }, "Values can be read while the rest of the file is still coming.")),
     el("p", { class: "detail-hints" }, el("kbd", null, "j"), el("kbd", null, "k"), "move", el("kbd", null, "↵"), "open"));
-  const split = splitter("Width of the value", widths, (px) => actions.setting({ detailWidth: px === null ? null : px / rem(1) }));
+  const split = splitter("Width of the value", widths, (px) => actions.setting({ [state.detail.wide ? "detailWide" : "detailWidth"]: px === null ? null : px / rem(1) }));
   const filled = el("div", { class: "detail-filled" }, head, facts, expiredNote, body);
   root.append(split.node, filled, empty);
 
@@ -54,17 +58,19 @@ export function mountDetail(root, actions) {
   let factsShown = "";
   let keyShown = null;
   let since = 0;
+  let width = 0;
 
   function widths() {
     const most = Math.max(rem(LEAST), innerWidth * 0.7);
-    const wanted = rem(state?.detail.wide ? WIDE : state?.settings.detailWidth ?? NORMAL);
-    return { now: Math.min(most, wanted), least: rem(LEAST), most };
+    const { detailWidth, detailWide } = state?.settings ?? {};
+    const wanted = rem(state?.detail.wide ? detailWide ?? WIDE : detailWidth ?? NORMAL);
+    return { now: Math.max(rem(LEAST), Math.min(most, wanted)), least: rem(LEAST), most };
   }
 
   function copyMenu() {
     const { row } = state.detail;
     const one = wholeOf(state.detail);
-    const length = row.type === "stream" ? undefined : (one ?? state.detail.itemValue)?.length;
+    const length = (one ?? state.detail.itemValue)?.length;
     const hasBytes = length !== undefined && length <= COPY_BYTES;
     openMenu(copy, [
       { label: "Key", hint: "c", run: () => actions.copyKey() },
@@ -74,12 +80,20 @@ export function mountDetail(root, actions) {
     ], { label: "Copy", align: "right" });
   }
 
+  function exportMenu() {
+    const { row } = state.detail;
+    openMenu(exportKey, [
+      { label: "JSON Lines", disabled: row.bytes > COPY_BYTES, run: () => actions.exportKey("jsonl") },
+      { label: "Its bytes of the file", hint: bytesText(row.bytes), run: () => actions.exportKey("raw") },
+    ], { label: "Export key", align: "right" });
+  }
+
   function render(next) {
     state = next;
     if (root.hidden) return;
     const { detail } = next;
     const { row } = detail;
-    const width = widths().now;
+    width = widths().now;
     root.style.setProperty("--detail", `${width}px`);
     root.classList.toggle("wide", detail.wide && Boolean(row));
     split.render();
@@ -129,21 +143,26 @@ export function mountDetail(root, actions) {
     const late = loading && !page;
     show(waiting, late && performance.now() - since > LATE_MS);
     if (late && waiting.hidden) setTimeout(() => state.detail.row === row && render(state), LATE_MS);
+    body.setAttribute("aria-busy", String(late));
     show(failure, Boolean(error));
     if (error) sayFailure(error);
     const there = Boolean(page) && !error;
     const one = wholeOf(next.detail);
-    show(tabs, there && Boolean(page.readable));
+    const isModule = row.type === "module";
+    const tab = isModule && there ? moduleTabOf(next.detail) : null;
+    show(tabs, there && isModule);
+    show(kept, there && isModule && !page.readable);
+    setText(kept, `This module's value is kept as it is: ${bytesText(row.bytes)}.`);
     show(whole.node, there && Boolean(one));
-    show(elements.node, there && !one && !isStream);
+    show(elements.node, there && !one && !isStream && tab !== "hex");
     show(stream.node, there && isStream);
     body.classList.toggle("turning", loading && Boolean(page));
     if (!there) return;
-    pick(valueTab, Boolean(one));
-    pick(partsTab, !one);
-    if (one) whole.render({ value: one, keyPrefix: prefixOf(row), heading: null, wrap: next.settings.wrap, wide: `${next.detail.wide}` });
+    show(valueTab, Boolean(page.readable));
+    for (const [name, radio] of [["value", valueTab], ["parts", partsTab], ["hex", hexTab]]) pick(radio, name === tab);
+    if (one) whole.render({ value: one, keyPrefix: prefixOf(row), only: tab === "hex" ? "hex" : null, heading: null, wrap: next.settings.wrap, wide: width });
     else if (isStream) stream.render(next);
-    else elements.render(next);
+    else if (tab !== "hex") elements.render(next);
   }
 
   function sayFailure(error) {
@@ -159,7 +178,7 @@ export function mountDetail(root, actions) {
   return {
     render,
     focus: () => key.focus(),
-    viewer: () => (state.detail.row && wholeOf(state.detail) ? whole : part),
+    viewer: () => (state.detail.row && wholeOf(state.detail) ? whole : state.detail.field !== null ? field : part),
     focusBody() {
       const { row } = state.detail;
       if (row && wholeOf(state.detail)) whole.node.querySelector(".lines").focus();
@@ -175,28 +194,36 @@ export function mountDetail(root, actions) {
 }
 
 /** `[name, value, tooltip, class]` of the facts about a key. */
-function factsOf({ row, page, wide }, nowMs, report) {
+function factsOf({ row, page, about, expiring, wide }, nowMs, report) {
   const when = expiry(row.expiresAtMs, nowMs, 2);
   const list = [
     ["Size", `${bytesText(row.bytes)} in file`, bytesExact(row.bytes)],
     ["Expires", wide && when.state === "left" ? `${when.text}, ${dateTimeUtc(row.expiresAtMs)}` : when.text, when.tip, when.state],
     ["Encoding", row.encoding, row.encoding],
   ];
-  if (row.idleSeconds !== null && row.idleSeconds !== undefined) list.push(["Idle", span(Number(row.idleSeconds) * 1000)]);
-  if (row.freq !== null && row.freq !== undefined) list.push(["Frequency", String(row.freq)]);
+  if (row.idleSeconds !== null && row.idleSeconds !== undefined) list.push(["Idle", span(Number(row.idleSeconds) * 1000), `${count(row.idleSeconds)} s since it was last used`]);
+  if (row.freq !== null && row.freq !== undefined) list.push(["Frequency", String(row.freq), "How often it is used, 0 to 255"]);
   if (row.type === "string") list.push(["Length", page ? bytesExact(page.length) : "…"]);
-  else if (row.type === "module") list.push(["Module", row.module ?? page?.module ?? "–"]);
+  else if (row.type === "module") list.push(["Module", row.module ?? page?.module ?? "–"], ["Version", page ? String(page.encver) : "…"]);
   else list.push([capital(TYPES[row.type].many), count(row.elements), `${count(row.elements)} ${elementWord(row.type, row.elements)}`]);
-  if (row.type === "stream" && page?.lastId) {
-    if (page.firstId) list.push(["First", page.firstId, "", "mono"]);
-    list.push(["Last", page.lastId, "", "mono"]);
-    if (page.entriesAdded !== undefined) list.push(["Added", count(page.entriesAdded)]);
-  }
-  if (row.type === "stream" && page?.idempotency?.added) list.push(["Producers", count(page.idempotency.producers.length), idempotencyTip(page.idempotency)]);
+  if (expiring !== null) list.push(["Expiring", plural(expiring, "field")]);
+  if (row.type === "stream" && about) list.push(...streamFacts(row, about));
   if (row.type === "array" && page && page.insertIndex !== null && page.insertIndex !== undefined) list.push(["Inserted", `at ${count(page.insertIndex)}`, "Index of the last insertion"]);
-  if (row.type === "module" && page) list.push(["Version", String(page.encver)]);
-  if ((report?.databases.length ?? 1) > 1 || row.db > 0 || wide) list.push(["Database", String(row.db)]);
-  if (wide) list.push(["Offset", count(row.offset)]);
+  if ((report?.databases.length ?? 1) > 1 || row.db > 0 || wide || list.length % 2 === 1) list.push(["Database", String(row.db)]);
+  if (wide) list.push(["Offset", count(row.offset), `First byte of the key in the file: ${count(row.offset)}`]);
+  if (wide && row.memoryBytes !== undefined) list.push(["Memory", `${bytesText(row.memoryBytes)}, estimated`, bytesExact(row.memoryBytes)]);
+  return list;
+}
+
+function streamFacts(row, about) {
+  const list = [];
+  if (about.entriesAdded !== undefined) {
+    const gone = BigInt(about.entriesAdded) - BigInt(row.elements);
+    if (gone > 0n) list.push(["Deleted", count(gone), `${count(about.entriesAdded)} entries were added in all`]);
+  }
+  if (about.firstId) list.push(["First", about.firstId, about.firstId, "mono"]);
+  list.push(["Last", about.lastId, about.lastId, "mono"]);
+  if (about.idempotency?.added) list.push(["Producers", count(about.idempotency.producers.length), idempotencyTip(about.idempotency)]);
   return list;
 }
 

@@ -97,6 +97,18 @@ export function rem(value) {
   return value * parseFloat(getComputedStyle(document.documentElement).fontSize);
 }
 
+/** The arrow keys of a group of radio buttons. */
+export function turnRadio(event) {
+  const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (!way) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const radios = [...event.currentTarget.querySelectorAll('[role="radio"]:not([hidden])')];
+  const next = radios[(radios.indexOf(event.target) + way + radios.length) % radios.length];
+  next.click();
+  next.focus();
+}
+
 /** Marks one of a group of radio buttons. */
 export function pick(radio, on) {
   setAttr(radio, "aria-checked", String(on));

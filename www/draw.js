@@ -9,9 +9,9 @@ import { nodes, textRuns } from "./text.js";
 
 const STRING_END = /^(?:[^"\\]|\\.)*"?/;
 
-/** The nodes of screen line `at`. */
-export function drawLine(document, at) {
-  if (document.hex) return hexLine(document.hex, at);
+/** The nodes of screen line `at`. Bytes count from `base`. */
+export function drawLine(document, at, base = 0) {
+  if (document.hex) return hexLine(document.hex, at, base);
   const { text, starts, ends, ofLine, froms, inside, wrap } = document;
   const line = ofLine ? ofLine[at] : at;
   const from = ofLine ? froms[at] : starts[line];
@@ -29,7 +29,7 @@ function coloured(part, isInside) {
   return [...first, ...tokens(part.slice(end))].map((token) => el("span", { class: `j-${token.kind}` }, nodes(textRuns(token.text === ":" ? ": " : token.text))));
 }
 
-function hexLine(bytes, at) {
+function hexLine(bytes, at, base) {
   const part = bytes.subarray(at * 16, at * 16 + 16);
-  return [el("span", { class: "at" }, hex(at * 16, 8).toLowerCase()), `  ${hexDigits(part)}  `, el("span", { class: "ascii" }, ascii(part))];
+  return [el("span", { class: "at" }, hex(base + at * 16, 8).toLowerCase()), `  ${hexDigits(part)}  `, el("span", { class: "ascii" }, ascii(part))];
 }

@@ -6,28 +6,36 @@ let serial = 0;
 
 /**
  * `columns`: `[{ title, width, right, mono, head }]`, `cells(item, at)` fills one row: strings or nodes.
- * `open(at)` is called for a chosen row; without it rows are not chosen.
+ * `open(at)` is called for a chosen row; without it rows are not chosen. `gapBefore(item, at)` gives the cells of a row
+ * that stands before an element and is none, or null.
  */
 export function elementGrid(label, open) {
   serial += 1;
   const name = `elements-${serial}`;
   const head = el("div", { class: "el-row el-head", role: "row" });
   const body = el("div", { class: "el-body", role: "rowgroup" });
-  const node = el("div", { class: "el-grid", role: "grid", tabIndex: 0, "aria-label": label, onkeydown: onKey, onclick: onClick }, el("div", { role: "rowgroup", class: "el-head-group" }, head), body);
+  const node = el("div", { class: "el-grid", role: "grid", tabIndex: 0, "aria-label": label, onkeydown: onKey, onclick: onClick, onpointerover: tellWhole }, el("div", { role: "rowgroup", class: "el-head-group" }, head), body);
   let current = 0;
   let length = 0;
+  /** Of every row on screen the element it shows, or null. */
+  let elements = [];
   let shown = null;
   let chosenAt = null;
 
-  function set({ columns, items, cells, first, total }) {
+  function set({ columns, items, cells, first, total, gapBefore = () => null }) {
     current = 0;
-    length = items.length;
+    elements = [];
+    const rows = items.flatMap((item, at) => {
+      const gap = gapBefore(item, at);
+      elements.push(...(gap ? [null, at] : [at]));
+      return gap ? [{ values: gap, isGap: true }, { values: cells(item, at) }] : [{ values: cells(item, at) }];
+    });
+    length = rows.length;
     node.style.setProperty("--el-columns", columns.map((column) => column.width).join(" "));
-    node.setAttribute("aria-rowcount", total + 1);
+    node.setAttribute("aria-rowcount", total + 1 + rows.length - items.length);
     fill(head, columns.map((column) => el("div", { class: `el-td${column.right ? " right" : ""}${column.mono ? " mono" : ""}`, role: column.title ? "columnheader" : "none" }, column.title)));
-    fill(body, items.map((item, at) => {
-      const values = cells(item, at);
-      return el("div", { class: "el-row", role: "row", id: `${name}-${at}`, "aria-rowindex": first + at + 2, "aria-selected": open ? "false" : null },
+    fill(body, rows.map(({ values, isGap }, at) => {
+      return el("div", { class: `el-row${isGap ? " gap" : ""}`, role: "row", id: `${name}-${at}`, "aria-rowindex": first + at + 2, "aria-selected": open && !isGap ? "false" : null },
         values.map((value, nth) => {
           const column = columns[nth];
           const cell = el("div", { class: `el-td${column.right ? " right" : ""}${column.mono ? " mono" : ""} ${column.kind ?? ""}`, role: column.title ? "gridcell" : "none" });
@@ -58,7 +66,7 @@ export function elementGrid(label, open) {
     if (by) move(current + by);
     else if (event.key === "Home") move(0);
     else if (event.key === "End") move(length - 1);
-    else if (event.key === "Enter" && open) open(current);
+    else if (event.key === "Enter" && open) openCurrent();
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -69,7 +77,22 @@ export function elementGrid(label, open) {
     if (!row) return;
     current = [...body.children].indexOf(row);
     point();
-    open?.(current);
+    openCurrent();
+  }
+
+  /** What does not fit into its cell is its tooltip. */
+  function tellWhole({ target }) {
+    const cell = target.closest(".el-td");
+    if (cell && !cell.title && cell.scrollWidth > cell.clientWidth) cell.title = cell.textContent;
+  }
+
+  function openCurrent() {
+    const at = elements[current];
+    if (at !== null && at !== undefined) open?.(at);
+  }
+
+  function rowOf(element) {
+    return element === null ? null : body.children[elements.indexOf(element)];
   }
 
   return {
@@ -82,13 +105,13 @@ export function elementGrid(label, open) {
         set(build());
       }
       if (chosen === chosenAt) return;
-      if (chosenAt !== null) body.children[chosenAt]?.setAttribute("aria-selected", "false");
+      rowOf(chosenAt)?.setAttribute("aria-selected", "false");
       chosenAt = chosen;
       if (chosen !== null) {
-        current = chosen;
+        current = elements.indexOf(chosen);
         point();
-        body.children[chosen]?.setAttribute("aria-selected", "true");
-        requestAnimationFrame(() => body.children[chosen]?.scrollIntoView({ block: "nearest" }));
+        rowOf(chosen)?.setAttribute("aria-selected", "true");
+        requestAnimationFrame(() => rowOf(chosen)?.scrollIntoView({ block: "nearest" }));
       }
     },
   };

@@ -7,8 +7,7 @@ import { asSourceError } from "./source.js";
 import { utf8 } from "./text.js";
 
 const SLICE = 1 << 20;
-const BATCH = 5000;
-const HOUR_MS = 3_600_000;
+const BATCH = 20_000;
 
 export class ElementReader {
   #session;
@@ -52,20 +51,29 @@ export class ElementReader {
     };
   }
 
-  /** Entries of a stream by hour: `{ first, counts }`, `first` in hours since 1970. */
+  /** Entries of a stream by hour: `[hour since 1970, entries]`, ascending. */
   async hours(id) {
-    const job = this.#job;
     const counts = new Map();
-    for (let from = 0, total = 1; from < total; from += BATCH) {
-      const page = await this.#read(id, { from, count: BATCH }, job);
-      total = page.total;
-      for (const { id: entry } of page.items) {
-        const hour = Math.floor(Number(entry.slice(0, entry.indexOf("-"))) / HOUR_MS);
-        counts.set(hour, (counts.get(hour) ?? 0) + 1);
-      }
-      if (page.items.length === 0) break;
-    }
+    for (const [hour, n] of (await this.#read(id, { hours: true }, this.#job)).hours) counts.set(hour, (counts.get(hour) ?? 0) + n);
     return [...counts].sort((a, b) => a[0] - b[0]);
+  }
+
+  /** How many fields of a hash expire. */
+  async expiring(id) {
+    const job = this.#job;
+    let expiring = 0;
+    for (let from = 0, total = 1; from < total; from += BATCH) {
+      const page = await this.#read(id, { from, count: BATCH, maxBytes: 0 }, job);
+      total = page.total;
+      expiring += page.items.filter((item) => item.expiresAtMs !== undefined).length;
+    }
+    return expiring;
+  }
+
+  /** The key's bytes of the file, at most `maxBytes` of them. */
+  async raw(id, maxBytes) {
+    const { offset, bytes } = this.#session.row(id);
+    return { bytes: await this.#span(offset, offset + Math.min(bytes, maxBytes)), length: bytes, offset };
   }
 
   /** The key as `aikv export` writes it. */

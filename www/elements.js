@@ -91,8 +91,7 @@ export function mountElements(actions, viewer) {
 
   function renderNote({ row, page, find: wanted }, words) {
     const text = page.matching === 0 ? (wanted ? `No ${TYPES[row.type].one} holds this text.` : `No ${words} in this range.`)
-      : row.type === "module" && !page.readable ? `This module's value is kept as it is: ${bytesText(row.bytes)}.`
-        : row.type === "zset" && !canGather(row) ? "Too many members to order by score: they are shown as the file has them." : "";
+      : row.type === "zset" && !canGather(row) ? "Too many members to order by score: they are shown as the file has them." : "";
     show(note, text !== "");
     setText(note, text);
   }
@@ -171,23 +170,21 @@ function zsetLayout(page) {
   return { columns, cells: (item, at) => [page.ranks ? count(page.ranks[at]) : "–", scores[at], text(item.member)] };
 }
 
-/** Indices, and how many empty ones stand before each. */
+/** What is empty between two elements, or in front of the first, is one row. */
 function arrayLayout(page) {
-  const empty = page.items.map((item, at) => emptyBefore(page, at));
-  const columns = [{ title: "Index", width: `${fittingText(page.items.map((item) => count(item.index)), 6)}ch`, right: true }, { title: "Value", width: "minmax(0, 1fr)", kind: "mono value" }];
-  if (empty.some(Boolean)) columns.push({ title: "Before it", width: `${fittingText(empty, 9)}ch`, right: true, kind: "second" });
-  return { columns, cells: (item, at) => (columns.length > 2 ? [count(item.index), text(item.value), empty[at]] : [count(item.index), text(item.value)]) };
+  const widest = page.items.reduce((most, item) => Math.max(most, count(item.index).length), 6);
+  const columns = [{ title: "Index", width: `${widest + 1}ch`, right: true }, { title: "Value", width: "minmax(0, 1fr)", kind: "mono value" }];
+  const gapBefore = (item, at) => {
+    const empty = emptyBefore(page, at);
+    return empty > 0n ? ["", [el("span", { class: "empties" }, `${count(empty)} empty`)]] : null;
+  };
+  return { columns, cells: (item) => [count(item.index), text(item.value)], gapBefore };
 }
 
 /** Only between neighbours in the file that ascend; what stands before a page is not known. */
 function emptyBefore({ items, places }, at) {
-  if (at > 0 ? places[at - 1] !== places[at] - 1 : places[at] !== 0) return "";
-  const gap = BigInt(items[at].index) - (at > 0 ? BigInt(items[at - 1].index) : -1n) - 1n;
-  return gap > 0n ? `${count(gap)} empty` : "";
-}
-
-function fittingText(texts, least) {
-  return Math.max(least, ...texts.map((one) => one.length)) + 1;
+  if (at > 0 ? places[at - 1] !== places[at] - 1 : places[at] !== 0) return 0n;
+  return BigInt(items[at].index) - (at > 0 ? BigInt(items[at - 1].index) : -1n) - 1n;
 }
 
 function moduleLayout(page) {

@@ -125,12 +125,13 @@ export function dateTimeUtc(ms) {
 /** `21 Nov`. */
 export function day(ms) {
   const date = new Date(ms);
-  return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
+  return Number.isNaN(date.getTime()) ? "" : `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
 }
 
 /** `02:59:59`, UTC. */
 export function clockTime(ms) {
   const date = new Date(ms);
+  if (Number.isNaN(date.getTime())) return "–";
   return `${pad(date.getUTCHours())}:${pad(date.getUTCMinutes())}:${pad(date.getUTCSeconds())}`;
 }
 

@@ -34,6 +34,8 @@ const value = valueActions(store, client);
 const life = lifecycleActions(store, client, announce, query);
 const phone = matchMedia("(max-width: 39.99em)");
 const narrow = matchMedia("(max-width: 50em)");
+/** What had the focus when the detail was opened, if not the table. */
+let openedFrom = null;
 
 const actions = {
   ...query,
@@ -80,6 +82,8 @@ const actions = {
   },
 
   select(row) {
+    const { activeElement } = document;
+    openedFrom = byId("keys").contains(activeElement) || byId("detail").contains(activeElement) ? null : activeElement;
     if (narrow.matches && !store.state.detail.row) history.pushState({ detail: true }, "");
     value.select(row);
     if (narrow.matches) requestAnimationFrame(() => views.detail.focus());
@@ -159,15 +163,30 @@ const actions = {
   /** A value too large to show, as a file. */
   async saveValue() {
     const bytes = await wholeValue();
-    if (!bytes) return;
-    const address = URL.createObjectURL(new Blob([bytes]));
-    const link = document.createElement("a");
-    link.href = address;
-    link.download = "value.bin";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(address), MINUTE);
+    if (bytes) save("value.bin", bytes);
+  },
+  /** The selected key as a file. */
+  async exportKey(form) {
+    try {
+      const { id, bytes } = store.state.detail.row;
+      if (form === "jsonl") save("key.jsonl", `${await value.jsonLine()}\n`);
+      else save("key.bin", (await client.call("raw", { id, maxBytes: bytes })).bytes);
+      announce.say("Saved key");
+    } catch (error) {
+      announce.alert(error.message);
+    }
   },
 };
+
+/** Hands content to the browser as a file. */
+function save(name, content) {
+  const address = URL.createObjectURL(new Blob([content]));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), MINUTE);
+}
 
 /** The value in full, or null after saying why it cannot be read. */
 async function wholeValue() {
@@ -182,7 +201,9 @@ async function wholeValue() {
 function leaveDetail() {
   const had = Boolean(store.state.detail.row);
   value.closeDetail();
-  if (had) views.table.focus();
+  if (!had) return;
+  if (openedFrom?.isConnected && openedFrom.offsetParent !== null && openedFrom !== document.body) openedFrom.focus();
+  else views.table.focus();
 }
 
 const views = {

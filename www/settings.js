@@ -7,7 +7,7 @@ const STORE = "aikv.viewer";
 const SORTS = ["file", "type", "db", "key", "elements", "size", "encoding", "expires", "offset"];
 const VIEWS = ["keys", "findings", "summary"];
 
-const defaults = { theme: "auto", singleKeys: true, detailWidth: null, columns: {}, wrap: false };
+const defaults = { theme: "auto", singleKeys: true, detailWidth: null, detailWide: null, columns: {}, wrap: false };
 
 export function loadSettings() {
   try {

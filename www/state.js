@@ -45,8 +45,10 @@ export function emptyDetail() {
   return {
     open: false, wide: false, row: null,
     loading: false, page: null, error: null,
-    from: 0, order: null, find: "", min: null, max: null, shown: 65_536, hours: null, streamTab: "entries", moduleTab: "value",
-    item: null, itemValue: null,
+    from: 0, order: null, find: "", min: null, max: null, shown: 65_536, moduleTab: null, raw: null, expiring: null,
+    // Of a stream: what stands behind its entries, which not every page reaches.
+    about: null, hours: null, streamTab: "entries",
+    item: null, itemValue: null, field: null,
   };
 }
 

@@ -1,38 +1,44 @@
-// The body of the detail pane for a stream: entries by hour, a page of entries, consumer groups.
+// The body of the detail pane for a stream: entries by hour, a page of entries, pending ones, consumers and their groups.
 
-import { el, fill, icon, pick, setText, show } from "./dom.js";
+import { el, fill, icon, pick, rem, setAttr, setText, show, turnRadio } from "./dom.js";
 import { elementGrid } from "./element-grid.js";
-import { mountPager, text } from "./elements.js";
-import { clockTime, count, dateTimeUtc, day, HOUR, plural, span } from "./format.js";
+import { mountPager, prefixOf, text } from "./elements.js";
+import { bytesText, clockTime, count, dateTimeUtc, day, HOUR, plural, span } from "./format.js";
 import { plain, utf8 } from "./text.js";
 
 const MOST_BARS = 72;
 const MOST_COLUMNS = 8;
+/** Columns need so much room, in rem. */
+const COLUMNS_FROM = 52;
 const LATE_MS = HOUR;
 const NOTHING_READ = "0-0";
 
-export function mountStream(actions) {
+export function mountStream(actions, viewer) {
   const bars = el("div", { class: "hours-bars", role: "group", "aria-label": "Entries by hour" });
   const hoursNote = el("span", { class: "second num" });
   const scale = el("div", { class: "hours-scale", "aria-hidden": "true" });
   const hours = el("section", { class: "hours", "aria-label": "Entries by hour" }, el("div", { class: "section-head" }, el("h3", null, "Entries by hour"), hoursNote), bars, scale);
   const entriesTab = el("button", { type: "button", role: "radio", onclick: () => actions.streamTab("entries") }, "Entries");
   const pendingTab = el("button", { type: "button", role: "radio", onclick: () => actions.streamTab("pending") });
-  const tabs = el("div", { class: "segments", role: "radiogroup", "aria-label": "Shown" }, entriesTab, pendingTab);
+  const consumersTab = el("button", { type: "button", role: "radio", onclick: () => actions.streamTab("consumers") });
+  const tabs = el("div", { class: "segments", role: "radiogroup", "aria-label": "Shown", onkeydown: turnRadio }, entriesTab, pendingTab, consumersTab);
   const columnsTab = el("button", { type: "button", role: "radio", onclick: () => choose("columns") }, "Columns");
   const pairsTab = el("button", { type: "button", role: "radio", onclick: () => choose("pairs") }, "Pairs");
-  const shapes = el("div", { class: "segments", role: "radiogroup", "aria-label": "Entries as" }, columnsTab, pairsTab);
+  const shapes = el("div", { class: "segments", role: "radiogroup", "aria-label": "Entries as", onkeydown: turnRadio }, columnsTab, pairsTab);
   const pager = mountPager(actions);
   const direction = el("button", { class: "button bare", type: "button", onclick: () => actions.order(state.detail.order === "down" ? null : "down") });
   const bar = el("div", { class: "el-bar" }, tabs, shapes, direction, pager.node);
   const entries = elementGrid("Entries", (at) => actions.openItem(at));
-  const pending = elementGrid("Consumers", null);
+  const pending = elementGrid("Pending entries", null);
+  const consumers = elementGrid("Consumers", null);
   const entry = el("dl", { class: "entry-pairs", tabIndex: 0, hidden: true, "aria-label": "Entry" });
+  const lower = el("div", { class: "lower", hidden: true }, viewer.node);
+  const note = el("p", { class: "value-note", hidden: true });
   const late = el("span", { class: "second" });
   const groupHead = el("div", { class: "section-head pane" }, el("h3", null, "Consumer groups"), el("span", { class: "quiet" }), late);
   const groups = el("table", { class: "groups" });
   const groupPane = el("section", { class: "group-pane", "aria-label": "Consumer groups" }, groupHead, el("div", { class: "groups-box", tabIndex: 0, role: "group", "aria-label": "Table of groups" }, groups));
-  const node = el("div", { class: "element-body stream" }, hours, bar, entries.node, pending.node, entry, groupPane);
+  const node = el("div", { class: "element-body stream" }, hours, bar, note, entries.node, pending.node, consumers.node, entry, lower, groupPane);
 
   let state = null;
   let wish = "columns";
@@ -48,30 +54,40 @@ export function mountStream(actions) {
   function render(next) {
     state = next;
     const { detail } = next;
-    const { page, streamTab, wide } = detail;
+    const { page, about } = detail;
+    // A page of the other kind is on its way.
+    const streamTab = page.isPending && detail.streamTab !== "pending" ? "pending" : !page.isPending && detail.streamTab === "pending" ? "entries" : detail.streamTab;
     renderHours(detail);
-    const consumers = page.groups?.flatMap((group) => group.consumers.map((one) => ({ group, ...one }))) ?? [];
-    const waiting = page.groups?.reduce((sum, group) => sum + group.pending, 0) ?? 0;
-    show(tabs, consumers.length > 0);
+    const readers = about?.groups?.flatMap((group) => group.consumers.map((one) => ({ group, ...one }))) ?? [];
+    const waiting = about?.groups?.reduce((sum, group) => sum + group.pending, 0) ?? 0;
+    show(tabs, readers.length > 0 || waiting > 0);
     setText(pendingTab, `Pending ${count(waiting)}`);
-    pick(entriesTab, streamTab === "entries");
-    pick(pendingTab, streamTab === "pending");
-    const fields = sameFields(page.items);
-    const canColumns = wide && fields !== null;
+    setText(consumersTab, `Consumers ${count(readers.length)}`);
+    pick(entriesTab, detail.streamTab === "entries");
+    pick(pendingTab, detail.streamTab === "pending");
+    pick(consumersTab, detail.streamTab === "consumers");
+    const fields = page.isPending ? null : sameFields(page.items);
+    const canColumns = fields !== null && node.clientWidth >= rem(COLUMNS_FROM);
     const now = canColumns && wish === "columns" ? "columns" : "pairs";
     show(shapes, canColumns && streamTab === "entries");
     pick(columnsTab, now === "columns");
     pick(pairsTab, now === "pairs");
     show(entries.node, streamTab === "entries");
     show(pending.node, streamTab === "pending");
-    show(pager.node, streamTab === "entries");
+    show(consumers.node, streamTab === "consumers");
+    show(pager.node, streamTab !== "consumers");
     show(direction, streamTab === "entries" && page.total > 1);
     setText(direction, detail.order === "down" ? "Newest first" : "Oldest first");
     pager.render(detail);
-    entries.render(shapedPage(page, now), () => ({ items: page.items, first: page.from, total: page.matching, ...(now === "columns" ? columnLayout(page, fields) : pairLayout(page)) }), detail.item);
-    if (streamTab === "pending") pending.render(page, () => consumerLayout(consumers), null);
-    renderEntry(detail);
-    renderGroups(page);
+    if (!page.isPending) entries.render(shapedPage(page, now), () => ({ items: page.items, first: page.from, total: page.matching, ...(now === "columns" ? columnLayout(page, fields) : pairLayout(page)) }), detail.item);
+    else pending.render(page, () => pendingLayout(page, about?.groups ?? page.groups ?? []), null);
+    if (streamTab === "consumers") consumers.render(about, () => consumerLayout(readers), null);
+    const none = page.matching === 0;
+    show(note, none && streamTab !== "consumers");
+    setText(note, streamTab === "pending" ? "No entry is pending." : "This stream holds no entries.");
+    renderEntry(detail, streamTab);
+    renderField(next);
+    if (about) renderGroups(about, detail.row.elements);
   }
 
   // A page has one drawing per shape; the grid tells them apart by the object.
@@ -81,12 +97,31 @@ export function mountStream(actions) {
     return drawings.get(page)[kind];
   }
 
-  function renderEntry({ item, page, streamTab }) {
+  function renderEntry({ item, page, field: chosen }, streamTab) {
     const open = item !== null && streamTab === "entries" && page.items[item];
     show(entry, Boolean(open));
-    if (!open || open === entryShown) return;
-    entryShown = open;
-    fill(entry, [["ID", [open.id]], ...open.fields.map(([field, value]) => [text(field), text(value)])].map(([field, value]) => [el("dt", null, field), el("dd", null, value)]));
+    if (!open) return;
+    if (open !== entryShown) {
+      entryShown = open;
+      const pairs = open.fields.map(([field, value], at) => [el("dt", null, text(field)), el("dd", null, text(value), opener(field, value, at))]);
+      fill(entry, el("dt", null, "ID"), el("dd", null, `${open.id}, ${dateTimeUtc(timeOf(open.id))}`), pairs);
+    }
+    for (const button of entry.querySelectorAll("button")) setAttr(button, "aria-expanded", String(Number(button.dataset.at) === chosen));
+  }
+
+  /** Long values, and those that are more than text, are looked at below. */
+  function opener(field, value, at) {
+    const words = `Open ${plain(bytesOf(field), 40)}`;
+    return el("button", { class: "button link", type: "button", "data-at": at, "aria-label": words, title: words, onclick: () => actions.openField(at) }, bytesText(value.cut ?? value.length));
+  }
+
+  function renderField({ detail, settings }) {
+    const { row, page, item, itemValue, field } = detail;
+    const open = item !== null && field !== null && itemValue !== null && page.items[item]?.fields;
+    show(lower, Boolean(open));
+    if (!open) return;
+    const heading = [el("span", { class: "mid-head" }, text(open[field][0])), el("span", { class: "num viewer-size" }, bytesText(itemValue.length))];
+    viewer.render({ value: itemValue, keyPrefix: prefixOf(row), heading, wrap: settings.wrap, wide: detail.wide });
   }
 
   function renderHours({ row, hours: counted }) {
@@ -117,7 +152,7 @@ export function mountStream(actions) {
     fill(scale, words.filter((word, at) => at === 0 || at === 3 || !words[0].startsWith(word) && word !== words[at - 1] && !words[3].startsWith(word)).map((word) => el("span", null, word)));
   }
 
-  function renderGroups(page) {
+  function renderGroups(page, total) {
     const list = page.groups ?? [];
     show(groupPane, list.length > 0);
     if (list === groupsShown || list.length === 0) return;
@@ -129,11 +164,11 @@ export function mountStream(actions) {
     const returns = list.some((group) => group.returned);
     const titles = ["Group", "Last delivered", "Lag", "Pending", ...(returns ? ["Handed back"] : []), "Consumers", "Seen, UTC"];
     fill(groups,
-      el("thead", null, el("tr", null, titles.map((title, at) => el("th", { scope: "col", class: at > 1 ? "right" : "" }, title)))),
-      el("tbody", null, list.map((group) => groupRow(group, page, end, returns))));
+      el("thead", null, el("tr", null, titles.map((title, at) => el("th", { scope: "col", class: `${at > 1 ? "right" : ""}${at >= titles.length - 2 ? " roomy" : ""}` }, title)))),
+      el("tbody", null, list.map((group) => groupRow(group, page, total, end, returns))));
   }
 
-  return { node, render, focus: () => entries.node.focus() };
+  return { node, render, focus: () => [entries, pending, consumers].find((one) => !one.node.hidden).node.focus() };
 }
 
 /** Hours of the stream, several to a bar when there are too many for single ones. */
@@ -178,6 +213,21 @@ function pairLayout(page) {
   return { columns, cells };
 }
 
+/** Entries that were delivered and not acknowledged, by group. */
+function pendingLayout(page, groups) {
+  const columns = [
+    { title: "ID", width: `${Math.max(2, ...page.items.map((item) => item.id.length)) + 1}ch`, kind: "mono" },
+    ...(groups.length > 1 ? [{ title: "Group", width: "minmax(6ch, 1fr)", kind: "mono" }] : []), { title: "Consumer", width: "minmax(6ch, 1fr)", kind: "mono" },
+    { title: "Given, UTC", width: "7.4rem", right: true, kind: "second" }, { title: "Times", width: "4rem", right: true },
+  ];
+  const cells = ({ id, group, consumer, deliveredAtMs, deliveries }) => {
+    const of = groups[group];
+    const reader = of?.consumers[consumer];
+    return [id, ...(groups.length > 1 ? [of ? text(of.name) : "–"] : []), reader ? text(reader.name) : "–", [el("span", { title: dateTimeUtc(deliveredAtMs) }, clockTime(Number(deliveredAtMs)))], count(deliveries)];
+  };
+  return { columns, items: page.items, first: page.from, total: page.matching, cells };
+}
+
 function consumerLayout(consumers) {
   const columns = [
     { title: "Group", width: "minmax(8ch, 1fr)", kind: "mono" }, { title: "Consumer", width: "minmax(8ch, 1fr)", kind: "mono" },
@@ -187,8 +237,8 @@ function consumerLayout(consumers) {
   return { columns, items: consumers, first: 0, total: consumers.length, cells };
 }
 
-function groupRow(group, page, end, returns) {
-  const lag = lagOf(group, page);
+function groupRow(group, page, total, end, returns) {
+  const lag = lagOf(group, page, total);
   const behind = group.lastId === NOTHING_READ ? 0 : end - timeOf(group.lastId);
   const isLate = behind > LATE_MS;
   const seen = Math.max(0, ...group.consumers.map((one) => Number(one.seenAtMs)));
@@ -198,13 +248,13 @@ function groupRow(group, page, end, returns) {
     el("td", { class: `right num${isLate ? " warn strong" : ""}` }, isLate ? icon("warn", "small") : null, lag !== null ? count(lag) : isLate ? span(behind) : "–"),
     el("td", { class: "right num" }, count(group.pending)),
     returns ? el("td", { class: "right num", title: "Pending entries that have no consumer now" }, count(group.returned ?? 0)) : null,
-    el("td", { class: "right num" }, count(group.consumers.length)),
-    el("td", { class: "right num second", title: seen ? dateTimeUtc(seen) : "" }, seen ? clockTime(seen) : "–"));
+    el("td", { class: "right num roomy" }, count(group.consumers.length)),
+    el("td", { class: "right num second roomy", title: seen ? dateTimeUtc(seen) : "" }, seen ? clockTime(seen) : "–"));
 }
 
 /** Entries a group has not been given, as far as the file says: a group that was moved by hand has no count. */
-function lagOf(group, page) {
-  if (group.lastId === NOTHING_READ) return BigInt(page.total);
+function lagOf(group, page, total) {
+  if (group.lastId === NOTHING_READ) return BigInt(total);
   return page.entriesAdded !== undefined && group.entriesRead !== null ? BigInt(page.entriesAdded) - BigInt(group.entriesRead) : null;
 }
 

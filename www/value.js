@@ -4,11 +4,20 @@
 import { canGather, PAGE, PREVIEW_BYTES, SHOWN_FIRST, SHOWN_MOST } from "./limits.js";
 import { emptyDetail } from "./state.js";
 
-/** What of a value is shown as one, `{ bytes, length }`: a string, or the JSON of a module value. */
-export function wholeOf({ row, page, moduleTab }) {
+/** What of a value is shown as one, `{ bytes, length }`: a string, or of a module value its JSON or its bytes. */
+export function wholeOf(detail) {
+  const { row, page, raw } = detail;
   if (row.type === "string") return page;
-  return moduleTab === "value" ? page?.readable ?? null : null;
+  if (row.type !== "module" || !page) return null;
+  return { value: page.readable, hex: raw }[moduleTabOf(detail)] ?? null;
 }
+
+/** What of a module value is looked at: `value`, `parts` or `hex`. A value that has no readable form is bytes. */
+export function moduleTabOf({ page, moduleTab }) {
+  return moduleTab ?? (page?.readable ? "value" : "hex");
+}
+
+const mayExpire = ({ encoding }) => encoding === "hash-2" || /^hash-(?:metadata|listpack-ex)/.test(encoding);
 
 export function valueActions(store, client) {
   let turn = 0;
@@ -23,25 +32,46 @@ export function valueActions(store, client) {
   async function load() {
     turn += 1;
     const mine = turn;
-    store.detail({ loading: true, error: null, item: null, itemValue: null });
+    store.detail({ loading: true, error: null, item: null, itemValue: null, field: null });
     const { detail } = store.state;
     try {
       const page = await request(detail);
       if (mine !== turn) return;
-      store.detail({ loading: false, page });
-      if (detail.row.type === "stream" && !detail.hours) await countHours(mine, detail.row);
+      store.detail({ loading: false, page, about: page.lastId === undefined ? store.state.detail.about : page });
+      await loadBeside(mine, detail);
     } catch (error) {
       if (mine === turn && error.code !== "superseded" && error.code !== "ended") store.detail({ loading: false, page: null, error });
     }
   }
 
-  function request({ row, from, order, find, min, max, shown }) {
+  /** What is counted or read after the page is there. */
+  async function loadBeside(mine, { row, hours, expiring, raw }) {
+    let patch = null;
+    if (row.type === "stream" && !hours && row.elements > 1) patch = { hours: await client.call("hours", { id: row.id }) };
+    else if (row.type === "hash" && expiring === null && mayExpire(row) && canGather(row)) patch = { expiring: await client.call("expiring", { id: row.id }) };
+    else if (row.type === "module" && !raw && moduleTabOf(store.state.detail) === "hex") await loadRaw(SHOWN_FIRST);
+    if (patch && mine === turn) store.detail(patch);
+  }
+
+  async function loadRaw(maxBytes) {
+    const { row } = store.state.detail;
+    const raw = await client.call("raw", { id: row.id, maxBytes });
+    if (store.state.detail.row === row) store.detail({ raw });
+  }
+
+  function request({ row, from, order, find, min, max, shown, streamTab }) {
     if (row.type === "string") return client.call("value", { id: row.id, options: { from: 0, maxBytes: shown } });
     if (find || row.type === "zset" && order) {
       const options = { find, order, from, count: PAGE, min: min ?? -Infinity, max: max ?? Infinity };
       return client.call("elements", { id: row.id, options });
     }
+    if (streamTab === "pending") return pendingPage(row, from);
     return fromFile(row, from, order);
+  }
+
+  async function pendingPage(row, from) {
+    const page = await client.call("value", { id: row.id, options: { from, count: PAGE, pending: true } });
+    return { ...page, isPending: true, matching: page.total };
   }
 
   /** A page in the file's order, or the same counted from the end and turned round. */
@@ -65,19 +95,14 @@ export function valueActions(store, client) {
     return { ...page, from, places, matching: page.total };
   }
 
-  async function countHours(mine, row) {
-    const hours = await client.call("hours", { id: row.id });
-    if (mine === turn) store.detail({ hours });
-  }
-
   async function openItem(index) {
     const { detail } = store.state;
     if (!isBytes(mainPart(detail.page.items[index]))) return;
     if (detail.item === index) {
-      store.detail({ item: null, itemValue: null });
+      store.detail({ item: null, itemValue: null, field: null });
       return;
     }
-    store.detail({ item: index, itemValue: null });
+    store.detail({ item: index, itemValue: null, field: null });
     await loadItem(index, SHOWN_FIRST);
   }
 
@@ -85,16 +110,20 @@ export function valueActions(store, client) {
     const { row, page } = store.state.detail;
     const mine = turn;
     const part = mainPart(page.items[index]);
-    if (part.fields) return;
-    if (!part.cut) {
-      store.detail({ itemValue: { bytes: part, length: part.length } });
+    const at = store.state.detail.field;
+    const chosen = part.fields ? part.fields[at]?.[1] : part;
+    if (!chosen) return;
+    if (!chosen.cut) {
+      store.detail({ itemValue: { bytes: chosen, length: chosen.length } });
       return;
     }
     try {
       const one = await client.call("value", { id: row.id, options: { from: page.places[index], count: 1, maxBytes } });
-      if (mine !== turn || store.state.detail.item !== index) return;
-      const whole = mainPart(one.items[0]);
-      store.detail({ itemValue: { bytes: whole.bytes ?? whole, length: part.cut } });
+      const now = store.state.detail;
+      if (mine !== turn || now.item !== index || now.field !== at) return;
+      const main = mainPart(one.items[0]);
+      const whole = main.fields ? main.fields[at][1] : main;
+      store.detail({ itemValue: { bytes: whole.bytes ?? whole, length: chosen.cut } });
     } catch (error) {
       if (mine === turn && error.code !== "superseded") store.detail({ error });
     }
@@ -103,7 +132,13 @@ export function valueActions(store, client) {
   return {
     select,
     openItem,
-    closeItem: () => store.detail({ item: null, itemValue: null }),
+    /** Opens the value of one field of the entry that is open; again closes it. */
+    openField(field) {
+      store.detail({ field: store.state.detail.field === field ? null : field, itemValue: null });
+      if (store.state.detail.field !== null) loadItem(store.state.detail.item, SHOWN_FIRST);
+    },
+    /** Up one level: the field of an entry, then the element. */
+    closeItem: () => store.detail(store.state.detail.field === null ? { item: null, itemValue: null } : { field: null, itemValue: null }),
 
     closeDetail() {
       turn += 1;
@@ -135,12 +170,25 @@ export function valueActions(store, client) {
       store.detail({ min, max, from: 0 });
       load();
     },
-    streamTab: (streamTab) => store.detail({ streamTab }),
-    moduleTab: (moduleTab) => store.detail({ moduleTab }),
+    /** `entries`, `pending` or `consumers`. */
+    streamTab(streamTab) {
+      const before = store.state.detail.streamTab;
+      if (streamTab === before) return;
+      const isPage = (tab) => (tab === "pending" ? "pending" : "entries");
+      store.detail({ streamTab, item: null, itemValue: null, field: null });
+      if (isPage(streamTab) === isPage(before)) return;
+      store.detail({ from: 0 });
+      load();
+    },
+    moduleTab(moduleTab) {
+      store.detail({ moduleTab });
+      if (moduleTab === "hex" && !store.state.detail.raw) loadRaw(SHOWN_FIRST).catch((error) => store.detail({ error }));
+    },
 
     /** Shows all of a string value or of the open element, up to 16 MiB. */
     showAll() {
       const { row, item } = store.state.detail;
+      if (row.type === "module" && moduleTabOf(store.state.detail) === "hex") return loadRaw(SHOWN_MOST);
       if (row.type !== "string") return loadItem(item, SHOWN_MOST);
       store.detail({ shown: SHOWN_MOST });
       return load();
@@ -148,13 +196,15 @@ export function valueActions(store, client) {
 
     /** All bytes of the value that is looked at, however long; for copying and saving. */
     async wholeBytes() {
-      const { row, item, itemValue, page } = store.state.detail;
+      const { row, item, itemValue, page, raw, field } = store.state.detail;
       const shown = wholeOf(store.state.detail) ?? itemValue;
       if (shown.bytes.length === shown.length) return shown.bytes;
+      if (shown === raw) return (await client.call("raw", { id: row.id, maxBytes: shown.length })).bytes;
       const options = { from: row.type === "string" ? 0 : page.places[item], count: 1, maxBytes: shown.length };
       const whole = await client.call("value", { id: row.id, options });
       if (row.type === "string") return whole.bytes;
-      const part = mainPart(whole.items[0]);
+      const main = mainPart(whole.items[0]);
+      const part = main.fields ? main.fields[field][1] : main;
       return part.bytes ?? part;
     },
     jsonLine: () => client.call("jsonLine", { id: store.state.detail.row.id }),

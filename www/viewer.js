@@ -13,6 +13,8 @@ const IN_ROW = ["json", "text", "hex"];
 /** Above that a worker lays out, so that the page goes on. */
 const HERE_BYTES = 256 << 10;
 const LATE_MS = 100;
+/** What the bytes of a file are looked at as, other than those of a value. */
+const ONLY = { hex: ["text", "hex", "base64"] };
 
 /** `chosen` remembers formats by prefix while the page is open; `label` names the value's region. */
 export function valueViewer(actions, chosen, label) {
@@ -31,7 +33,10 @@ export function valueViewer(actions, chosen, label) {
 
   let bytes = null;
   let length = 0;
+  /** Where the bytes begin in what they are part of. */
+  let base = 0;
   let prefix = "";
+  let only = null;
   let studied = null;
   let format = "";
   let wrap = false;
@@ -39,15 +44,20 @@ export function valueViewer(actions, chosen, label) {
   let turn = 0;
 
   function setFormat(name) {
-    chosen.set(prefix, name);
+    if (!only) chosen.set(prefix, name);
     format = name;
     drawButtons();
-    draw();
+    draw().catch(failed);
   }
 
   /** In a worker when it takes long. */
   function run(op, args) {
-    return args.bytes.length > HERE_BYTES ? actions.lay(op, args) : op === "study" ? study(args.bytes, args.cut) : prepare(args.format, args.bytes, args.cut, args.wrap);
+    return args.bytes.length > HERE_BYTES && args.format !== "hex" ? actions.lay(op, args) : op === "study" ? study(args.bytes, args.cut) : prepare(args.format, args.bytes, args.cut, args.wrap);
+  }
+
+  /** A file that is closed meanwhile ends what was asked for; there is nothing to show then. */
+  function failed(error) {
+    if (error.code !== "ended") say(error.message);
   }
 
   async function take() {
@@ -56,11 +66,11 @@ export function valueViewer(actions, chosen, label) {
     const cut = bytes.length < length;
     view.clear();
     const late = setTimeout(() => mine === turn && say("Reading value"), LATE_MS);
-    const found = await run("study", { bytes, cut });
+    const found = only ? { formats: ONLY[only], suited: only, name: null } : await run("study", { bytes, cut });
     clearTimeout(late);
     if (mine !== turn) return;
     studied = found;
-    const wished = chosen.get(prefix);
+    const wished = only ? null : chosen.get(prefix);
     format = studied.formats.includes(wished) ? wished : studied.suited;
     drawButtons();
     await draw();
@@ -75,7 +85,7 @@ export function valueViewer(actions, chosen, label) {
     if (mine !== turn) return;
     say(document.note ?? (studied.name ? `Begins like ${studied.name}, which is not decoded.` : ""));
     view.node.classList.toggle("numbered", !document.hex);
-    view.set(lineCount(document), (at) => drawLine(document, at), document.hex ? 78 : document.widest);
+    view.set(lineCount(document), (at) => drawLine(document, at, base), document.hex ? 78 : document.widest);
   }
 
   function say(words) {
@@ -108,7 +118,7 @@ export function valueViewer(actions, chosen, label) {
   return {
     node,
     /** `heading` is written before the formats when the viewer stands under a list. */
-    render({ value, keyPrefix, heading, wrap: wrapWanted, wide }) {
+    render({ value, keyPrefix, only: onlyWanted = null, heading, wrap: wrapWanted, wide }) {
       const same = value.bytes === bytes && value.length === length;
       const changed = wrapWanted !== wrap || wide !== drawn && wrapWanted;
       wrap = wrapWanted;
@@ -117,19 +127,21 @@ export function valueViewer(actions, chosen, label) {
       show(title, Boolean(heading));
       setAttr(wrapButton, "aria-pressed", wrap);
       if (same) {
-        if (changed && studied) draw();
+        if (changed && studied) draw().catch(failed);
         return;
       }
       bytes = value.bytes;
       length = value.length;
+      base = value.offset ?? 0;
       prefix = keyPrefix;
+      only = onlyWanted;
       studied = null;
       const cut = bytes.length < length;
       show(foot, cut);
       setText(amount, cut ? `First ${bytesText(bytes.length)} of ${bytesText(length)}` : "");
       show(all, cut && length <= SHOWN_MOST);
       show(save, cut && length > SHOWN_MOST);
-      take();
+      take().catch(failed);
     },
     format: () => format,
     /** The next format in turn, as `x` asks for. */

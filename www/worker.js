@@ -122,6 +122,14 @@ const operations = {
     return need().values.hours(id);
   },
 
+  async expiring({ id }) {
+    return need().values.expiring(id);
+  },
+
+  async raw({ id, maxBytes }) {
+    return need().values.raw(id, maxBytes);
+  },
+
   async study({ bytes, cut }) {
     return study(bytes, cut);
   },

@@ -267,7 +267,8 @@ impl Session {
     }
 
     /// A reader for the value of row `id`, to be fed the row's bytes of the file.
-    /// Options: `from`, `count`, `maxBytes`.
+    /// Options: `from`, `count`, `maxBytes`; for pending entries of a stream, or entries by hour,
+    /// `pending` or `hours` instead of its entries.
     ///
     /// # Errors
     /// A `RangeError` where there is no such row, a `TypeError` where an option

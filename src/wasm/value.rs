@@ -6,7 +6,9 @@ use super::option;
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::jobs::{Flow, Job, ModuleJson, Pass};
 use crate::model::Row;
-use crate::rdb::{Consumer, Decoder, Element, Event, Group, Kind, ModuleId, ModuleItem, Part, StreamEntry, StreamPart};
+use crate::rdb::{
+    Consumer, Decoder, Element, Event, Group, Kind, ModuleId, ModuleItem, Part, Pending, StreamEntry, StreamId, StreamPart,
+};
 use crate::wire::Scalar;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -19,6 +21,8 @@ const COUNT: u64 = 200;
 const MAX_BYTES: u64 = 65_536;
 /// Bytes of the readable form of a module value, at most.
 const MAX_READABLE: u64 = 16 << 20;
+
+const HOUR_MS: u64 = 3_600_000;
 
 /// Reads one page of a value from the row's bytes of the file, in any chunks.
 #[wasm_bindgen(skip_typescript)]
@@ -50,6 +54,13 @@ struct Page {
     /// The group in hand.
     group: Object,
     consumers: Array,
+    /// The items are pending entries of groups instead of entries of the stream.
+    is_pending: bool,
+    /// Those of them that belong to the group in hand, in the order of the file.
+    delivered: Vec<(StreamId, Object)>,
+    /// Entries by hour are counted instead: hours since 1970, ascending as entries do, and how many there are in each.
+    is_hours: bool,
+    hours: Vec<(u64, u64)>,
     idempotency: Object,
     producers: Array,
     is_whole: bool,
@@ -88,13 +99,17 @@ impl ValueReader {
 impl ValueReader {
     pub(super) fn new(decoder: Decoder, row: &Row<'_>, options: &JsValue) -> Result<Self, JsValue> {
         let kind = row.value_type().map_or(Kind::String, |value_type| value_type.kind());
+        let is_pending = kind == Kind::Stream && option::flag(options, "pending")?;
+        let is_hours = kind == Kind::Stream && option::flag(options, "hours")?;
+        // How many are pending stands behind them, and hours are counted to the end.
+        let elements = row.elements().filter(|_| !is_pending && !is_hours);
         let page = Page {
             kind,
             from: option::whole(options, "from")?.unwrap_or(0),
             count: option::whole(options, "count")?.unwrap_or(COUNT),
             max_bytes: option::whole(options, "maxBytes")?.unwrap_or(MAX_BYTES),
-            total: row.elements().unwrap_or(0),
-            is_total_known: row.elements().is_some(),
+            total: elements.unwrap_or(0),
+            is_total_known: elements.is_some(),
             seen: 0,
             bytes: Vec::new(),
             items: Array::new(),
@@ -104,6 +119,10 @@ impl ValueReader {
             groups: Array::new(),
             group: Object::new(),
             consumers: Array::new(),
+            is_pending,
+            delivered: Vec::new(),
+            is_hours,
+            hours: Vec::new(),
             idempotency: Object::new(),
             producers: Array::new(),
             is_whole: false,
@@ -234,10 +253,16 @@ impl Page {
 
     fn stream(&mut self, part: &StreamPart<'_>) -> Result<(), Fault> {
         match part {
+            StreamPart::Node(_) if self.is_pending => {}
             StreamPart::Node(node) => {
                 for entry in node.entries() {
                     let entry = entry?;
-                    if !entry.is_deleted && self.is_wanted() {
+                    if entry.is_deleted {
+                        continue;
+                    }
+                    if self.is_hours {
+                        self.hour(entry.id);
+                    } else if self.is_wanted() {
                         let item = self.entry(&entry);
                         self.items.push(&item);
                     }
@@ -269,10 +294,20 @@ impl Page {
                 self.idempotency.set("added", object::number(*added));
                 self.idempotency.set("duplicates", object::number(*duplicates));
             }
-            StreamPart::Pending(_) | StreamPart::Consumers(_) | StreamPart::Owned(_) => {}
+            StreamPart::Pending(pending) if self.is_pending => self.pending(pending),
+            StreamPart::Owned(id) => self.owned(*id),
+            StreamPart::Pending(_) | StreamPart::Consumers(_) => {}
             StreamPart::Returned(_) | StreamPart::Produced { .. } => {}
         }
         Ok(())
+    }
+
+    fn hour(&mut self, id: StreamId) {
+        let hour = id.ms / HOUR_MS;
+        match self.hours.last_mut() {
+            Some((last, count)) if *last == hour => *count = count.saturating_add(1),
+            _ => self.hours.push((hour, 1)),
+        }
     }
 
     fn entry(&self, entry: &StreamEntry<'_>) -> JsValue {
@@ -293,6 +328,28 @@ impl Page {
         object.set("consumers", &self.consumers);
         self.groups.push(&object);
         self.group = object;
+        self.delivered.clear();
+    }
+
+    fn pending(&mut self, pending: &Pending) {
+        if !self.is_wanted() {
+            return;
+        }
+        let object = Object::new();
+        object.set("id", pending.id.to_string());
+        object.set("group", self.groups.length().saturating_sub(1));
+        object.set("deliveredAtMs", object::signed(pending.delivered_at_ms));
+        object.set("deliveries", object::number(pending.deliveries));
+        self.items.push(&object);
+        self.delivered.push((pending.id, object));
+    }
+
+    /// The entry belongs to the consumer that came last.
+    fn owned(&self, id: StreamId) {
+        let found = self.delivered.binary_search_by_key(&id, |(id, _)| *id);
+        if let Some((_, object)) = found.ok().and_then(|at| self.delivered.get(at)) {
+            object.set("consumer", self.consumers.length().saturating_sub(1));
+        }
     }
 
     fn consumer(&mut self, consumer: &Consumer<'_>) {
@@ -339,6 +396,10 @@ impl Page {
             object.set("encver", object::number(module.encver()));
             let readable = self.readable.json().and_then(|json| str::from_utf8(json).ok());
             object.maybe("readable", readable);
+        }
+        if self.is_hours {
+            let pair = |(hour, count): &(u64, u64)| Array::of2(&object::number(*hour), &object::number(*count));
+            object.set("hours", self.hours.iter().map(pair).collect::<Array>());
         }
         object.set("total", object::number(self.total));
         object.set("from", object::number(self.from));

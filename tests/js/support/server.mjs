@@ -1,0 +1,83 @@
+// A real server on a unix socket, and as much of its protocol as asking it a few things takes.
+
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const folder = process.env.AIKV_SERVERS ?? fileURLToPath(new URL("../../../.servers", import.meta.url));
+const START_MS = 10_000;
+
+/** The path of the server `name` (`tests/data/servers.sh` obtains them), or null. */
+export function findServer(name) {
+  const path = join(folder, name, "server");
+  return existsSync(path) ? path : null;
+}
+
+/** Runs `use(ask)` with a server; `ask(...words)` resolves to its answer, bulk strings as Buffers. */
+export async function withServer(path, use) {
+  const place = mkdtempSync(join(tmpdir(), "aikv-s-"));
+  const child = spawn(path, ["--port", "0", "--unixsocket", "s", "--save", "", "--dir", place], { cwd: place, stdio: "ignore" });
+  let socket;
+  try {
+    socket = await connected(join(place, "s"), child);
+    await use(asker(socket));
+  } finally {
+    socket?.destroy();
+    child.kill("SIGKILL");
+    rmSync(place, { recursive: true, force: true });
+  }
+}
+
+async function connected(path, child) {
+  for (const end = Date.now() + START_MS; Date.now() < end && child.exitCode === null;) {
+    const socket = connect(path);
+    const opened = await new Promise((resolve) => socket.once("connect", () => resolve(true)).once("error", () => resolve(false)));
+    if (opened) return socket;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`no answer at ${path}`);
+}
+
+function asker(socket) {
+  let held = Buffer.alloc(0);
+  let wake = null;
+  socket.on("data", (chunk) => {
+    held = Buffer.concat([held, chunk]);
+    wake?.();
+  });
+  return async (...words) => {
+    socket.write(Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...words.flatMap((word) => [Buffer.from(`$${Buffer.byteLength(word)}\r\n`), Buffer.from(word), Buffer.from("\r\n")])]));
+    for (;;) {
+      const answer = parse(held);
+      if (answer) {
+        held = held.subarray(answer.end);
+        if (answer.value instanceof Error) throw answer.value;
+        return answer.value;
+      }
+      await new Promise((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+}
+
+/** One answer that is no array: `{ value, end }`, or null when it is not whole. */
+function parse(bytes) {
+  const line = bytes.indexOf("\r\n");
+  if (line < 0) return null;
+  const text = bytes.toString("latin1", 1, line);
+  switch (String.fromCharCode(bytes[0])) {
+    case ":": return { value: Number(text), end: line + 2 };
+    case "+": return { value: text, end: line + 2 };
+    case "-": return { value: new Error(text), end: line + 2 };
+    case "$": {
+      const length = Number(text);
+      if (length < 0) return { value: null, end: line + 2 };
+      return bytes.length < line + 4 + length ? null : { value: bytes.subarray(line + 2, line + 2 + length), end: line + 4 + length };
+    }
+    default: throw new Error(`an answer this reader does not know: ${text}`);
+  }
+}
