@@ -11,6 +11,8 @@ import { Unpacking } from "./unpack.js";
 const STREAM_BUFFER = 4 << 20;
 const PROGRESS_EVERY_MS = 100;
 const TURN_MS = 12;
+/** Rows that are counted by their prefix before the clock is looked at. */
+const COUNTED_AT_ONCE = 8192;
 
 /**
  * The open file, or null: `{ job, source, session, values, query, generation, nowMs }`, its `chunks`, the
@@ -20,6 +22,7 @@ const TURN_MS = 12;
 let open = null;
 let ready = null;
 let latestSelect = 0;
+let latestCount = 0;
 let dead = false;
 
 const operations = {
@@ -82,6 +85,24 @@ const operations = {
     file.query = query;
     file.generation = generation;
     return { ...counts, generation };
+  },
+
+  /** The level below a prefix; null where a newer counting or another file came between. */
+  async prefixes({ job, query, options }) {
+    latestCount = job;
+    await turn();
+    const file = need();
+    const goesOn = () => latestCount === job && open === file;
+    if (!goesOn()) return null;
+    file.session.countPrefixes(withClock(file, query), options);
+    for (let turned = performance.now();;) {
+      const level = file.session.countStep(COUNTED_AT_ONCE);
+      if (level) return level;
+      if (performance.now() - turned < TURN_MS) continue;
+      await turn();
+      if (!goesOn()) return null;
+      turned = performance.now();
+    }
   },
 
   async rows({ generation, from, count }) {
