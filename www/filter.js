@@ -4,6 +4,8 @@ import { badge } from "./columns.js";
 import { el, fill, icon, setAttr, setText, show } from "./dom.js";
 import { bytesText, count, plural, short } from "./format.js";
 import { openForm, openMenu } from "./menu.js";
+import { facets } from "./state.js";
+import { plain } from "./text.js";
 import { BUCKET_LONG, BUCKETS, TYPE_NAMES } from "./types.js";
 
 const MODES = [["text", "text", "any part, no case"], ["glob", "glob", "whole key, * ? [a-z]"], ["regex", "regex", "(?i) for no case"]];
@@ -19,10 +21,11 @@ export function mountFilter(root, actions) {
   const sortChip = el("button", { class: "filter-menu sort only-narrow", type: "button", "aria-haspopup": "menu", onclick: sortMenu });
   const chips = el("div", { class: "chips", role: "group", "aria-label": "Types" });
   const rest = el("button", { class: "chip rest", type: "button", "aria-haspopup": "menu", hidden: true, onclick: restMenu });
+  const prefix = menuButton("Prefix", actions.focusPrefixes, () => actions.prefix(null));
   const db = menuButton("db", dbMenu, () => actions.filter({ dbs: [] }));
   const expiry = menuButton("Expiry", expiryMenu, () => actions.filter({ expiry: null }));
   const size = menuButton("Size", sizeForm, () => actions.filter({ minBytes: null, maxBytes: null }));
-  const menus = el("div", { class: "filter-menus" }, db.node, expiry.node, size.node);
+  const menus = el("div", { class: "filter-menus" }, prefix.node, db.node, expiry.node, size.node);
   root.append(search, el("div", { class: "divide" }), el("div", { class: "chip-line" }, sortChip, chips, rest, el("div", { class: "divide" }), menus));
   new ResizeObserver(() => state && fit()).observe(root);
 
@@ -87,7 +90,7 @@ export function mountFilter(root, actions) {
   }
 
   function expiryMenu(button) {
-    const counts = state.expiry ?? {};
+    const counts = facets(state).expiry ?? {};
     const choose = (value) => () => actions.filter({ expiry: value });
     const items = [
       { label: "any expiry", hint: count(BUCKETS.reduce((sum, one) => sum + (one === "never" ? 0 : counts[one] ?? 0), 0)), kind: "radio", checked: state.query.expiry === "any", run: choose("any") },
@@ -215,7 +218,9 @@ export function mountFilter(root, actions) {
     setText(db.text, query.dbs.length ? `db: ${listed.join(", ")}` : `db ${listed.length > 3 ? `${listed.slice(0, 2).join(", ")}, …` : listed.join(", ")}`);
     setText(expiry.text, query.expiry ? `Expiry: ${typeof query.expiry === "string" ? SHORT_EXPIRY[query.expiry] ?? query.expiry : "from, to"}` : "Expiry");
     setText(size.text, sizeWords(query));
-    for (const [one, active] of [[db, query.dbs.length > 0], [expiry, Boolean(query.expiry)], [size, query.minBytes !== null || query.maxBytes !== null]]) {
+    show(prefix.node, query.prefix !== null);
+    if (query.prefix) setText(prefix.text, query.prefix.leaves ? "no prefix" : plain(query.prefix.bytes, PREFIX_SHOWN));
+    for (const [one, active] of [[prefix, true], [db, query.dbs.length > 0], [expiry, Boolean(query.expiry)], [size, query.minBytes !== null || query.maxBytes !== null]]) {
       one.button.classList.toggle("active", active);
       show(one.cross, active);
     }
@@ -234,6 +239,7 @@ export function mountFilter(root, actions) {
   };
 }
 
+const PREFIX_SHOWN = 24;
 const SORT_LABEL = { type: "Type", db: "Database", key: "Key", elements: "Elements", size: "Size", encoding: "Encoding", expires: "Expires", offset: "Offset" };
 const SHORT_EXPIRY = { hour: "1 h", day: "1 d", week: "7 d", month: "30 d" };
 

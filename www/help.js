@@ -7,7 +7,7 @@ const KEYS = [
   ["Enter →", "Open the value; again: wide"], ["Home End", "First, last row"],
   ["Esc", "Up one level"], ["[ ]", "Page of elements"],
   ["g k", "Keys"], ["g f", "Findings"],
-  ["t", "To the table"], ["d", "To the value"],
+  ["t", "To the prefixes"], ["m", "Treemap large"], ["d", "To the value"],
   ["1 – 8", "Type in chip order, on or off"], ["Shift 1 – 8", "Only this type"],
   ["c", "Copy the key"], ["Shift C", "Copy the value"],
   ["x", "Next format of the value"], ["n p", "Next, previous finding"],

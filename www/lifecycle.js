@@ -74,7 +74,7 @@ export function lifecycleActions(store, client, announce, query) {
 
   /** A filter set by the address before the first file is kept for it; later files start without. */
   function keptFilter(current, run) {
-    return run === 1 ? current : { ...current, text: "", types: [], dbs: [], expiry: null, minBytes: null, maxBytes: null, sort: "file", descending: false };
+    return run === 1 ? current : { ...current, text: "", types: [], dbs: [], expiry: null, minBytes: null, maxBytes: null, prefix: null, sort: "file", descending: false };
   }
 
   async function begin(run, source) {

@@ -14,11 +14,12 @@ import { mountHelp } from "./help.js";
 import { lifecycleActions } from "./lifecycle.js";
 import { COPY_BYTES } from "./limits.js";
 import { acceptDrops, chooseFile, mountStart } from "./open.js";
+import { mountPrefixes } from "./prefixes.js";
 import { queryActions } from "./query.js";
 import { applyTheme, fromFragment, loadSettings, saveSettings, toFragment } from "./settings.js";
 import { listenToKeys } from "./shortcuts.js";
 import { readSpan } from "./source.js";
-import { findings, hasFile, Store } from "./state.js";
+import { findings, hasFile, isFiltered, Store } from "./state.js";
 import { mountStatus } from "./status.js";
 import { mountSummary } from "./summary.js";
 import { mountTable } from "./table.js";
@@ -49,6 +50,17 @@ const actions = {
   lay: (op, args) => client.call(op, args),
   help: () => views.help.open(store.state.settings),
   focusGrid: () => views.table.focus(),
+  focusPrefixes() {
+    if (phone.matches) actions.view("prefixes");
+    else views.prefixes.focus();
+  },
+  /** Gives the treemap the table's place, or the table its own again. */
+  largeMap(wanted = !store.state.largeMap) {
+    if (phone.matches) return;
+    store.update({ largeMap: wanted });
+    // What had the focus is out of sight.
+    if (wanted ? views.table.hasFocus() : document.activeElement?.closest(".large-map")) (wanted ? views.prefixes : views.table).focus();
+  },
 
   async chooseFile() {
     const file = await chooseFile();
@@ -66,6 +78,7 @@ const actions = {
     saveSettings(settings);
     applyTheme(settings.theme);
     store.update({ settings });
+    if (patch.separators && store.state.query.prefix?.leaves) query.refresh();
   },
 
   async setClock(clock) {
@@ -77,8 +90,8 @@ const actions = {
       if (error.code !== "ended") throw error;
       return;
     }
-    const { expiry } = store.state.query;
-    if (expiry && expiry !== "never" && expiry !== "any") query.refresh();
+    // The bar counts the keys that are left by their expiry.
+    if (isFiltered(store.state.query)) query.refresh();
   },
 
   select(row) {
@@ -206,11 +219,15 @@ function leaveDetail() {
   else views.table.focus();
 }
 
+/** Views of their own where there is no place beside the table. */
+const PHONE_VIEWS = ["prefixes", "summary"];
+
 const views = {
   start: mountStart(byId("start"), actions),
   header: mountHeader(byId("header"), actions),
   summary: mountSummary(byId("summary"), actions),
   filter: mountFilter(byId("filter"), actions),
+  prefixes: mountPrefixes(byId("prefixes"), byId("keys"), actions),
   table: mountTable(byId("keys"), actions),
   findings: mountFindings(byId("findings"), byId("summary"), actions),
   about: mountAbout(byId("about"), actions),
@@ -224,12 +241,13 @@ const views = {
 const frame = {
   render(state) {
     const open = hasFile(state);
-    const view = state.view === "summary" && !phone.matches ? "keys" : state.view;
+    const view = PHONE_VIEWS.includes(state.view) && !phone.matches ? "keys" : state.view;
     const screen = !open ? "start" : view === "summary" ? "about" : view;
     const changed = document.body.dataset.screen !== screen;
     document.body.dataset.screen = screen;
     show(byId("start"), !open);
-    show(byId("summary"), open && view !== "summary");
+    show(byId("prefixes"), open && (view === "prefixes" || (view === "keys" && !phone.matches)));
+    show(byId("summary"), open && !PHONE_VIEWS.includes(view));
     show(byId("filter"), open && view === "keys");
     show(byId("keys"), open && view === "keys");
     show(byId("findings"), open && view === "findings");

@@ -22,6 +22,7 @@ const SORT_WORDS = {
 
 export function queryActions(store, client, announce) {
   let generation = 0;
+  let counting = 0;
   let typing = null;
   let telling = null;
 
@@ -32,7 +33,7 @@ export function queryActions(store, client, announce) {
     const mine = generation;
     const { query } = state;
     try {
-      const selection = await client.call("select", { query: toPackage(query, state.clock.ms), generation: mine });
+      const selection = await client.call("select", { query: toPackage(state), generation: mine });
       if (!selection || mine !== generation) return;
       store.update({ selection, queryError: null, asking: false });
       tell(query, selection);
@@ -73,6 +74,15 @@ export function queryActions(store, client, announce) {
       else change({ types: types.includes(type) ? types.filter((one) => one !== type) : [...types, type] });
     },
     toggleExpiry: (bucket) => change({ expiry: store.state.query.expiry === bucket ? null : bucket }),
+    /** Only keys that begin with a prefix, `{ bytes, leaves }`; null: all. */
+    prefix: (prefix) => change({ prefix }),
+    /** The level below a prefix, as the rest of the filter leaves it; null where a newer counting began. */
+    countPrefixes(prefix, most) {
+      counting += 1;
+      const { separators, prefixOrder } = store.state.settings;
+      const query = toPackage({ ...store.state, query: { ...store.state.query, prefix: null } });
+      return client.call("prefixes", { job: counting, query, options: { prefix, separators, by: prefixOrder === "keys" ? "keys" : "bytes", most } });
+    },
     /** First press: numbers largest first, text from A; second: turned round; third: file order. */
     sortBy(sort) {
       const { query } = store.state;
@@ -87,13 +97,14 @@ export function queryActions(store, client, announce) {
 }
 
 /** The query of the package: buckets become times against the clock, empty wishes are left out. */
-function toPackage(query, nowMs) {
+function toPackage({ query, clock: { ms: nowMs }, settings }) {
   const out = { mode: query.mode, sort: query.sort, descending: query.descending, nowMs };
   if (query.text) out.text = query.text;
   if (query.types.length) out.types = query.types;
   if (query.dbs.length) out.dbs = query.dbs;
   if (query.minBytes !== null) out.minBytes = query.minBytes;
   if (query.maxBytes !== null) out.maxBytes = query.maxBytes;
+  if (query.prefix) Object.assign(out, { prefix: query.prefix.bytes, leaves: query.prefix.leaves, separators: settings.separators });
   if (query.expiry) out.expiry = typeof query.expiry === "string" ? bucket(query.expiry, nowMs) : query.expiry;
   return out;
 }

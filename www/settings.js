@@ -5,13 +5,19 @@ import { BUCKETS, TYPE_NAMES } from "./types.js";
 
 const STORE = "aikv.viewer";
 const SORTS = ["file", "type", "db", "key", "elements", "size", "encoding", "expires", "offset"];
-const VIEWS = ["keys", "findings", "summary"];
+const VIEWS = ["keys", "prefixes", "findings", "summary"];
+const ORDERS = ["name", "keys", "bytes"];
 
-const defaults = { theme: "auto", singleKeys: true, detailWidth: null, detailWide: null, columns: {}, wrap: false };
+const defaults = { theme: "auto", singleKeys: true, detailWidth: null, detailWide: null, prefixesWidth: null, prefixOrder: "bytes", separators: [":"], columns: {}, wrap: false };
 
 export function loadSettings() {
   try {
-    return { ...defaults, ...JSON.parse(localStorage.getItem(STORE) ?? "{}") };
+    const settings = { ...defaults, ...JSON.parse(localStorage.getItem(STORE) ?? "{}") };
+    // What another version wrote, or a hand, is not taken as it is.
+    if (!ORDERS.includes(settings.prefixOrder)) settings.prefixOrder = defaults.prefixOrder;
+    if (!Array.isArray(settings.separators)) settings.separators = defaults.separators;
+    settings.separators = settings.separators.filter((one) => typeof one === "string" && one !== "");
+    return settings;
   } catch {
     // Storage is off or holds something else: the page works without it.
     return { ...defaults };

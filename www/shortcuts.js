@@ -5,7 +5,7 @@ import { menuIsOpen } from "./menu.js";
 import { hasFile } from "./state.js";
 
 const SEQUENCE_MS = 1200;
-const REGIONS = ["header", "summary", "filter", "grid", "detail", "status"];
+const REGIONS = ["header", "summary", "filter", "prefixes", "grid", "detail", "status"];
 
 export function listenToKeys(store, actions, views) {
   let first = null;
@@ -72,7 +72,8 @@ export function listenToKeys(store, actions, views) {
       case "/": return did(views.filter.focus);
       case "j": return did(() => { views.table.focus(); views.table.move(1); });
       case "k": return did(() => { views.table.focus(); views.table.move(-1); });
-      case "t": return did(views.table.focus);
+      case "t": return did(actions.focusPrefixes);
+      case "m": return did(() => actions.largeMap());
       case "d": return detail.row ? did(views.detail.focusBody) : false;
       case "[": return detail.row ? did(() => actions.turnPage(-1)) : false;
       case "]": return detail.row ? did(() => actions.turnPage(1)) : false;
@@ -88,7 +89,9 @@ export function listenToKeys(store, actions, views) {
     const { state } = store;
     if (!hasFile(state) || state.view !== "keys") return false;
     const { detail } = state;
-    if (detail.item !== null) actions.closeItem();
+    if (views.prefixes.closeOver()) return true;
+    if (state.largeMap) actions.largeMap(false);
+    else if (detail.item !== null) actions.closeItem();
     else if (detail.row && detail.wide) actions.widen(false);
     else if (detail.row) actions.closeDetail();
     else actions.clearFilter();

@@ -1,12 +1,16 @@
-// A separator between two panes: dragged, moved by arrow keys, reset by a double click.
+// A separator beside a pane: dragged, moved by arrow keys, reset by a double click.
 
 import { el, rem, setAttr } from "./dom.js";
 
 const STEP_PX = 16;
 
-/** `read()` gives `{ now, least, most }` in px of the pane on the right, `write(px | null)` takes a new width. */
-export function splitter(label, read, write) {
-  const node = el("div", { class: "splitter", role: "separator", tabIndex: 0, "aria-label": label, "aria-orientation": "vertical" });
+/**
+ * `read()` gives `{ now, least, most }` in px of the pane, which is on that `side` of the page;
+ * `write(px | null)` takes a new width.
+ */
+export function splitter(label, read, write, side = "right") {
+  const way = side === "right" ? -1 : 1;
+  const node = el("div", { class: `splitter of-${side}`, role: "separator", tabIndex: 0, "aria-label": label, "aria-orientation": "vertical" });
 
   const set = (px) => {
     const { least, most } = read();
@@ -18,7 +22,7 @@ export function splitter(label, read, write) {
     const start = read().now;
     node.setPointerCapture(down.pointerId);
     node.classList.add("dragging");
-    const drag = (event) => set(start - (event.clientX - down.clientX));
+    const drag = (event) => set(start + way * (event.clientX - down.clientX));
     const end = () => {
       node.classList.remove("dragging");
       node.removeEventListener("pointermove", drag);
@@ -30,7 +34,7 @@ export function splitter(label, read, write) {
   node.addEventListener("dblclick", () => write(null));
   node.addEventListener("keydown", (event) => {
     const { now, least, most } = read();
-    const to = { ArrowLeft: now + STEP_PX, ArrowRight: now - STEP_PX, Home: most, End: least }[event.key];
+    const to = { ArrowLeft: now - way * STEP_PX, ArrowRight: now + way * STEP_PX, Home: way < 0 ? most : least, End: way < 0 ? least : most }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();

@@ -12,6 +12,8 @@ const lasting = () => ({
   view: "keys",
   clock: { kind: "now", ms: Date.now() },
   settings: null,
+  /** The treemap has the table's place. */
+  largeMap: false,
 });
 
 const ofFile = () => ({
@@ -37,8 +39,9 @@ const ofFile = () => ({
   detail: emptyDetail(),
 });
 
+/** `prefix` is null or `{ bytes, leaves }`; with `leaves` only names that no separator parts behind it. */
 export function emptyQuery() {
-  return { text: "", mode: "text", types: [], dbs: [], expiry: null, minBytes: null, maxBytes: null, sort: "file", descending: false };
+  return { text: "", mode: "text", types: [], dbs: [], expiry: null, minBytes: null, maxBytes: null, prefix: null, sort: "file", descending: false };
 }
 
 export function emptyDetail() {
@@ -54,7 +57,15 @@ export function emptyDetail() {
 
 /** The part of the query that narrows the rows. */
 export function isFiltered(query) {
-  return Boolean(query.text || query.types.length || query.dbs.length || query.expiry || query.minBytes !== null || query.maxBytes !== null);
+  return Boolean(query.text || query.types.length || query.dbs.length || query.expiry || query.minBytes !== null || query.maxBytes !== null || query.prefix);
+}
+
+/** Keys by type and by expiry for the bars: of the whole file, or as the rest of the filter leaves them. */
+export function facets({ query, selection, report, expiry }) {
+  if (!isFiltered(query) || !selection.types) return { types: report?.types ?? [], expiry };
+  const types = [...selection.types].sort((a, b) => b.bytes - a.bytes);
+  for (const type of query.types) if (!types.some((one) => one.type === type)) types.push({ type, keys: 0, bytes: 0 });
+  return { types, expiry: selection.expiry };
 }
 
 /** Every finding: of the compression, those of the report, and the failure that ended the reading. */

@@ -3,6 +3,7 @@
 import { badge } from "./columns.js";
 import { el, fill, icon, rem, setAttr, setText, show, textWidth } from "./dom.js";
 import { bytes, bytesText, count, percent, plural, spokenPercent } from "./format.js";
+import { facets } from "./state.js";
 import { paintOneLine } from "./text.js";
 import { BUCKET_LABEL, BUCKET_LONG, BUCKETS, TYPES } from "./types.js";
 
@@ -39,8 +40,9 @@ export function mountSummary(root, actions) {
     setText(size.value, `${amount.number} ${amount.unit}`);
     setText(size.note, total ? `${bytesText(Math.round(report.bytes / total))} a key` : "");
     renderLargest(report);
-    renderTypes(next);
-    renderExpiry(next);
+    const shown = facets(next);
+    renderTypes(next, shown);
+    renderExpiry(next, shown);
   }
 
   async function renderLargest(report) {
@@ -56,8 +58,7 @@ export function mountSummary(root, actions) {
     return fill(largest, badge(row.type), el("span", { class: "sr" }, row.type), key, el("span", { class: "num" }, bytesText(row.bytes)));
   }
 
-  function renderTypes({ report, query }) {
-    const parts = report?.types ?? [];
+  function renderTypes({ query }, { types: parts }) {
     const whole = parts.reduce((sum, one) => sum + one.bytes, 0);
     reuse(typeBar, parts.map((one) => one.bytes), () => el("button", { type: "button", onclick: (event) => actions.toggleType(event.currentTarget.dataset.type, true) }));
     const widths = shares(parts.map((one) => one.bytes), typeBar.clientWidth);
@@ -82,8 +83,8 @@ export function mountSummary(root, actions) {
     typeBar.classList.toggle("chosen", query.types.length > 0);
   }
 
-  function renderExpiry({ expiry: counts, query }) {
-    const present = counts ? BUCKETS.filter((bucket) => counts[bucket] > 0) : [];
+  function renderExpiry({ query }, { expiry: counts }) {
+    const present = counts ? BUCKETS.filter((bucket) => counts[bucket] > 0 || bucket === query.expiry) : [];
     const whole = present.reduce((sum, bucket) => sum + counts[bucket], 0);
     reuse(expiryBar, present.map((bucket) => counts[bucket]), () => el("button", { type: "button", onclick: (event) => actions.toggleExpiry(event.currentTarget.dataset.bucket) }));
     const widths = shares(present.map((bucket) => counts[bucket]), expiryBar.clientWidth);

@@ -17,6 +17,8 @@ const PIECE = 1 << 20;
 /** Memory that stays free beside the rows, for the next piece and for looking at values; and for each row, to filter and sort. */
 const ROOM = 12 << 20;
 const ROOM_PER_ROW = 8;
+/** Rows that are counted by their prefix before the clock is looked at. */
+const COUNTED_AT_ONCE = 8192;
 
 /**
  * The open file, or null: `{ job, source, session, values, query, generation, nowMs }`, its `chunks`, the
@@ -26,6 +28,7 @@ const ROOM_PER_ROW = 8;
 let open = null;
 let ready = null;
 let latestSelect = 0;
+let latestCount = 0;
 let dead = false;
 /** Operations in hand, and whom to tell when only one is left. */
 let running = 0;
@@ -95,6 +98,24 @@ const operations = {
     file.query = query;
     file.generation = generation;
     return { ...counts, generation };
+  },
+
+  /** The level below a prefix; null where a newer counting or another file came between. */
+  async prefixes({ job, query, options }) {
+    latestCount = job;
+    await turn();
+    const file = need();
+    const goesOn = () => latestCount === job && open === file;
+    if (!goesOn()) return null;
+    file.session.countPrefixes(withClock(file, query), options);
+    for (let turned = performance.now();;) {
+      const level = file.session.countStep(COUNTED_AT_ONCE);
+      if (level) return level;
+      if (performance.now() - turned < TURN_MS) continue;
+      await turn();
+      if (!goesOn()) return null;
+      turned = performance.now();
+    }
   },
 
   async rows({ generation, from, count }) {

@@ -30,6 +30,9 @@ mod items;
 mod loss;
 mod pack_value;
 mod plan;
+mod prefixes;
+#[cfg(test)]
+mod prefixes_tests;
 mod replay;
 mod selection;
 mod sort;
@@ -52,6 +55,7 @@ pub use index::Index;
 pub use items::ModuleItems;
 pub use loss::{Loss, Lost, OnLoss, Outcome};
 pub use plan::{EncodeOptions, NodeLimit, PackedLimit, Thresholds};
+pub use prefixes::{PrefixBranch, PrefixLevel, PrefixOrder, PrefixTally, Separators};
 pub use replay::{FailedCommand, Replay, ReplayOptions, ReplayReport, SkippedCommand, SkippedEffect};
 pub use selection::Selection;
 pub use sort::Column;

@@ -54,7 +54,7 @@ impl Selection {
             Order::Some(rows) => {
                 for row in index.scan(self.scanned) {
                     if keep(&row) {
-                        rows.try_reserve(1).map_err(|_| no_memory(index))?;
+                        rows.try_reserve(1).map_err(|_| no_memory(index, FOR_ORDER))?;
                         rows.push(row.id());
                         bytes = bytes.saturating_add(row.bytes());
                     }
@@ -77,12 +77,12 @@ impl Selection {
             Order::Some(rows) | Order::Sorted(rows) => rows,
             Order::All => {
                 let mut rows = Vec::new();
-                rows.try_reserve_exact(self.scanned as usize).map_err(|_| no_memory(index))?;
+                rows.try_reserve_exact(self.scanned as usize).map_err(|_| no_memory(index, FOR_ORDER))?;
                 rows.extend(0..self.scanned);
                 rows
             }
         };
-        sort::sort(index, &mut rows, column, descending).map_err(|Full| no_memory(index))?;
+        sort::sort(index, &mut rows, column, descending).map_err(|Full| no_memory(index, FOR_ORDER))?;
         self.order = Order::Sorted(rows);
         Ok(())
     }
@@ -135,9 +135,10 @@ impl Selection {
     }
 }
 
+const FOR_ORDER: &str = "memory for the order of the keys";
+
 #[cold]
-fn no_memory(index: &Index) -> Error {
-    let kind =
-        ErrorKind::LimitExceeded { expected: "memory for the order of the keys", found: Found::Number(u64::from(index.rows())) };
+pub(super) fn no_memory(index: &Index, expected: &'static str) -> Error {
+    let kind = ErrorKind::LimitExceeded { expected, found: Found::Number(u64::from(index.rows())) };
     Error::new(kind, 0, Place::default())
 }

@@ -29,6 +29,8 @@ mod object;
 #[cfg_attr(not(all(feature = "wasm", feature = "wasm-tools")), allow(dead_code))]
 mod option;
 #[cfg(feature = "wasm")]
+mod prefixes;
+#[cfg(feature = "wasm")]
 mod query;
 #[cfg(feature = "wasm")]
 mod report;

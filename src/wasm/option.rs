@@ -3,7 +3,8 @@
 use super::error;
 use alloc::format;
 use alloc::string::String;
-use js_sys::{Array, Reflect};
+use alloc::vec::Vec;
+use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 /// A member of an object; `undefined` where the object or the member is missing.
@@ -59,6 +60,14 @@ pub(super) fn to_u64(number: f64) -> u64 {
 #[allow(clippy::cast_possible_truncation)] // a cast stops at the ends
 pub(super) fn millis(number: f64) -> i64 {
     number as i64
+}
+
+pub(super) fn bytes(object: &JsValue, name: &str) -> Result<Option<Vec<u8>>, JsValue> {
+    let value = member(object, name)?;
+    match value.dyn_ref::<Uint8Array>() {
+        None if !is_missing(&value) => Err(error::usage(&format!("{name}: expected bytes"))),
+        bytes => Ok(bytes.map(Uint8Array::to_vec)),
+    }
 }
 
 /// An array, empty where the member is missing.

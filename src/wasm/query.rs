@@ -1,14 +1,18 @@
 //! The viewer's query: which keys are shown, and in which order.
 
 use super::error;
-use super::option::{list, member, millis, number, string, to_u64, whole};
-use crate::jobs::{ExpiryRule, Filter, Pattern, SizeRule};
-use crate::model::{Column, Row};
+use super::object::ObjectExt;
+use super::option::{bytes, flag, list, member, millis, number, string, to_u64, whole};
+use super::prefixes::separators;
+use super::report;
+use crate::jobs::{Count, Expiry, ExpiryRule, Filter, Pattern, SizeRule};
+use crate::model::{Column, Row, Separators};
 use crate::rdb::Kind;
 use crate::wire::Scalar;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
 
 /// A query as it was asked.
@@ -29,6 +33,11 @@ pub(super) struct Wanted {
     dbs: Vec<u64>,
     expiry: Option<ExpiryRule>,
     size: SizeRule,
+    prefix: Vec<u8>,
+    /// Only names that no separator parts behind the prefix.
+    leaf_of: Option<Separators>,
+    /// What the counts beside the rows see expiries from.
+    now_ms: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +64,9 @@ impl Query {
             dbs: list(query, "dbs")?.iter().map(|db| database(&db)).collect::<Result<_, _>>()?,
             expiry: expiry(query)?,
             size: SizeRule { min: whole(query, "minBytes")?, max: whole(query, "maxBytes")? },
+            prefix: bytes(query, "prefix")?.unwrap_or_default(),
+            leaf_of: if flag(query, "leaves")? { Some(separators(query)?) } else { None },
+            now_ms: millis(number(query, "nowMs")?.unwrap_or_default()),
         };
         let is_descending = member(query, "descending")?.is_truthy();
         let sort = match string(query, "sort")?.as_deref() {
@@ -77,8 +89,9 @@ impl Query {
 impl Wanted {
     /// Whether every key is shown.
     pub(super) fn is_everything(&self) -> bool {
-        let Self { text, mode: _, types, dbs, expiry, size } = self;
-        text.is_empty() && types.is_empty() && dbs.is_empty() && expiry.is_none() && size.is_open()
+        let Self { text, mode: _, types, dbs, expiry, size, prefix, leaf_of, now_ms: _ } = self;
+        let is_any_name = text.is_empty() && prefix.is_empty() && leaf_of.is_none();
+        is_any_name && types.is_empty() && dbs.is_empty() && expiry.is_none() && size.is_open()
     }
 
     /// The rules for it.
@@ -103,7 +116,12 @@ impl Wanted {
         };
         // Types that no snapshot read so far can hold leave nothing to be shown.
         let is_nothing = filter.kinds.is_empty() && !self.types.is_empty();
-        Ok(Rules { filter, is_nothing })
+        Ok(Rules { filter, is_nothing, prefix: self.prefix.clone(), leaf_of: self.leaf_of.clone() })
+    }
+
+    /// Counts of the rows these rules keep, nothing counted yet.
+    pub(super) fn facets(&self) -> Facets {
+        Facets { now_ms: self.now_ms, by_kind: [Count::default(); Kind::ALL.len()], expiry: Expiry::default() }
     }
 }
 
@@ -111,17 +129,78 @@ impl Wanted {
 pub(super) struct Rules {
     filter: Filter,
     is_nothing: bool,
+    prefix: Vec<u8>,
+    leaf_of: Option<Separators>,
 }
 
 impl Rules {
-    /// Whether `row` is shown.
+    /// Whether `row` is shown. It is counted by its kind where all rules but those for kinds
+    /// hold, and by its expiry where all but the one for expiries do.
     #[inline(always)]
-    pub(super) fn keep(&self, row: &Row<'_>) -> bool {
-        let Some(value_type) = row.value_type() else { return false };
-        !self.is_nothing
-            && self.filter.matches_facts(u64::from(row.db()), value_type.kind(), row.expires_at_ms())
-            && (self.filter.size.is_open() || self.filter.size.matches(row.bytes()))
-            && (self.filter.keys.is_empty() || self.filter.matches_name(Scalar::Bytes(row.key())))
+    pub(super) fn keep(&self, row: &Row<'_>, facets: &mut Facets) -> bool {
+        let Some(rest) = row.key().strip_prefix(&*self.prefix) else { return false };
+        if self.leaf_of.as_ref().is_some_and(|separators| separators.first_end(rest).is_some()) {
+            return false;
+        }
+        let (is_kind, is_expiry) = self.judge(row);
+        if is_expiry {
+            facets.count(row);
+        }
+        if is_kind {
+            facets.expiry.add(row.expires_at_ms(), facets.now_ms);
+        }
+        is_kind && is_expiry
+    }
+
+    /// Whether `row` would be shown if there was no rule for the prefix.
+    pub(super) fn keep_under_any_prefix(&self, row: &Row<'_>) -> bool {
+        self.judge(row) == (true, true)
+    }
+
+    /// Whether the rules for kinds and the one for expiries hold; neither where another does not.
+    #[inline(never)] // two loops call it
+    fn judge(&self, row: &Row<'_>) -> (bool, bool) {
+        let Filter { dbs, kinds, expiry, size, .. } = &self.filter;
+        let Some(value_type) = row.value_type() else { return (false, false) };
+        let is_kind = !self.is_nothing && (kinds.is_empty() || kinds.contains(&value_type.kind()));
+        let is_expiry = expiry.is_none_or(|rule| rule.matches(row.expires_at_ms()));
+        let others = (is_kind || is_expiry)
+            && (dbs.is_empty() || dbs.contains(&u64::from(row.db())))
+            && (size.is_open() || size.matches(row.bytes()))
+            && (self.filter.keys.is_empty() || self.filter.matches_name(Scalar::Bytes(row.key())));
+        (others && is_kind, others && is_expiry)
+    }
+}
+
+/// Keys by kind and by expiry, each as if there was no rule for it.
+pub(super) struct Facets {
+    now_ms: i64,
+    /// In the order of [`Kind::ALL`].
+    by_kind: [Count; Kind::ALL.len()],
+    expiry: Expiry,
+}
+
+impl Facets {
+    #[inline]
+    fn count(&mut self, row: &Row<'_>) {
+        let Some(value_type) = row.value_type() else { return };
+        let mut pairs = Kind::ALL.into_iter().zip(&mut self.by_kind);
+        if let Some((_, count)) = pairs.find(|(kind, _)| *kind == value_type.kind()) {
+            count.keys = count.keys.saturating_add(1);
+            count.bytes = count.bytes.saturating_add(row.bytes());
+        }
+    }
+
+    /// As members `types` and `expiry`.
+    pub(super) fn put(&self, object: &Object) {
+        let pairs = Kind::ALL.into_iter().zip(&self.by_kind).filter(|(_, count)| count.keys > 0);
+        let types = pairs.map(|(kind, count)| {
+            let object = report::counted(count);
+            object.set("type", kind.name());
+            object
+        });
+        object.set("types", types.collect::<Array>());
+        object.set("expiry", report::expiry(&self.expiry));
     }
 }
 

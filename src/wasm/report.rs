@@ -69,7 +69,7 @@ fn text(bytes: &[u8]) -> JsValue {
     String::from_utf8_lossy(bytes).as_ref().into()
 }
 
-fn counted(count: &Count) -> Object {
+pub(super) fn counted(count: &Count) -> Object {
     let object = Object::new();
     object.set("keys", object::number(count.keys));
     object.set("bytes", object::number(count.bytes));

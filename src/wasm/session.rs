@@ -5,7 +5,8 @@ use super::damage::Damage;
 use super::error;
 use super::object::{self, ObjectExt};
 use super::option;
-use super::query::{Query, Rules, Wanted};
+use super::prefixes::Counting;
+use super::query::{Facets, Query, Rules, Wanted};
 use super::report::{self, Around};
 use super::value::ValueReader;
 use crate::error::{Error, Fault, FaultKind};
@@ -31,6 +32,7 @@ pub struct Session {
     is_finished: bool,
     view: View,
     tally: Tally,
+    counting: Option<Counting>,
 }
 
 /// What was read.
@@ -48,7 +50,7 @@ struct Content {
 /// What is looked at.
 struct View {
     /// What the rows of the selection were chosen by.
-    chosen: Option<(Wanted, Rules)>,
+    chosen: Option<(Wanted, Rules, Facets)>,
     selection: Selection,
     is_sorted: bool,
 }
@@ -82,6 +84,7 @@ impl Session {
             is_finished: false,
             view: View { chosen: None, selection: Selection::all(), is_sorted: false },
             tally: Tally::default(),
+            counting: None,
         })
     }
 
@@ -211,16 +214,17 @@ impl Session {
     pub fn select(&mut self, query: &JsValue) -> Result<Object, JsValue> {
         let Query { wanted, sort, is_descending } = Query::parse(query)?;
         let index = &self.content.index;
-        let goes_on = !self.view.is_sorted && self.view.chosen.as_ref().is_some_and(|(chosen, _)| *chosen == wanted);
+        let goes_on = !self.view.is_sorted && self.view.chosen.as_ref().is_some_and(|(chosen, ..)| *chosen == wanted);
         if !goes_on {
             // A bad pattern leaves the rows before as they are.
             let rules = wanted.rules()?;
             let selection = if wanted.is_everything() { Selection::all() } else { Selection::filtered() };
-            self.view = View { chosen: Some((wanted, rules)), selection, is_sorted: false };
+            let facets = wanted.facets();
+            self.view = View { chosen: Some((wanted, rules, facets)), selection, is_sorted: false };
         }
         let View { chosen, selection, is_sorted } = &mut self.view;
         let ordered = match chosen {
-            Some((_, rules)) => selection.extend(index, |row| rules.keep(row)),
+            Some((_, rules, facets)) => selection.extend(index, |row| rules.keep(row, facets)),
             None => Ok(()),
         };
         let ordered = ordered.and_then(|()| match sort {
@@ -238,7 +242,36 @@ impl Session {
         object.set("count", selection.len());
         object.set("bytes", object::number(selection.bytes()));
         object.set("total", selection.scanned());
+        if let Some((_, _, facets)) = chosen.as_ref().filter(|(wanted, ..)| !wanted.is_everything()) {
+            facets.put(&object);
+        }
         Ok(object)
+    }
+
+    /// Begins to count the keys of a query by how their names go on behind a prefix;
+    /// `countStep` goes on with it. Options: `prefix`, `separators`, `by`, `most`.
+    ///
+    /// # Errors
+    /// `bad-pattern`; a `TypeError` for a query or options that are none; an `Error`
+    /// where the machine gives no random numbers.
+    #[wasm_bindgen(js_name = countPrefixes)]
+    pub fn count_prefixes(&mut self, query: &JsValue, options: &JsValue) -> Result<(), JsValue> {
+        self.counting = Some(Counting::new(&self.content.index, query, options)?);
+        Ok(())
+    }
+
+    /// Counts `rows` further rows. The level once all were counted, else `null`.
+    ///
+    /// # Errors
+    /// A `TypeError` where no counting was begun; `limit-exceeded` where memory ends.
+    #[wasm_bindgen(js_name = countStep)]
+    pub fn count_step(&mut self, rows: u32) -> Result<Option<Object>, JsValue> {
+        let counting = self.counting.as_mut().ok_or_else(|| error::usage("countStep: nothing is being counted"))?;
+        let step = counting.step(&self.content.index, rows);
+        if !matches!(step, Ok(None)) {
+            self.counting = None;
+        }
+        step
     }
 
     /// Rows of the selection, at most `count` of them from position `from` on.
@@ -378,7 +411,7 @@ impl Content {
     }
 }
 
-fn row_object(row: &Row<'_>) -> Object {
+pub(super) fn row_object(row: &Row<'_>) -> Object {
     let object = Object::new();
     object.set("id", row.id());
     object.set("db", row.db());
