@@ -296,7 +296,7 @@ fn target(name: &str) -> Result<Target, String> {
 pub(super) struct ViewArgs {
     /// The file that is open in the page; without it, the sample
     pub(super) file: Option<PathBuf>,
-    /// The folder of the page
+    /// The folder of the page; a binary that was built with the page needs none
     #[arg(long, value_name = "DIR")]
     pub(super) www: Option<PathBuf>,
     /// The port to listen on; 0 takes a free one

@@ -1,10 +1,11 @@
 //! A small read-only web server for one page and one file, on 127.0.0.1 only.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use super::page::{Page, PageFile};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
 use tiny_http::{HTTPVersion, Header, Method, Request, Response, Server, StatusCode};
 
@@ -22,17 +23,47 @@ const THREADS: usize = 16;
 /// What stands in an address as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A page, a file or none, and the socket.
+/// A page, what is open in it or nothing, and the socket.
 pub(super) struct Site {
     server: Server,
     address: SocketAddr,
-    page: PathBuf,
-    opened: Option<PathBuf>,
+    page: Page,
+    opened: Option<Opened>,
+}
+
+/// What is open in the page.
+pub(super) enum Opened {
+    File(PathBuf),
+    /// Its name, and its bytes.
+    Sample(PathBuf, Vec<u8>),
+}
+
+trait Content: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Content for T {}
+
+impl Opened {
+    fn name(&self) -> String {
+        let (Self::File(path) | Self::Sample(path, _)) = self;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        utf8_percent_encode(&name, PLAIN).to_string()
+    }
+
+    /// Its bytes from the first on, and how many there are.
+    fn content(&self) -> io::Result<(Box<dyn Content>, u64)> {
+        match self {
+            Self::File(path) => {
+                let handle = File::open(path)?;
+                let len = handle.metadata()?.len();
+                Ok((Box::new(handle), len))
+            }
+            Self::Sample(_, bytes) => Ok((Box::new(Cursor::new(bytes.clone())), bytes.len() as u64)),
+        }
+    }
 }
 
 impl Site {
     /// Listens on 127.0.0.1; port 0 takes a free one.
-    pub(super) fn listen(port: u16, page: PathBuf, opened: Option<PathBuf>) -> io::Result<Self> {
+    pub(super) fn listen(port: u16, page: Page, opened: Option<Opened>) -> io::Result<Self> {
         let server = Server::http((Ipv4Addr::LOCALHOST, port)).map_err(io::Error::other)?;
         let address = server.server_addr().to_ip().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
         Ok(Self { server, address, page, opened })
@@ -42,7 +73,7 @@ impl Site {
     pub(super) fn address(&self) -> String {
         match &self.opened {
             None => format!("http://{}/", self.address),
-            Some(file) => format!("http://{}/?file={}", self.address, encoded_name(file)),
+            Some(opened) => format!("http://{}/?file={}", self.address, opened.name()),
         }
     }
 
@@ -72,22 +103,17 @@ impl Site {
         }
         let path = request.url().split(['?', '#']).next().unwrap_or_default();
         match (path, &self.opened) {
-            (OPENED, Some(file)) => opened_file(file, header(request, "Range")).unwrap_or_else(|error| failed(&error)),
-            _ => self.page_file(path),
+            (OPENED, Some(opened)) => opened_file(opened, header(request, "Range")).unwrap_or_else(|error| failed(&error)),
+            _ => match self.page.file(path) {
+                Some(file) => file.and_then(|file| page_file(file, request)).unwrap_or_else(|error| failed(&error)),
+                None => refuse(404, "There is no such page."),
+            },
         }
     }
 
     fn is_own_host(&self, host: &str) -> bool {
         let (name, port) = host.rsplit_once(':').unwrap_or((host, "80"));
         matches!(name, "127.0.0.1" | "localhost") && port.parse() == Ok(self.address.port())
-    }
-
-    fn page_file(&self, path: &str) -> Answer {
-        let Some(file) = resolve(&self.page, path) else { return refuse(404, "There is no such page.") };
-        match File::open(&file).and_then(|handle| Ok((handle.metadata()?.len(), handle))) {
-            Ok((len, handle)) => body(200, Box::new(handle), len, mime(&file)),
-            Err(error) => failed(&error),
-        }
     }
 }
 
@@ -103,41 +129,40 @@ fn respond(request: Request, answer: Answer) -> io::Result<()> {
 
 type Answer = Response<Box<dyn Read + Send>>;
 
-/// The file of the page that a path of an address means: within its folder, by plain names only.
-fn resolve(page: &Path, path: &str) -> Option<PathBuf> {
-    let path = percent_decode_str(path).decode_utf8().ok()?;
-    let relative = path.strip_prefix('/')?;
-    let relative = if relative.is_empty() { "index.html" } else { relative };
-    let is_plain = |component| matches!(component, Component::Normal(name) if !name.as_encoded_bytes().starts_with(b"."));
-    if relative.contains(['\\', '\0', ':'])
-        || relative.split('/').any(str::is_empty)
-        || !Path::new(relative).components().all(is_plain)
-    {
-        return None;
-    }
-    let root = page.canonicalize().ok()?;
-    let file = root.join(relative).canonicalize().ok()?;
-    (file.starts_with(&root) && file.is_file()).then_some(file)
+/// A file of the page, or word that the one the browser has is the same.
+fn page_file(file: PageFile, request: &Request) -> io::Result<Answer> {
+    let takes_gzip = header(request, "Accept-Encoding").is_some_and(|codings| codings.contains("gzip"));
+    let file = if takes_gzip { file } else { file.unpacked()? };
+    let tag = file.tag();
+    let mime = mime(&file.path);
+    let is_gzip = file.is_gzip;
+    let answer = if header(request, "If-None-Match").is_some_and(|tags| tags.contains(&tag)) {
+        body(304, Box::new(io::empty()), 0, mime, CHECKED)
+    } else {
+        let len = file.bytes.len() as u64;
+        let answer = body(200, Box::new(Cursor::new(file.bytes)), len, mime, CHECKED);
+        if is_gzip { with(answer, "Content-Encoding", "gzip") } else { answer }
+    };
+    Ok(with(with(answer, "ETag", &tag), "Vary", "Accept-Encoding"))
 }
 
 /// The file that is open in the page, whole or a range of it.
-fn opened_file(file: &Path, range: Option<&str>) -> io::Result<Answer> {
-    let mut handle = File::open(file)?;
-    let len = handle.metadata()?.len();
+fn opened_file(opened: &Opened, range: Option<&str>) -> io::Result<Answer> {
+    let (mut content, len) = opened.content()?;
     let answer = match range.map(|range| parse_range(range, len)) {
-        None | Some(Range::Ignored) => body(200, Box::new(handle), len, OCTETS),
+        None | Some(Range::Ignored) => body(200, Box::new(content), len, OCTETS, UNKEPT),
         Some(Range::Outside) => {
             let refused = refuse(416, "The file has no such bytes.");
             with(refused, "Content-Range", &format!("bytes */{len}"))
         }
         Some(Range::Span { start, end }) => {
-            handle.seek(SeekFrom::Start(start))?;
-            let part = body(206, Box::new(handle.take(end - start)), end - start, OCTETS);
+            content.seek(SeekFrom::Start(start))?;
+            let part = body(206, Box::new(content.take(end - start)), end - start, OCTETS, UNKEPT);
             with(part, "Content-Range", &format!("bytes {start}-{}/{len}", end - 1))
         }
     };
     let answer = with(answer, "Accept-Ranges", "bytes");
-    Ok(with(answer, "X-File-Name", &encoded_name(file)))
+    Ok(with(answer, "X-File-Name", &opened.name()))
 }
 
 /// What a `Range` header asks of a file.
@@ -165,11 +190,6 @@ fn parse_range(range: &str, len: u64) -> Range {
     if start < end { Range::Span { start, end } } else { Range::Outside }
 }
 
-fn encoded_name(file: &Path) -> String {
-    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-    utf8_percent_encode(&name, PLAIN).to_string()
-}
-
 fn header<'r>(request: &'r Request, name: &'static str) -> Option<&'r str> {
     request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.as_str())
 }
@@ -192,8 +212,13 @@ fn mime(file: &Path) -> &'static str {
     }
 }
 
+/// Kept by the browser, and asked for again each time.
+const CHECKED: &str = "no-cache";
+/// Nothing of a dump stays in the browser's cache.
+const UNKEPT: &str = "no-store";
+
 /// An answer with the headers that every answer has.
-fn body(status: u16, reader: Box<dyn Read + Send>, len: u64, mime: &str) -> Answer {
+fn body(status: u16, reader: Box<dyn Read + Send>, len: u64, mime: &str, cache: &str) -> Answer {
     let len = usize::try_from(len).ok();
     let answer = Response::new(StatusCode(status), Vec::new(), reader, len, None).with_chunked_threshold(usize::MAX);
     let fixed = [
@@ -203,7 +228,7 @@ fn body(status: u16, reader: Box<dyn Read + Send>, len: u64, mime: &str) -> Answ
         ("Referrer-Policy", "no-referrer"),
         ("Cross-Origin-Opener-Policy", "same-origin"),
         ("Cross-Origin-Resource-Policy", "same-origin"),
-        ("Cache-Control", "no-store"),
+        ("Cache-Control", cache),
     ];
     fixed.into_iter().fold(answer, |answer, (name, value)| with(answer, name, value))
 }
@@ -217,7 +242,7 @@ fn with(answer: Answer, name: &str, value: &str) -> Answer {
 }
 
 fn refuse(status: u16, text: &'static str) -> Answer {
-    body(status, Box::new(text.as_bytes()), text.len() as u64, "text/plain; charset=utf-8")
+    body(status, Box::new(text.as_bytes()), text.len() as u64, "text/plain; charset=utf-8", UNKEPT)
 }
 
 fn failed(error: &io::Error) -> Answer {
@@ -252,40 +277,5 @@ mod tests {
             assert_eq!(parse_range(range, 100), expected, "{range}");
         }
         assert_eq!(parse_range("bytes=0-0", 0), Range::Outside);
-    }
-
-    #[test]
-    fn paths_stay_within_the_page() {
-        let outer = std::env::temp_dir().join(format!("aikv-http-{}", std::process::id()));
-        let page = outer.join("page");
-        std::fs::create_dir_all(page.join("sub")).unwrap();
-        for name in ["secret", "page/index.html", "page/sub/a.js", "page/.hidden"] {
-            std::fs::write(outer.join(name), "x").unwrap();
-        }
-        let found = |path: &str| resolve(&page, path).and_then(|file| Some(file.file_name()?.to_str()?.to_string()));
-        assert_eq!(found("/").as_deref(), Some("index.html"));
-        assert_eq!(found("/sub/a.js").as_deref(), Some("a.js"));
-        assert_eq!(found("/sub/%61.js").as_deref(), Some("a.js"));
-        for path in [
-            "/../secret",
-            "/%2e%2e/secret",
-            "/sub/../../secret",
-            "/..%2fsecret",
-            "//secret",
-            "/sub",
-            "/.hidden",
-            "",
-            "/a%00b",
-            "/sub//a.js",
-            "/..\\secret",
-        ] {
-            assert_eq!(found(path), None, "{path}");
-        }
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink(outer.join("secret"), page.join("link")).unwrap();
-            assert_eq!(found("/link"), None, "a link out of the folder");
-        }
-        std::fs::remove_dir_all(&outer).unwrap();
     }
 }

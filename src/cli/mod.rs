@@ -18,6 +18,7 @@ mod lines;
 mod merge;
 mod output;
 mod output_folder;
+mod page;
 mod print;
 mod repair;
 mod replay;

@@ -2,7 +2,8 @@
 
 use super::args::ViewArgs;
 use super::failure::Failure;
-use super::http::Site;
+use super::http::{Opened, Site};
+use super::page::Page;
 use super::{Outcome, Result};
 use std::fs::File;
 use std::io::Write;
@@ -11,27 +12,16 @@ use std::prelude::rust_2024::*;
 use std::process::{Command, Stdio};
 
 pub(super) fn run(args: &ViewArgs) -> Result {
-    let Some(page) = &args.www else {
-        return Err(Failure::Usage(
-            "this build has no page of its own: give the folder of the assembled page with --www DIR. \
-             `cargo xtask view` in the project assembles it and serves it"
-                .into(),
-        ));
-    };
-    if !page.join("index.html").is_file() {
-        let text = format!("{}: there is no index.html in it; --www names the folder of the assembled page", page.display());
-        return Err(Failure::Usage(text));
-    }
-    let sample = page.join("sample.rdb");
+    let page = page(args)?;
     let opened = match &args.file {
         Some(file) => {
             readable(file)?;
-            Some(file.clone())
+            Some(Opened::File(file.clone()))
         }
-        None => Some(sample).filter(|sample| sample.is_file()),
+        None => page.sample().map(|(path, bytes)| Opened::Sample(path, bytes)),
     };
     let failed = |error| Failure::Output { file: Some(format!("127.0.0.1:{}", args.port).into()), error };
-    let site = Site::listen(args.port, page.clone(), opened).map_err(failed)?;
+    let site = Site::listen(args.port, page, opened).map_err(failed)?;
     let address = site.address();
     println!("{address}");
     // Whoever waits for the address reads it from a pipe.
@@ -41,6 +31,25 @@ pub(super) fn run(args: &ViewArgs) -> Result {
     }
     site.serve();
     Ok(Outcome::Clean)
+}
+
+/// The page of a folder, else what the binary was built with.
+fn page(args: &ViewArgs) -> std::result::Result<Page, Failure> {
+    match &args.www {
+        Some(folder) if folder.join("index.html").is_file() => Ok(Page::Folder(folder.clone())),
+        Some(folder) => {
+            let text =
+                format!("{}: there is no index.html in it; --www names the folder of the assembled page", folder.display());
+            Err(Failure::Usage(text))
+        }
+        None => Page::built().ok_or_else(|| {
+            Failure::Usage(
+                "this build has no page of its own: give the folder of the assembled page with --www DIR. \
+                 `cargo xtask view` in the project assembles it and serves it"
+                    .into(),
+            )
+        }),
+    }
 }
 
 /// Fails now where a page could not read the file later.
