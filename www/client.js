@@ -1,12 +1,7 @@
 // The page's end of the worker: a promise for every message id, progress by callback, and two ways to
 // stop: ask the worker to let go of the file, or end it when it does not answer.
 
-const policy = globalThis.trustedTypes?.createPolicy("aikv", {
-  createScriptURL: (address) => {
-    if (address === "worker.js") return new URL("worker.js", import.meta.url).href;
-    throw new TypeError(`${address} is not a script of this page`);
-  },
-});
+import { scriptAddress } from "./script-address.js";
 
 const CLOSE_PATIENCE_MS = 1000;
 
@@ -114,7 +109,7 @@ export class Client {
 }
 
 function newWorker() {
-  return new Worker(policy ? policy.createScriptURL("worker.js") : new URL("worker.js", import.meta.url), { type: "module" });
+  return new Worker(scriptAddress("worker.js"), { type: "module" });
 }
 
 function workerError(fields) {

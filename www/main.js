@@ -11,6 +11,7 @@ import { mountFindings } from "./findings.js";
 import { MINUTE } from "./format.js";
 import { mountHeader } from "./header.js";
 import { mountHelp } from "./help.js";
+import { acceptLaunches, keepForOffline } from "./installed.js";
 import { lifecycleActions } from "./lifecycle.js";
 import { COPY_BYTES } from "./limits.js";
 import { acceptDrops, chooseFile, mountStart } from "./open.js";
@@ -311,6 +312,8 @@ requestAnimationFrame(() => setTimeout(async () => {
     const { supported, version } = await client.start();
     store.update({ supported, version });
     document.body.dataset.ready = "";
+    keepForOffline();
+    acceptLaunches(life.offer);
     if (named !== null) await life.openServed(named);
   } catch (error) {
     store.update({ phase: "refused", refusal: { text: "The reader could not be started.", advice: error.message } });
