@@ -1,7 +1,9 @@
 //! Builds, shows and tests aikv; does the set-up each of it needs.
 
+mod dist;
 mod faults;
 mod nightly;
+mod offline;
 mod package;
 mod run;
 mod suite;
@@ -18,7 +20,9 @@ cargo xtask test                                 run every check and test; with 
 cargo xtask faults [WORDS]                       break what is under the writers: kills, full disks, failing calls, power cuts;
                                                  only the cases with WORDS in their names
 cargo xtask pkg                                  assemble the npm package in pkg/
-cargo xtask site                                 assemble the viewer in dist/site/";
+cargo xtask site                                 assemble the viewer in dist/site/, as its source stands
+cargo xtask dist                                 make what is handed out in dist/: the site, minified; the npm package; the command
+                                                 with the page inside";
 
 fn main() -> ExitCode {
     match command() {
@@ -42,6 +46,7 @@ fn command() -> Result<ExitCode> {
         Some("test") => suite::test(),
         Some("faults") => faults::faults(&rest.join(" ")),
         Some("pkg") => package::assemble().map(|()| ExitCode::SUCCESS),
+        Some("dist") => dist::dist().map(|()| ExitCode::SUCCESS),
         Some("site") => package::site().map(|()| ExitCode::SUCCESS),
         _ => bail!("expected a command\n{USAGE}"),
     }

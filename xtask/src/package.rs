@@ -1,7 +1,7 @@
 //! The npm package and the viewer's site: built, glued, put together.
 
 use crate::run::{cargo, root, run};
-use crate::tools;
+use crate::{dist, tools};
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, write::GzEncoder};
 use std::fs;
@@ -57,8 +57,16 @@ pub fn assemble() -> Result<()> {
     Ok(())
 }
 
-/// Assembles the viewer in `dist/site/`: its pages, and the package under `aikv/`.
+/// Assembles the viewer in `dist/site/` as its source stands.
 pub fn site() -> Result<()> {
+    let site = lay_out()?;
+    dist::finish(&site)?;
+    println!("{}", site.display());
+    Ok(())
+}
+
+/// Puts the viewer's pages into `dist/site/`, and the package under `aikv/`.
+pub fn lay_out() -> Result<PathBuf> {
     assemble()?;
     let (root, out) = (root(), root().join("dist/site"));
     fresh(&out)?;
@@ -69,8 +77,7 @@ pub fn site() -> Result<()> {
     for name in ["index.js", "glue.js", "aikv_bg.wasm", "tools-glue.js", "aikv_tools_bg.wasm"].into_iter().chain(SHARED) {
         fs::copy(root.join("pkg").join(name), package.join(name))?;
     }
-    println!("{}", out.display());
-    Ok(())
+    Ok(out)
 }
 
 fn build(module: &Module) -> Result<PathBuf> {

@@ -1,13 +1,15 @@
 //! Every check and test of the project, in one command.
 
+use crate::dist;
 use crate::faults;
 use crate::nightly;
-use crate::package;
 use crate::run::{cargo, output, program, root, run};
 use crate::tally::Tally;
 use crate::tools::{self, is_ci};
 use crate::view;
 use anyhow::Result;
+use std::fs;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -85,7 +87,8 @@ pub fn test() -> Result<ExitCode> {
         Ok(Done::Passed)
     });
     suite.check("faults of files, disks and power", faults::check);
-    suite.check("npm package and site, within the size budget", |_| package::site().map(|()| Done::Passed));
+    suite.check("npm package and site, within the size budget", |_| dist::site().map(|()| Done::Passed));
+    suite.check("clippy of the command with the page", |_| passed(lint(["--features", "page", "--all-targets"])));
     suite.check("tests of the npm package", |tests| node(tests, "package.test.mjs"));
     suite.check("tests of the viewer", viewer);
     suite.check("tests under Miri, in both byte orders and in 32 bits", nightly::miri);
@@ -217,8 +220,25 @@ fn viewer(tests: &mut Tally) -> Result<Done> {
     let folder = root().join("tests/js");
     tools::node_modules(&folder)?;
     let mut command = program("node");
-    command.current_dir(&folder).args(["--test", "--test-reporter=spec", "viewer.test.mjs", "viewer-detail.test.mjs", "viewer-formats.test.mjs"]);
-    command.env("AIKV_SERVERS", servers_folder()).env("CHROME", chromium).env("AIKV_BIN", server).env("AIKV_SITE", root().join("dist/site"));
+    command.current_dir(&folder).args(["--test", "--test-reporter=spec"]).args(viewer_tests(&folder)?);
+    command
+        .env("AIKV_SERVERS", servers_folder())
+        .env("CHROME", chromium)
+        .env("AIKV_BIN", server)
+        .env("AIKV_SITE", root().join("dist/site"));
     tests.run(&mut command)?;
     Ok(Done::Passed)
+}
+
+/// The files of the viewer's tests, in order.
+fn viewer_tests(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("viewer") && name.ends_with(".test.mjs") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }

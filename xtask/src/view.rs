@@ -13,13 +13,13 @@ pub fn view(args: &[String]) -> Result<ExitCode> {
     let server = server()?;
     // Where the command was typed, so that FILE means what its writer meant.
     let mut command = Command::new(&server);
-    command.arg("view").arg("--www").arg(root().join("dist/site")).args(args);
+    command.arg("view").args(args);
     let status = command.status().with_context(|| format!("cannot start {}", server.display()))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Builds the `aikv` command; it only hands out files here, so it need not be a fast one.
+/// Builds the `aikv` command with the page inside; it only hands out files here, so it need not be a fast one.
 pub fn server() -> Result<PathBuf> {
-    run(cargo(["build", "--features", "cli", "--bin", "aikv"]).args(["--target-dir", "target"]))?;
+    run(cargo(["build", "--features", "page", "--bin", "aikv"]).args(["--target-dir", "target"]))?;
     Ok(root().join("target/debug").join(format!("aikv{}", std::env::consts::EXE_SUFFIX)))
 }

@@ -1,0 +1,113 @@
+//! What is handed out: the site, the npm package, and the command with the page inside.
+
+use crate::run::{cargo, output, program, root, run};
+use crate::{offline, package, tools};
+use anyhow::{Context, Result};
+use flate2::{Compression, GzBuilder};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The site's HTML, CSS and JavaScript may have this many bytes behind gzip, each file by itself.
+const BUDGET: usize = 60 * 1024;
+
+/// Makes everything in `dist/`: `site/`, `aikv-VERSION.tgz` and the command.
+pub fn dist() -> Result<()> {
+    let out = root().join("dist");
+    site()?;
+    let package = npm_package(&out)?;
+    run(cargo(["build", "--release", "--features", "page", "--bin", "aikv"]).args(["--target-dir", "target"]))?;
+    let command = out.join(format!("aikv{}", std::env::consts::EXE_SUFFIX));
+    fs::copy(root().join("target/release").join(command.file_name().context("a name")?), &command)?;
+    for made in [out.join("site"), package, command] {
+        println!("{}", made.display());
+    }
+    Ok(())
+}
+
+/// The site, minified.
+pub fn site() -> Result<()> {
+    let site = package::lay_out()?;
+    minify(&site)?;
+    finish(&site)?;
+    measure(&site)
+}
+
+/// The last steps for a site: what is kept for offline, and the same files for the command.
+pub fn finish(site: &Path) -> Result<()> {
+    offline::stamp(site)?;
+    pack(site)
+}
+
+/// Scripts that are asked for by their names; every other one is a part of them.
+const SCRIPTS: [&str; 3] = ["main.js", "theme.js", "worker.js"];
+/// It has places that are filled in afterwards.
+const SERVICE_WORKER: &str = "sw.js";
+
+/// Makes few and small scripts of many readable ones. The package's keep their places beside its WebAssembly.
+fn minify(site: &Path) -> Result<()> {
+    let folder = root().join("tests/js");
+    tools::node_modules(&folder)?;
+    let names = offline::names(site)?;
+    let esbuild = |options: &[&str]| {
+        let mut command = program("node");
+        command.current_dir(site).arg(folder.join("node_modules/esbuild/bin/esbuild")).args(options);
+        command.args(["--minify", "--format=esm", "--charset=utf8", "--outbase=.", "--outdir=.", "--log-level=warning"]);
+        command.arg("--allow-overwrite");
+        command
+    };
+    let is_part = |name: &&String| name.ends_with(".js") && !name.contains('/') && *name != SERVICE_WORKER;
+    let is_alone = |name: &&String| name.ends_with(".css") || name.ends_with(".js") && name.contains('/');
+    run(esbuild(&["--bundle", "--splitting", "--external:./aikv/*", "--chunk-names=part-[hash]"]).args(SCRIPTS))?;
+    run(esbuild(&[]).args(names.iter().filter(is_alone)))?;
+    for name in names.iter().filter(is_part).filter(|name| !SCRIPTS.contains(&name.as_str())) {
+        fs::remove_file(site.join(name))?;
+    }
+    Ok(())
+}
+
+/// The site as the command holds it, in `dist/page/`: every file behind gzip, under its own name.
+fn pack(site: &Path) -> Result<()> {
+    let out = root().join("dist/page");
+    package::fresh(&out)?;
+    for name in offline::names(site)? {
+        let target = out.join(&name);
+        fs::create_dir_all(target.parent().context("a folder")?)?;
+        fs::write(target, gzip(&fs::read(site.join(&name))?)?)?;
+    }
+    Ok(())
+}
+
+/// The same bytes every time: without a date.
+fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut packed = GzBuilder::new().write(Vec::new(), Compression::best());
+    packed.write_all(bytes)?;
+    Ok(packed.finish()?)
+}
+
+fn measure(site: &Path) -> Result<()> {
+    let mut total = 0;
+    for name in offline::names(site)? {
+        // The service worker comes after everything else.
+        if name != SERVICE_WORKER && [".html", ".css", ".js"].iter().any(|extension| name.ends_with(extension)) {
+            total += gzip(&fs::read(site.join(&name))?)?.len();
+        }
+    }
+    println!("HTML, CSS and JavaScript of the site: {total} bytes behind gzip, of {BUDGET}");
+    Ok(())
+}
+
+/// The package of `pkg/` as it is published.
+fn npm_package(out: &Path) -> Result<PathBuf> {
+    for entry in fs::read_dir(out)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "tgz") {
+            fs::remove_file(path)?;
+        }
+    }
+    let mut command = program("npm");
+    command.args(["pack", "--silent", "--pack-destination"]).arg(out).arg(root().join("pkg"));
+    let printed = output(&mut command)?;
+    let name = printed.lines().last().context("npm pack: expected the name of the package")?;
+    Ok(out.join(name))
+}
