@@ -53,6 +53,7 @@ pub(super) enum Command {
     /// A new file of all that is whole
     Repair(RepairArgs),
     /// Serve the viewer on 127.0.0.1
+    #[cfg(not(target_family = "wasm"))]
     View(ViewArgs),
 }
 
@@ -292,6 +293,7 @@ fn target(name: &str) -> Result<Target, String> {
     Target::from_name(&name.to_ascii_lowercase()).ok_or_else(|| format!("expected one of {}", Target::names()))
 }
 
+#[cfg(not(target_family = "wasm"))]
 #[derive(Debug, Args)]
 pub(super) struct ViewArgs {
     /// The file that is open in the page; without it, the sample

@@ -3,8 +3,9 @@
 use super::args::ReadArgs;
 use super::failure::{Failure, within};
 use super::input::{FileEnding, FileFacts, Input, Task};
-use super::output::{Output, Progress};
+use super::output::Output;
 use super::print::{plural, safe};
+use super::progress::Progress;
 use super::source::Packing;
 use super::{Outcome, Result, random_seed};
 use crate::aof;

@@ -1,7 +1,7 @@
 //! What a lenient reading passed over, said on stderr.
 
-use super::output::Progress;
 use super::print::{count, safe};
+use super::progress::Progress;
 use crate::error::Error;
 use std::path::Path;
 use std::prelude::rust_2024::*;

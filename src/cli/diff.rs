@@ -4,7 +4,8 @@ use super::args::DiffArgs;
 use super::diff_text::{Counts, push_json, push_text};
 use super::failure::Failure;
 use super::input::{Input, Task};
-use super::output::{Output, Progress};
+use super::output::Output;
+use super::progress::Progress;
 use super::{Outcome, Result, random_seed, replay};
 use crate::aof;
 use crate::error::Fault;
@@ -69,6 +70,10 @@ impl Sides<'_> {
             read(file, args.lenient, &mut side, progress)?;
             Ok(finish(side.0))
         };
+        if cfg!(target_family = "wasm") {
+            // There are no threads.
+            return Ok((read(&args.first, progress)?, read(&args.second, &mut Progress::hidden())?));
+        }
         thread::scope(|scope| {
             let second = scope.spawn(|| read(&args.second, &mut Progress::hidden()));
             let first = read(&args.first, progress);

@@ -3,8 +3,9 @@
 use super::args::{ExportArgs, ExportFormat};
 use super::failure::Failure;
 use super::input::{FileFacts, Input, Task};
-use super::output::{Output, Progress};
+use super::output::Output;
 use super::print::{plural, safe};
+use super::progress::Progress;
 use super::replay;
 use super::{Outcome, Result, random_seed};
 use crate::aof;

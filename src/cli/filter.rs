@@ -3,7 +3,8 @@
 use super::args::RewriteArgs;
 use super::failure::Failure;
 use super::input::{Input, Task};
-use super::output::{Output, Progress};
+use super::output::Output;
+use super::progress::Progress;
 use super::{Outcome, Result};
 use crate::aof;
 use crate::error::Fault;

@@ -3,8 +3,9 @@
 use super::args::ReadArgs;
 use super::info_log::{self, Layout, LogFacts};
 use super::input::{Ending, FileFacts, Input, Task};
-use super::output::{Output, Progress};
+use super::output::Output;
 use super::print::{count, now_ms, plural, push_escaped, safe, size, time};
+use super::progress::Progress;
 use super::{Outcome, Result};
 use crate::aof;
 use crate::error::{Escaped, Fault};

@@ -4,8 +4,8 @@
 use super::deviations::Deviations;
 use super::failure::{Damage, Failure};
 use super::lines::{FileReader, Lines};
-use super::output::Progress;
 use super::print::plural;
+use super::progress::Progress;
 use super::source::{Packing, Source};
 use crate::aof::Role;
 use crate::error::Error;

@@ -3,8 +3,9 @@
 use super::args::ReadArgs;
 use super::failure::Failure;
 use super::input::{Input, Task};
-use super::output::{Output, Progress};
+use super::output::Output;
 use super::print::{IsoTime, push_escaped};
+use super::progress::Progress;
 use super::replay;
 use super::{Outcome, Result};
 use crate::error::Fault;

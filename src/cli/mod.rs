@@ -9,6 +9,7 @@ mod diff_text;
 mod export;
 mod failure;
 mod filter;
+#[cfg(not(target_family = "wasm"))]
 mod http;
 mod info;
 mod info_log;
@@ -18,8 +19,10 @@ mod lines;
 mod merge;
 mod output;
 mod output_folder;
+#[cfg(not(target_family = "wasm"))]
 mod page;
 mod print;
+mod progress;
 mod repair;
 mod replay;
 mod show;
@@ -29,6 +32,7 @@ mod source;
 mod split;
 mod split_folder;
 mod units;
+#[cfg(not(target_family = "wasm"))]
 mod view;
 
 use crate::jobs::Seed;
@@ -44,6 +48,8 @@ use std::process::ExitCode;
 /// 2 wrong usage; 3 the input cannot be read, or the output not written; 4 refused, and what for was listed.
 #[must_use]
 pub fn main() -> ExitCode {
+    #[cfg(target_os = "wasi")]
+    enter_folder();
     // Wrong usage ends the process here, with 2.
     let cli = Cli::parse();
     match see_full_files().and_then(|()| run(cli.command)) {
@@ -70,7 +76,17 @@ fn run(command: Command) -> Result {
         Command::Split(args) => split::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Repair(args) => repair::run(&args),
+        #[cfg(not(target_family = "wasm"))]
         Command::View(args) => view::run(&args),
+    }
+}
+
+/// A WebAssembly module starts in no folder: names count from the one that `PWD` tells.
+#[cfg(target_os = "wasi")]
+fn enter_folder() {
+    if let Some(folder) = std::env::var_os("PWD") {
+        // Where that fails, whole paths still work.
+        let _ = std::env::set_current_dir(folder);
     }
 }
 

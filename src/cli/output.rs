@@ -1,17 +1,14 @@
 //! Where a result goes: stdout, or a file that appears whole or not at all.
 
 use super::failure::Failure;
-use super::print::size;
 use crate::error::is_disguising;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
 
 /// Makes data safe on a terminal.
 type Escape = fn(&[u8]) -> Vec<u8>;
@@ -183,7 +180,10 @@ impl Staged {
         let staged = staged_name(path)?;
         let file = OpenOptions::new().write(true).create_new(true).open(&staged)?;
         let this = Self { file, staged, path: path.into(), is_done: false, interrupt };
-        if let Ok(facts) = fs::metadata(path) {
+        // WASI knows no permissions.
+        if let Ok(facts) = fs::metadata(path)
+            && cfg!(not(target_family = "wasm"))
+        {
             this.file.set_permissions(facts.permissions())?;
         }
         Ok(this)
@@ -273,93 +273,6 @@ fn escaped_data(data: &[u8]) -> Vec<u8> {
         }
     }
     out
-}
-
-/// Tells on stderr how far long work has come, and stops it when a signal asks to.
-pub(super) struct Progress {
-    is_wanted: bool,
-    started: Instant,
-    len: Option<u64>,
-    bar: Option<ProgressBar>,
-    interrupt: Option<Arc<AtomicBool>>,
-}
-
-impl Progress {
-    /// Work is long after this.
-    const DELAY: Duration = Duration::from_millis(500);
-
-    /// Progress of work whose lines go to `output` while it runs.
-    pub(super) fn new(output: &Output) -> Self {
-        Self {
-            is_wanted: io::stderr().is_terminal() && !output.is_terminal(),
-            interrupt: output.interrupt(),
-            ..Self::until_done()
-        }
-    }
-
-    /// Progress of work whose result comes at the end.
-    pub(super) fn until_done() -> Self {
-        Self { is_wanted: io::stderr().is_terminal(), started: Instant::now(), len: None, bar: None, interrupt: None }
-    }
-
-    /// Work that a signal stops, by what [`watch_signals`] gave.
-    pub(super) fn until_interrupted(interrupt: Arc<AtomicBool>) -> Self {
-        Self { interrupt: Some(interrupt), ..Self::until_done() }
-    }
-
-    /// Work beside other work whose progress is shown.
-    pub(super) fn hidden() -> Self {
-        Self { is_wanted: false, ..Self::until_done() }
-    }
-
-    /// Work on `len` bytes begins.
-    pub(super) fn start(&mut self, len: Option<u64>) {
-        self.started = Instant::now();
-        self.len = len;
-    }
-
-    /// So many bytes were read.
-    pub(super) fn at(&mut self, bytes: u64) -> Result<(), Failure> {
-        if self.interrupt.as_ref().is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
-            self.finish();
-            return Err(Failure::Interrupted);
-        }
-        if self.is_wanted && self.bar.is_none() && self.started.elapsed() >= Self::DELAY {
-            self.bar = Some(bar(self.len));
-        }
-        if let Some(bar) = &self.bar {
-            bar.set_position(bytes);
-            bar.set_message(size(bytes));
-        }
-        Ok(())
-    }
-
-    /// Says a line on stderr, beside the bar.
-    pub(super) fn say(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
-        }
-    }
-
-    /// The work is done.
-    pub(super) fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-fn bar(len: Option<u64>) -> ProgressBar {
-    let (bar, template) = match len {
-        Some(len) => (ProgressBar::new(len), "{percent:>3} % [{bar:40}] {binary_bytes_per_sec}, {eta} left"),
-        None => (ProgressBar::no_length(), "{msg} read, {binary_bytes_per_sec}"),
-    };
-    bar.set_draw_target(ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use super::args::RepairArgs;
 use super::failure::Failure;
-use super::output::{Output, Progress};
+use super::output::Output;
 use super::print::{plural, push_escaped};
+use super::progress::Progress;
 use super::{Outcome, Result, random_seed};
 use crate::jobs::{Json, Repair, RepairPlan, RepairRange};
 use crate::kind::FileKind;

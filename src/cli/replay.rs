@@ -2,8 +2,8 @@
 
 use super::failure::{Damage, Failure};
 use super::input::{FileEnding, Input, Task};
-use super::output::Progress;
 use super::print::{now_ms, plural, safe};
+use super::progress::Progress;
 use super::random_seed;
 use crate::aof;
 use crate::error::{Error, Fault};

@@ -3,8 +3,9 @@
 use super::args::ShowArgs;
 use super::failure::Failure;
 use super::input::{Ending, Input, Task};
-use super::output::{Output, Progress};
+use super::output::Output;
 use super::print::safe;
+use super::progress::Progress;
 use super::replay;
 use super::show_text::ShowText;
 use super::{Outcome, Result, random_seed};

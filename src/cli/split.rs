@@ -4,7 +4,7 @@ use super::args::{SplitArgs, SplitRule};
 use super::failure::Failure;
 use super::filter::open_snapshot;
 use super::input::Task;
-use super::output::Progress;
+use super::progress::Progress;
 use super::split_folder::SplitFolder;
 use super::{Outcome, Result};
 use crate::aof;
