@@ -111,8 +111,9 @@ export function mountStream(actions, viewer) {
 
   /** Long values, and those that are more than text, are looked at below. */
   function opener(field, value, at) {
-    const words = `Open ${plain(bytesOf(field), 40)}`;
-    return el("button", { class: "button link", type: "button", "data-at": at, "aria-label": words, title: words, onclick: () => actions.openField(at) }, bytesText(value.cut ?? value.length));
+    const size = bytesText(value.cut ?? value.length);
+    const words = `${size}, open ${plain(bytesOf(field), 40)}`;
+    return el("button", { class: "button link", type: "button", "data-at": at, "aria-label": words, title: words, onclick: () => actions.openField(at) }, size);
   }
 
   function renderField({ detail, settings }) {
