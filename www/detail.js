@@ -119,6 +119,8 @@ export function mountDetail(root, actions) {
     const cut = row.key.length > KEY_SHOWN;
     fill(key, nodes(runs(cut ? row.key.subarray(0, KEY_SHOWN) : row.key)), cut ? `… ${bytesText(row.key.length)} in all` : "", row.key.length === 0 ? el("span", { class: "esc" }, "empty key") : "");
     key.scrollTop = 0;
+    // What scrolls is reached by the keyboard.
+    key.tabIndex = key.scrollHeight > key.clientHeight + 1 ? 0 : -1;
   }
 
   function renderFacts({ detail, clock, report }) {
@@ -211,7 +213,6 @@ function factsOf({ row, page, about, expiring, wide }, nowMs, report) {
   if (row.type === "array" && page && page.insertIndex !== null && page.insertIndex !== undefined) list.push(["Inserted", `at ${count(page.insertIndex)}`, "Index of the last insertion"]);
   if ((report?.databases.length ?? 1) > 1 || row.db > 0 || wide || list.length % 2 === 1) list.push(["Database", String(row.db)]);
   if (wide) list.push(["Offset", count(row.offset), `First byte of the key in the file: ${count(row.offset)}`]);
-  if (wide && row.memoryBytes !== undefined) list.push(["Memory", `${bytesText(row.memoryBytes)}, estimated`, bytesExact(row.memoryBytes)]);
   return list;
 }
 

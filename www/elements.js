@@ -181,10 +181,10 @@ function arrayLayout(page) {
   return { columns, cells: (item) => [count(item.index), text(item.value)], gapBefore };
 }
 
-/** Only between neighbours in the file that ascend; what stands before a page is not known. */
-function emptyBefore({ items, places }, at) {
-  if (at > 0 ? places[at - 1] !== places[at] - 1 : places[at] !== 0) return 0n;
-  return BigInt(items[at].index) - (at > 0 ? BigInt(items[at - 1].index) : -1n) - 1n;
+/** Only between neighbours in the file, which a search takes apart. */
+function emptyBefore({ items, places, indexBefore }, at) {
+  const before = places[at] === 0 ? -1n : at === 0 ? indexBefore : places[at - 1] === places[at] - 1 ? items[at - 1].index : undefined;
+  return before === undefined ? 0n : BigInt(items[at].index) - BigInt(before) - 1n;
 }
 
 function moduleLayout(page) {

@@ -14,7 +14,7 @@ const LATE_MS = HOUR;
 const NOTHING_READ = "0-0";
 
 export function mountStream(actions, viewer) {
-  const bars = el("div", { class: "hours-bars", role: "group", "aria-label": "Entries by hour" });
+  const bars = el("div", { class: "hours-bars", role: "group", "aria-label": "Entries by hour", onkeydown: turnBar });
   const hoursNote = el("span", { class: "second num" });
   const scale = el("div", { class: "hours-scale", "aria-hidden": "true" });
   const hours = el("section", { class: "hours", "aria-label": "Entries by hour" }, el("div", { class: "section-head" }, el("h3", null, "Entries by hour"), hoursNote), bars, scale);
@@ -111,8 +111,9 @@ export function mountStream(actions, viewer) {
 
   /** Long values, and those that are more than text, are looked at below. */
   function opener(field, value, at) {
-    const words = `Open ${plain(bytesOf(field), 40)}`;
-    return el("button", { class: "button link", type: "button", "data-at": at, "aria-label": words, title: words, onclick: () => actions.openField(at) }, bytesText(value.cut ?? value.length));
+    const size = bytesText(value.cut ?? value.length);
+    const words = `${size}, open ${plain(bytesOf(field), 40)}`;
+    return el("button", { class: "button link", type: "button", "data-at": at, "aria-label": words, title: words, onclick: () => actions.openField(at) }, size);
   }
 
   function renderField({ detail, settings }) {
@@ -141,15 +142,29 @@ export function mountStream(actions, viewer) {
     const total = counted.reduce((sum, [, n]) => sum + n, 0);
     setText(hours.querySelector("h3"), width === 1 ? "Entries by hour" : `Entries by ${width % 24 === 0 ? plural(width / 24, "day") : `${width} hours`}`);
     fill(hoursNote, `${count(Math.round(total / steps.length))} on average, at most `, el("i", { class: "hours-most" }), ` ${count(most)}`);
-    fill(bars, steps.map((step) => {
+    fill(bars, steps.map((step, at) => {
       const words = `${dateTimeUtc(step.hour * HOUR)}, ${plural(step.n, "entry", "entries")}`;
-      const one = el("button", { type: "button", class: step.n === most ? "most" : "", "aria-label": words, title: words, onclick: () => actions.jumpTo(state.detail.order === "down" ? total - step.before - step.n : step.before) });
+      const one = el("button", { type: "button", tabIndex: at === 0 ? 0 : -1, class: step.n === most ? "most" : "", "aria-label": words, title: words, onclick: () => actions.jumpTo(state.detail.order === "down" ? total - step.before - step.n : step.before) });
       one.style.setProperty("--height", `${step.n === 0 ? 0 : Math.max(4, (step.n / most) * 100)}%`);
       return one;
     }));
     const ticks = [0, 1, 2, 3].map((nth) => steps[Math.round((nth * (steps.length - 1)) / 3)].hour * HOUR);
     const words = ticks.map((ms, at) => (at === 0 || at === 3 ? dateTimeUtc(ms).replace(/ [0-9]{4},/, ",") : day(ms)));
     fill(scale, words.filter((word, at) => at === 0 || at === 3 || !words[0].startsWith(word) && word !== words[at - 1] && !words[3].startsWith(word)).map((word) => el("span", null, word)));
+  }
+
+  /** The bars are one stop of the Tab key. */
+  function turnBar(event) {
+    const all = [...bars.children];
+    const at = all.indexOf(event.target);
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: all.length - 1 }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = all[Math.max(0, Math.min(all.length - 1, to))];
+    event.target.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
   }
 
   function renderGroups(page, total) {

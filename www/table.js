@@ -316,7 +316,8 @@ export function mountTable(root, actions) {
     },
     measure,
     move: (by) => move(current + by),
-    focus: () => grid.focus(),
+    // On phones the list scrolls with the page, and stays where it was.
+    focus: () => grid.focus({ preventScroll: phone.matches }),
     hasFocus: () => document.activeElement === grid,
     /** Shows the row at `index` of the order, and makes it current. */
     goTo: move,

@@ -82,7 +82,17 @@ export function valueActions(store, client) {
       options.from = Math.max(0, end - PAGE);
       options.count = end - options.from;
     }
+    // How many are empty in front of a page of an array is told by the element before it.
+    const hasOneBefore = row.type === "array" && from > 0;
+    if (hasOneBefore) {
+      options.from -= 1;
+      options.count += 1;
+    }
     const page = await client.call("value", { id: row.id, options });
+    if (hasOneBefore) {
+      page.indexBefore = page.items.shift()?.index;
+      options.from += 1;
+    }
     if (page.readable !== undefined) {
       const bytes = new TextEncoder().encode(page.readable);
       page.readable = { bytes, length: bytes.length };
@@ -155,7 +165,7 @@ export function valueActions(store, client) {
       load();
     },
     jumpTo(index) {
-      store.detail({ from: Math.max(0, Math.floor(index)) });
+      store.detail({ from: Math.max(0, Math.floor(index)), streamTab: "entries" });
       load();
     },
     find(text) {

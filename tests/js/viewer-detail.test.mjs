@@ -289,6 +289,33 @@ test("what is empty in an array is one row", { skip }, async () => {
   });
 });
 
+test("what is empty at the turn of a page of an array is told too", { skip }, async () => {
+  const number = (n) => (n < 64 ? String.fromCharCode(n) : String.fromCharCode(0x40 | (n >> 8), n & 255));
+  const elements = [...Array(200).keys(), 300].map((index) => `${number(index)}\x03\x01v`).join("");
+  await withFile(snapshot("REDIS0014", `\x1c\x01a${number(201)}\x00${elements}`), async (page) => {
+    await openKey(page, "a");
+    assert.equal((await gridCells(page)).length, 200);
+    await page.keyboard.press("]");
+    await page.waitForFunction(() => document.querySelector(".pager .num").textContent.startsWith("201"));
+    assert.deepEqual(await gridCells(page), [["", "100 empty"], ["300", "v"]]);
+  });
+});
+
+test("a long key scrolls within four lines, and is reached by the keyboard", { skip }, async () => {
+  const key = "a:long:key:".repeat(60);
+  await withFile(strings([[key, "v"]]), async (page) => {
+    await page.click("#row-0");
+    await page.waitForSelector(".detail-body > .viewer .line");
+    const box = await page.evaluate(() => {
+      const node = document.querySelector(".detail-key");
+      return { height: node.clientHeight, whole: node.scrollHeight, tab: node.tabIndex, text: node.textContent };
+    });
+    assert.deepEqual([box.height, box.tab, box.text], [80, 0, key]);
+    assert.ok(box.whole > 80);
+    assert.deepEqual(await violations(page), []);
+  });
+});
+
 test("a module value that is not understood is kept as it is, and shown as bytes and parts", { skip }, async () => {
   await withDump("valkey-8.1/module.rdb", async (page, keys) => {
     const one = keys.find((key) => key.type === "module");
@@ -317,7 +344,7 @@ test("what a key is copied as is said on the button, and by a polite word", { sk
     };
     assert.equal(await copied("Value as shown"), "[\n  1,\n  2\n]");
     assert.deepEqual(JSON.parse(await copied("JSON line")), { db: 0, key: "k:<b>", type: "string", encoding: "string", value: "[1,2]" });
-    assert.equal(await copied("Offset"), "11");
+    assert.equal(await copied("Offset"), "9");
     await page.keyboard.press("c");
     await page.waitForFunction(() => /^Copied/.test(document.getElementById("polite").textContent));
   }, { permissions: ["clipboard-read", "clipboard-write"] });
@@ -382,6 +409,20 @@ for (const colorScheme of ["light", "dark"]) {
     }
   });
 }
+
+test("at 390 px Back returns to where the list was", { skip }, async () => {
+  await withFile(strings(Array.from({ length: 300 }, (_, at) => [`key:${at}`, "v"])), async (page) => {
+    await page.evaluate(() => document.getElementById("app").scrollTo(0, 4000));
+    await settled(page);
+    const before = await page.evaluate(() => document.getElementById("app").scrollTop);
+    const seen = await page.evaluate(() => [...document.querySelectorAll(".row:not([hidden])")].find((row) => row.getBoundingClientRect().top > 200).id);
+    await page.tap(`#${seen}`);
+    await page.waitForSelector("#detail:not([hidden]) .line");
+    await page.tap("#detail .icon-button[aria-label='Back to the keys']");
+    await page.waitForSelector("#detail", { state: "hidden" });
+    assert.equal(await page.evaluate(() => document.getElementById("app").scrollTop), before);
+  }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+});
 
 test("at 390 px the value is a page of its own that Back leaves, and only bytes scroll sideways", { skip }, async () => {
   await withDump("valkey-8.1/streams.rdb", async (page) => {

@@ -92,9 +92,8 @@ export async function settled(page) {
 export async function openKey(page, key) {
   await page.fill("#search", key);
   await settled(page);
-  await page.waitForFunction((wanted) => document.getElementById("row-0")?.querySelector(".key").textContent === wanted, key);
-  await page.press("#search", "Enter");
-  await page.keyboard.press("Enter");
+  const row = await page.waitForFunction((wanted) => [...document.querySelectorAll(".row:not([hidden]):not(.pending)")].find((one) => one.querySelector(".key").textContent === wanted)?.id, key);
+  await page.click(`#${await row.jsonValue()}`);
   await page.waitForFunction((wanted) => {
     const seen = (query) => [...document.querySelectorAll(query)].some((node) => node.offsetParent !== null);
     return document.querySelector(".detail-key").textContent === wanted && (seen(".viewer .line") || seen(".element-body .el-row"));
