@@ -611,8 +611,8 @@ mod tests {
             let blob = blob(&entry(back), 2);
             assert_eq!(decode(&blob).unwrap(), [text.clone(), b"1".to_vec()]);
             let mut again = ListpackEntries::new(&blob, Reading::Strict).again();
-            assert_eq!(again.next().map(Scalar::to_vec), Some(text.clone()));
-            assert_eq!((again.next().map(Scalar::to_vec), again.next()), (Some(b"1".to_vec()), None));
+            assert_eq!(again.next().map(|text| text.to_vec()), Some(text.clone()));
+            assert_eq!((again.next().map(|text| text.to_vec()), again.next()), (Some(b"1".to_vec()), None));
         }
         for wrong in [&b"\x7f\xfe"[..], b"\x00\xff"] {
             assert_eq!(decode(&blob(&entry(wrong), 2)), Err((FaultKind::Packed, 6)), "{wrong:?}");
