@@ -206,21 +206,95 @@ fn damage_leaves_nothing_behind() {
     assert_eq!(folder.names(), ["cut"]);
 }
 
-/// A file that may not grow is what a full disk is.
+/// What `--json` prints is one whole object, whatever becomes of the conversion, and it says the same as stderr.
 #[test]
-fn a_full_disk_leaves_the_old_file() {
+fn json_is_whole_where_the_conversion_is_not() {
+    let folder = TempDir::new();
+    let source = fixture("redis-8.0/field_expiry.rdb");
+    let bytes = fs::read(&source).unwrap();
+    let (cut, out) = (folder.join("cut"), folder.join("out.rdb"));
+    fs::write(&cut, &bytes[..bytes.len() - 12]).unwrap();
+    let full = |args: &[&str]| {
+        let script = "ulimit -f 1; exec \"$0\" \"$@\"";
+        Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_aikv")]).args(args).output().unwrap()
+    };
+    let convert = |file: &str, out: &Path| ["convert", file, text(out), "--to", "redis-6.2", "--json"].map(String::from);
+    let run = |args: [String; 6]| aikv(&args.each_ref().map(String::as_str), b"");
+    let nowhere = folder.join("no/out.rdb");
+    let strings = convert(&fixture("redis-7.0/strings.rdb"), &out);
+    for (done, has_losses) in [
+        (run(convert(text(&cut), &out)), true),
+        (run(convert(text(&folder.join("none")), &out)), false),
+        (run(convert(&source, &nowhere)), false),
+        (full(&strings.each_ref().map(String::as_str)), false),
+    ] {
+        assert_eq!(done.status.code(), Some(3), "{}", stderr(&done));
+        let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(stderr(&done), format!("aikv: {}\n", report["error"].as_str().unwrap()));
+        assert_eq!(!report["losses"].as_array().unwrap().is_empty(), has_losses, "{report}");
+        assert_eq!((&report["to"], &report["on_loss"]), (&json!("redis-6.2"), &json!("fail")));
+        assert!(report.get("keys").is_none() && report.get("refused").is_none(), "{report}");
+        assert_eq!(folder.names(), ["cut"]);
+    }
+}
+
+/// A snapshot of so many strings, and of the one with a number behind them.
+fn many_keys(count: u32, behind: Option<u32>) -> Vec<u8> {
+    let mut bytes = b"REDIS0011\xfe\x00".to_vec();
+    for n in (0..count).chain(behind) {
+        bytes.extend_from_slice(b"\x00\x04");
+        bytes.extend_from_slice(&n.to_be_bytes());
+        bytes.extend_from_slice(b"\x01v");
+    }
+    bytes.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+    bytes
+}
+
+/// There is room in memory for a hundred thousand names; the others are compared too.
+#[test]
+fn a_key_that_stands_twice_is_refused_among_any_number() {
     let folder = TempDir::new();
     let out = folder.join("out.rdb");
-    fs::write(&out, "old").unwrap();
-    let source = fixture("redis-7.0/strings.rdb");
-    for name in ["out.rdb", "log/"] {
-        let path = format!("{}/{name}", text(folder.path()));
-        let script = "ulimit -f 8; exec \"$0\" convert \"$1\" \"$2\" --to redis-8.6";
-        let done = Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_aikv"), &source, &path]).output().unwrap();
-        assert_eq!(done.status.code(), Some(3), "{}", stderr(&done));
-        assert_eq!(folder.names(), ["out.rdb"]);
-        assert_eq!(fs::read(&out).unwrap(), b"old");
+    for twice in [0, 104_900, 350_000, 399_999] {
+        let done = aikv(&["convert", "-", text(&out), "--to", "redis-8.0", "--json"], &many_keys(400_000, Some(twice)));
+        assert_eq!(done.status.code(), Some(3), "{twice}: {}", stderr(&done));
+        assert!(stderr(&done).contains("twice") || stderr(&done).contains("once"), "{twice}: {}", stderr(&done));
+        assert!(folder.names().is_empty(), "{twice}: {:?}", folder.names());
     }
+    let done = aikv(&["convert", "-", text(&out), "--to", "redis-8.0", "--json"], &many_keys(400_000, None));
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((&report["keys"], &report["is_distinct"]), (&json!(400_000), &json!(true)));
+    assert_eq!(folder.names(), ["out.rdb"]);
+    // The first one stands.
+    let done = aikv(&["convert", "-", text(&out), "--to", "redis-8.0", "--json", "--lenient"], &many_keys(400_000, Some(0)));
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(report["keys"], 400_000);
+    assert!(stderr(&done).contains("passed over"), "{}", stderr(&done));
+}
+
+/// Redis has no room for this expiry, and Valkey's log begins without a snapshot that says whose it is.
+#[test]
+fn a_log_with_field_expiries_beyond_those_of_redis_becomes_a_snapshot() {
+    let folder = TempDir::new();
+    let (log, out) = (folder.join("in.aof"), folder.join("out.rdb"));
+    let mut bytes = Vec::new();
+    let at = (1u64 << 48).to_string();
+    for args in [&["HSET", "h", "f", "v", "g", "w"][..], &["HPEXPIREAT", "h", &at, "FIELDS", "1", "f"]] {
+        aikv::aof::write_command(args, &mut bytes).unwrap();
+    }
+    fs::write(&log, bytes).unwrap();
+    let done = aikv(&["convert", text(&log), text(&out), "--to", "valkey-9.1"], b"");
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let held = Dataset::decode(&fs::read(&out).unwrap()).unwrap();
+    let aikv::model::Value::Hash(fields) = &held.databases[&0][&b"h"[..]].value else { panic!("{held:?}") };
+    let mut expiries: Vec<_> = fields.iter().map(|field| (&field.field[..], field.expires_at_ms)).collect();
+    expiries.sort_unstable();
+    assert_eq!(expiries, [(&b"f"[..], Some(1 << 48)), (b"g", None)]);
+    let done = aikv(&["convert", text(&log), text(&out), "--to", "redis-8.0"], b"");
+    assert_eq!(done.status.code(), Some(4), "{}", stderr(&done));
+    assert!(stderr(&done).contains("this expiry of a field"), "{}", stderr(&done));
 }
 
 #[test]

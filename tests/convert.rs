@@ -324,6 +324,75 @@ fn a_key_that_stands_twice_is_refused_or_told() {
     assert_eq!(error.place().key.as_ref().unwrap().bytes(), b"k");
 }
 
+/// However far apart, where the caller compares what is handed out.
+#[test]
+fn every_name_is_compared_or_handed_out() {
+    const KEYS: usize = 3000;
+    let names: Vec<String> = (0..KEYS).map(|n| n.to_string()).collect();
+    let handed_out = |twice: Option<usize>, hands_out_names: bool| {
+        let mut source = Vec::new();
+        let mut emitter = Emitter::new(&EncodeOptions::new(Version::redis(11)), &mut source).unwrap();
+        emitter.select_db(0, &mut source).unwrap();
+        for name in names.iter().chain(twice.map(|n| &names[n])) {
+            emitter.entry(name.as_bytes(), &Value::String("v".into()).into(), &mut source).unwrap();
+        }
+        emitter.finish(&mut source).unwrap();
+        let options = options(Version::redis(10), Container::Snapshot, OnLoss::Fail);
+        let mut convert = Convert::new(ConvertOptions { max_seen_bytes: 1 << 12, hands_out_names, ..options }).unwrap();
+        let mut reader = Reader::new(Limits::default());
+        reader.feed(&source, &mut convert).unwrap();
+        let mut lists = convert.take_names();
+        lists.extend(convert.take_last_names());
+        assert!(lists.iter().all(|list| list.is_sorted()));
+        let mut all = lists.concat();
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        assert!(!convert.finish().unwrap().2.is_distinct);
+        (lists.len(), count, count - all.len())
+    };
+    let (lists, count, twice) = handed_out(None, true);
+    assert!(lists > 20 && count == KEYS && twice == 0, "{lists} lists of {count} names, {twice} twice");
+    // Also the one that there was no room for, which is the first of the next list.
+    for n in [0, 101, 102, 103, 104, 1500] {
+        assert_eq!(handed_out(Some(n), true), (lists, KEYS + 1, 1), "{n}");
+    }
+    assert_eq!(handed_out(Some(KEYS / 2), false), (0, 0, 0));
+}
+
+/// Commands may make values that no one server holds: each is handed over in a form that has room for it.
+#[test]
+fn data_of_both_lineages_become_what_their_target_has() {
+    let slots = vec![(3, ArrayValue::Text("x".into()))];
+    let entries: [(&str, Entry); 4] = [
+        ("a", Value::Array(Array { insert_index: None, slots }).into()),
+        ("b", hash(&[field("f", Some(1 << 48)), field("g", None)])),
+        ("c", hash(&[field("f", Some(0))])),
+        ("d", Value::Stream(Box::new(stream())).into()),
+    ];
+    let database = |names: &[&str]| {
+        let of = |name: &&str| (Bytes::from(name.to_string()), entries.iter().find(|(own, _)| own == name).unwrap().1.clone());
+        names.iter().map(of).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    for source in [None, Some(Version::redis(15)), Some(Version::valkey(80))] {
+        let databases = [(0, database(&["a", "b", "c", "d"])), (3, database(&["b"]))].into();
+        let dataset = Dataset { source, databases, ..Dataset::default() };
+        for version in [Version::redis(15), Version::redis(11), Version::valkey(80)] {
+            let place = format!("from {source:?} to {version}");
+            let converted = converting::convert_data(dataset.clone(), options(version, Container::Snapshot, OnLoss::Degrade));
+            let converted = converted.unwrap_or_else(|error| panic!("{place}: {error}"));
+            let expected = without(dataset.clone(), &converted.losses, version);
+            let held = Dataset::decode(&converted.bytes.unwrap()).unwrap();
+            assert_eq!(data(held).databases, data(expected).databases, "{place}");
+            assert_eq!(converted.report.keys, 5, "{place}");
+            let lost: Vec<_> = converted.losses.iter().map(|loss| loss.lost).collect();
+            assert_eq!(lost.contains(&Lost::Array), version != Version::redis(15), "{place}: {lost:?}");
+            let fields = lost.iter().filter(|lost| matches!(lost, Lost::FieldExpiry | Lost::FieldExpiryRange)).count();
+            assert_eq!(fields, if version == Version::valkey(80) { 0 } else { 3 }, "{place}: {lost:?}");
+        }
+    }
+}
+
 #[test]
 fn what_a_filter_leaves_out_is_no_loss() {
     let stream: Entry = Value::Stream(Box::new(stream())).into();

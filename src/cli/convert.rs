@@ -4,18 +4,18 @@ use super::args::ConvertArgs;
 use super::export;
 use super::failure::{Damage, Failure};
 use super::input::{Input, Task};
+use super::log_folder::LogFolder;
+use super::losses::Losses;
+use super::names::Names;
 use super::output::Output;
-use super::output_folder::StagedFolder;
-use super::print::{count, plural, push_escaped, safe};
+use super::print::{plural, safe};
 use super::progress::Progress;
 use super::replay;
 use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::{Error, Fault};
-use crate::jobs::{Container, Convert, ConvertOptions, Converted, Flow, Job, Json};
-use crate::model::{Loss, OnLoss};
-use crate::rdb::{Event, Target, Version};
-use crate::wire::Scalar;
+use crate::jobs::{Check, Container, Convert, ConvertOptions, Converted, Flow, Job};
+use crate::rdb::{Event, Target};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::prelude::rust_2024::*;
@@ -37,25 +37,56 @@ pub(super) fn run(args: &ConvertArgs) -> Result {
     if is_folder && to.version().number() < FIRST_FOLDER {
         return Err(Failure::Usage(format!("OUT: {to} keeps its log in one file, not in a folder")));
     }
-    let options = ConvertOptions {
+    let mut options = ConvertOptions {
         on_loss: args.on_loss.into(),
         filter: args.filter.filter()?,
         is_lenient: args.lenient,
+        hands_out_names: true,
         ..ConvertOptions::new(to.version(), container, random_seed()?)
     };
+    if args.lenient {
+        // The first one of a name stands, so that the others have to be known when they come.
+        options.max_seen_bytes = Check::LIMIT_BYTES;
+    }
+    let mut losses = Losses::new(args.json, to, options.on_loss)?;
+    match convert(args, options, &mut losses) {
+        Ok(converted) => {
+            if !losses.is_json() {
+                tell(&args.output, to, &converted);
+            }
+            losses.finish(&converted)?;
+            if converted.is_refused { Err(Failure::Refused { losses: converted.losses }) } else { Ok(Outcome::Clean) }
+        }
+        Err(failure) => {
+            // The failure is what gets told where stdout fails too.
+            let _ = losses.fail(&failure);
+            Err(failure)
+        }
+    }
+}
+
+/// Writes the output, unless it is refused.
+fn convert(args: &ConvertArgs, options: ConvertOptions, losses: &mut Losses) -> Result<Converted> {
+    let is_folder = options.container == Container::Base;
     let input = Input::open(&args.file)?.leniently(args.lenient);
     let (folder, output) = if is_folder {
-        let (folder, output) = StagedFolder::create(&args.output)?;
+        let (folder, output) = LogFolder::create(&args.output)?;
         (Some(folder), output)
     } else {
         (None, Output::open(Some(&args.output))?)
     };
     let mut progress = Progress::new(&output);
     let convert = Convert::new(options).map_err(|error| written_to(&args.output, error))?;
-    let report = if args.json { Some(Output::open_json(None)?) } else { None };
-    let mut task = Converting { convert, output, losses: Losses::new(report), has_commands: false };
+    let names = Names::new(&args.output);
+    let mut task = Converting { convert, output, losses, names, has_commands: false };
     read(input, &args.file, &mut task, &mut progress)?;
-    let Converting { convert, mut output, mut losses, .. } = task;
+    let Converting { mut convert, mut output, losses, mut names, .. } = task;
+    if let Some(last) = convert.take_last_names() {
+        names.add(&last)?;
+    }
+    if names.has_twice()? {
+        return Err(Failure::kind(&args.file, "has a key twice in a database; `aikv check` says which"));
+    }
     let (mut rest, last_losses, converted) = convert.finish().map_err(|error| written_to(&args.output, error))?;
     losses.tell(&last_losses)?;
     if !converted.is_refused {
@@ -65,12 +96,12 @@ pub(super) fn run(args: &ConvertArgs) -> Result {
             None => output.finish()?,
         }
     }
-    losses.finish(args, to, &converted)?;
-    if converted.is_refused { Err(Failure::Refused { losses: converted.losses }) } else { Ok(Outcome::Clean) }
+    // What was handed out was compared.
+    Ok(Converted { is_distinct: true, ..converted })
 }
 
 /// Reads a snapshot, or the data that a log makes.
-fn read(input: Input, file: &Path, task: &mut Converting, progress: &mut Progress) -> Result<()> {
+fn read(input: Input, file: &Path, task: &mut Converting<'_>, progress: &mut Progress) -> Result<()> {
     let read = if input.is_log() {
         replay::read_whole(input, file, task, progress)
     } else {
@@ -113,15 +144,16 @@ fn jsonl(args: &ConvertArgs) -> Result {
     Ok(Outcome::Clean)
 }
 
-struct Converting {
+struct Converting<'l> {
     convert: Convert,
     output: Output,
-    losses: Losses,
+    losses: &'l mut Losses,
+    names: Names,
     /// Whether commands came, which nobody has asked for.
     has_commands: bool,
 }
 
-impl Job for Converting {
+impl Job for Converting<'_> {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
         self.convert.push(event, raw)
@@ -133,121 +165,20 @@ impl Job for Converting {
     }
 }
 
-impl Task for Converting {
+impl Task for Converting<'_> {
     fn drain(&mut self) -> Result<()> {
         self.losses.tell(&self.convert.take_losses())?;
+        for names in self.convert.take_names() {
+            self.names.add(&names)?;
+        }
         self.output.write(self.convert.output())
     }
-}
-
-/// Where losses are told: on stderr, or as JSON.
-struct Losses {
-    json: Option<Output>,
-    text: Vec<u8>,
-    is_behind: bool,
-}
-
-impl Losses {
-    fn new(json: Option<Output>) -> Self {
-        Self { json, text: Vec::new(), is_behind: false }
-    }
-
-    fn tell(&mut self, losses: &[Loss]) -> Result<()> {
-        match &mut self.json {
-            Some(output) => {
-                for loss in losses {
-                    self.text.extend_from_slice(if self.is_behind { b"," } else { b"{\"losses\":[" });
-                    self.is_behind = true;
-                    push_json(loss, &mut Json::new(&mut self.text));
-                }
-                output.write(&mut self.text)
-            }
-            None => {
-                for loss in losses {
-                    eprintln!("aikv: {}", line(loss));
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(self, args: &ConvertArgs, to: Target, converted: &Converted) -> Result<()> {
-        let Self { json, mut text, is_behind } = self;
-        let Some(mut output) = json else {
-            tell(&args.output, to, converted);
-            return Ok(());
-        };
-        text.extend_from_slice(if is_behind { b"]," } else { b"{\"losses\":[]," });
-        let mut json = Json::new(&mut text);
-        json.name("to").text(&to.to_string()).name("rdb");
-        push_version(to.version(), &mut json);
-        json.name("on_loss").text(match args.on_loss.into() {
-            OnLoss::Fail => "fail",
-            OnLoss::Drop => "drop",
-            OnLoss::Degrade => "degrade",
-        });
-        if let Some(source) = converted.source {
-            json.name("source");
-            push_version(source, &mut json);
-        }
-        json.name("refused").bool(converted.is_refused);
-        json.name("keys").int(converted.keys).name("copied_keys").int(converted.copied_keys);
-        json.name("unmatched_keys").int(converted.unmatched_keys).name("is_distinct").bool(converted.is_distinct);
-        json.name("written_bytes").int(if converted.is_refused { 0 } else { converted.written_bytes });
-        if let Some(db) = converted.last_db {
-            json.name("last_db").int(db);
-        }
-        json.close(b'}').end_line();
-        output.write(&mut text)?;
-        output.finish()
-    }
-}
-
-fn push_version(version: Version, json: &mut Json<'_>) {
-    json.open(b'{').name("dialect").text(version.dialect().name()).name("version").int(version.number()).close(b'}');
-}
-
-fn push_json(loss: &Loss, json: &mut Json<'_>) {
-    json.open(b'{').name("code").text(loss.lost.code()).name("what").text(loss.lost.what());
-    json.name("found_in").text(loss.lost.found_in()).name("outcome").text(loss.outcome.code()).name("count").int(loss.count);
-    if let Some((db, key)) = &loss.key {
-        json.name("db").int(*db).name("key").bytes(Scalar::Bytes(key));
-    }
-    if let Some(name) = &loss.name {
-        json.name("name").bytes(Scalar::Bytes(name));
-    }
-    json.close(b'}');
-}
-
-/// A loss in words.
-fn line(loss: &Loss) -> String {
-    let mut text = Vec::new();
-    if let Some((db, key)) = &loss.key {
-        text.extend_from_slice(format!("db {db}, key \"").as_bytes());
-        push_escaped(key, &mut text);
-        text.extend_from_slice(b"\": ");
-    }
-    text.extend_from_slice(loss.lost.what().as_bytes());
-    if let Some(name) = &loss.name {
-        text.extend_from_slice(b" \"");
-        push_escaped(name, &mut text);
-        text.push(b'"');
-    }
-    if loss.count > 1 {
-        text.extend_from_slice(format!(" ({} times)", count(loss.count)).as_bytes());
-    }
-    let end = format!(": {}; only {} have it", loss.outcome.text(), loss.lost.found_in());
-    text.extend_from_slice(end.as_bytes());
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Says what was written.
 fn tell(file: &Path, to: Target, converted: &Converted) {
     /// Databases that servers have unless they are told otherwise.
     const DATABASES: u64 = 16;
-    if !converted.is_distinct {
-        eprintln!("aikv: there are too many keys to look for all that stand twice; `aikv check` does");
-    }
     if converted.is_refused {
         return;
     }

@@ -9,8 +9,8 @@ use super::progress::Progress;
 use super::{Outcome, Result};
 use crate::aof;
 use crate::error::{Escaped, Fault};
-use crate::jobs::{Analyse, Count, Expiry, Flow, Job, Json, Report};
-use crate::rdb::{Checksum, Event, Version};
+use crate::jobs::{Analyse, Count, Expiry, Flow, Job, Json, LoadsIn, Report};
+use crate::rdb::{Checksum, Dialect, Event, Kind, Version};
 use crate::wire::Scalar;
 use comfy_table::{CellAlignment, Table, presets};
 use std::io::Write;
@@ -30,15 +30,20 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     let now_ms = now_ms();
     let mut task = Info {
         analyse: Analyse::new().with_clock(now_ms).with_largest(LARGEST).with_filter(filter),
+        loads_in: LoadsIn::new(),
+        is_left_out: false,
         source: None,
         files: Vec::new(),
     };
     let mut progress = Progress::until_done();
     let ending = input.read(&mut task, &mut progress)?;
+    let is_log = is_log || ending.log().is_some();
+    let is_sound = ending.is_whole() && ending.deviations == 0;
     let facts = Facts {
         file,
-        is_log: is_log || ending.log().is_some(),
+        is_log,
         is_lines,
+        loads_in: Some(task.loads_in).filter(|_| is_sound && !is_log && !is_lines),
         now_ms,
         files: task.files,
         layout,
@@ -59,6 +64,9 @@ pub(super) fn run(args: &ReadArgs) -> Result {
 
 struct Info {
     analyse: Analyse,
+    loads_in: LoadsIn,
+    /// Whether the value in hand is one that the rules for keys leave out.
+    is_left_out: bool,
     /// Of JSON Lines.
     source: Option<Option<Version>>,
     /// Of each file that was read.
@@ -68,9 +76,17 @@ struct Info {
 impl Job for Info {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
+        self.loads_in.push(event);
         match (event, self.source) {
             (Event::Start(_), Some(None)) => Ok(Flow::Continue),
             (Event::Start(_), Some(Some(source))) => self.analyse.push(&Event::Start(source), raw),
+            (Event::Value(_), _) if self.is_left_out => Ok(Flow::Continue),
+            (Event::Key(key), _) => {
+                let flow = self.analyse.push(event, raw)?;
+                // Servers need the module of every value, whichever are meant here.
+                self.is_left_out = flow == Flow::SkipValue && key.value_type.kind() == Kind::Module;
+                Ok(if self.is_left_out { Flow::Continue } else { flow })
+            }
             _ => self.analyse.push(event, raw),
         }
     }
@@ -103,6 +119,8 @@ struct Facts<'a> {
     is_log: bool,
     /// JSON Lines: their keys have no encoding and no place, and there is no checksum.
     is_lines: bool,
+    /// Of a snapshot without a fault.
+    loads_in: Option<LoadsIn>,
     now_ms: i64,
     /// Of each file that was read.
     files: Vec<LogFacts>,
@@ -170,6 +188,9 @@ impl Facts<'_> {
         }
         if report.version.is_some() && !self.is_lines {
             json.name("checksum").text(checksum_word(self.checksum())).name("trailing_bytes").int(self.trailing_bytes());
+        }
+        if let Some(loads_in) = &self.loads_in {
+            push_loads_in(loads_in, &mut json);
         }
         info_log::push_commands_json(&self.files, self.ending, self.layout.is_some(), &mut json);
         if let Some(layout) = &self.layout {
@@ -241,6 +262,9 @@ impl Facts<'_> {
         // A vector takes every byte.
         let _ = writeln!(out, "{}", self.heading());
         let _ = writeln!(out, "{}, {}", self.sizes(), self.ending_words());
+        if let Some(loads_in) = &self.loads_in {
+            let _ = writeln!(out, "{}", loads_in_words(loads_in));
+        }
         if let Some(line) = info_log::commands_line(&self.files, self.ending) {
             let _ = writeln!(out, "{line}");
         }
@@ -398,6 +422,54 @@ impl Facts<'_> {
         }
         lines
     }
+}
+
+/// The lineages of servers, with their names in JSON.
+const LINEAGES: [(Dialect, &str); 2] = [(Dialect::Redis, "redis"), (Dialect::Valkey, "valkey")];
+
+fn push_loads_in(loads_in: &LoadsIn, json: &mut Json<'_>) {
+    json.name("loads_in").open(b'{');
+    for (lineage, name) in LINEAGES {
+        if let Some((oldest, newest)) = loads_in.range(lineage) {
+            json.name(name).open(b'{').name("oldest").text(oldest.name()).name("newest").text(newest.name()).close(b'}');
+        }
+    }
+    json.close(b'}').name("needs").open(b'{').name("modules").open(b'[');
+    for module in loads_in.modules() {
+        json.bytes(Scalar::Bytes(module));
+    }
+    json.close(b']').name("function_engines").open(b'[');
+    for engine in loads_in.engines() {
+        json.bytes(Scalar::Bytes(engine));
+    }
+    json.close(b']');
+    if let Some(databases) = loads_in.databases() {
+        json.name("databases").int(databases);
+    }
+    json.close(b'}');
+}
+
+/// The servers that load the file, and what they need for it.
+fn loads_in_words(loads_in: &LoadsIn) -> String {
+    let ranges: Vec<String> = LINEAGES
+        .into_iter()
+        .filter_map(|(lineage, _)| loads_in.range(lineage))
+        .map(
+            |(oldest, newest)| {
+                if oldest == newest { oldest.name().into() } else { format!("{} to {}", oldest.name(), newest.name()) }
+            },
+        )
+        .collect();
+    if ranges.is_empty() {
+        return "no server loads it as it is".into();
+    }
+    let modules = loads_in.modules().map(|name| format!("module type {}", Escaped(name)));
+    let engines = loads_in.engines().map(|engine| format!("functions in {}", Escaped(engine)));
+    let databases = loads_in.databases().map(|databases| format!("{} databases", count(databases)));
+    let more = loads_in.has_more().then(|| "more of these".into());
+    let needs: Vec<String> = modules.chain(engines).chain(databases).chain(more).collect();
+    let needs = if needs.is_empty() { String::new() } else { format!("; needs {}", needs.join(", ")) };
+    format!("loads in {}{needs}", ranges.join(" and "))
 }
 
 fn push_count(json: &mut Json<'_>, count: Count) {

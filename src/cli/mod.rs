@@ -16,9 +16,11 @@ mod info_log;
 mod input;
 mod keys;
 mod lines;
+mod log_folder;
+mod losses;
 mod merge;
+mod names;
 mod output;
-mod output_folder;
 #[cfg(not(target_family = "wasm"))]
 mod page;
 mod print;
@@ -30,7 +32,7 @@ mod show_module;
 mod show_text;
 mod source;
 mod split;
-mod split_folder;
+mod staged_folder;
 mod units;
 #[cfg(not(target_family = "wasm"))]
 mod view;

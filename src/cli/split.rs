@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::filter::open_snapshot;
 use super::input::Task;
 use super::progress::Progress;
-use super::split_folder::SplitFolder;
+use super::staged_folder::StagedFolder;
 use super::{Outcome, Result};
 use crate::aof;
 use crate::error::Fault;
@@ -19,12 +19,13 @@ pub(super) fn run(args: &SplitArgs) -> Result {
     let by = rule(args)?;
     let partition = Partition::new(args.filter.filter()?, by);
     let input = open_snapshot(&args.file)?.leniently(args.lenient);
-    let folder = SplitFolder::create(&args.folder)?;
+    let folder = StagedFolder::create(&args.folder)?;
     let mut progress = Progress::until_interrupted(folder.interrupt());
     let mut parts = Parts { rule: args.by, partition, folder, names: Vec::new() };
     input.read(&mut parts, &mut progress)?.check()?;
     parts.write(0)?;
-    parts.folder.finish(parts.names.iter().map(String::as_str))?;
+    parts.names.iter().try_for_each(|name| parts.folder.sync(name))?;
+    parts.folder.finish()?;
     Ok(Outcome::Clean)
 }
 
@@ -58,7 +59,7 @@ fn rule(args: &SplitArgs) -> Result<SplitBy> {
 struct Parts {
     rule: SplitRule,
     partition: Partition,
-    folder: SplitFolder,
+    folder: StagedFolder,
     /// Of the outputs that were begun, in their order.
     names: Vec<String>,
 }

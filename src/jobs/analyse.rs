@@ -387,7 +387,7 @@ impl Report {
 }
 
 /// Engine and name from `#!engine name=...`, the first line of a library.
-fn shebang(code: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn shebang(code: &[u8]) -> (&[u8], &[u8]) {
     let line = code.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     let Some(line) = line.strip_prefix(b"#!") else { return (&[], &[]) };
     let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());

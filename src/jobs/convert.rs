@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 static KEY_TWICE: Cause = Cause::new(FaultKind::Duplicate, "a key once in its database", Form::Number);
+static NO_ROOM: Cause = Cause::new(FaultKind::Limit, "room for the hash of a name", Form::Number);
 /// As a limit, it ends a lenient pass too.
 static HALTED: Cause = Cause::new(FaultKind::Limit, "data that can be written", Form::Number);
 
@@ -41,8 +42,12 @@ pub struct ConvertOptions {
     pub is_lenient: bool,
     /// Two random words for the hashes of names.
     pub seed: Seed,
-    /// Memory that the hashes of key names may take; of keys beyond, one that stands twice is not noticed.
+    /// Memory that the hashes of key names may take.
     pub max_seen_bytes: u64,
+    /// Whether hashes that there is no more room for are handed out, for the caller to compare: see
+    /// [`Convert::take_names`]. Else one of the keys beyond that stands twice is not noticed, which
+    /// [`Converted::is_distinct`] tells.
+    pub hands_out_names: bool,
 }
 
 impl ConvertOptions {
@@ -57,6 +62,7 @@ impl ConvertOptions {
             is_lenient: false,
             seed,
             max_seen_bytes: 4 << 20,
+            hands_out_names: false,
         }
     }
 }
@@ -79,7 +85,8 @@ pub struct Converted {
     /// The highest number of a database that keys were written to. Servers have 16 unless told otherwise, and do not start
     /// on data of a database that they do not have.
     pub last_db: Option<u64>,
-    /// Whether every key was compared with all before it; else there was no room for the names of some.
+    /// Whether every key was compared with all before it; else there was no room for the names of some, or they were
+    /// handed out.
     pub is_distinct: bool,
     /// Bytes written.
     pub written_bytes: u64,
@@ -116,6 +123,9 @@ pub struct Convert {
     out: Vec<u8>,
     collector: Collector,
     keys: Seen,
+    /// Hashes that wait for being handed out.
+    names: Vec<Vec<u128>>,
+    has_handed_out: bool,
     course: Course,
     /// Whether values of the source may be copied, if the target knows their type.
     may_copy: bool,
@@ -164,6 +174,8 @@ impl Convert {
             out,
             collector: if options.is_lenient { collector.leniently() } else { collector },
             keys: Seen::new(options.seed, options.max_seen_bytes),
+            names: Vec::new(),
+            has_handed_out: false,
             course: Course::Skip,
             may_copy: false,
             has_metadata: false,
@@ -191,6 +203,18 @@ impl Convert {
         core::mem::take(&mut self.losses)
     }
 
+    /// With [`ConvertOptions::hands_out_names`], hashes of names within their databases that there was no more room for: sorted
+    /// lists, in each of which none stands twice. A hash that stands in two of them, or in one and in [`Convert::take_last_names`], is that of
+    /// a key that stands twice.
+    pub fn take_names(&mut self) -> Vec<Vec<u128>> {
+        core::mem::take(&mut self.names)
+    }
+
+    /// The last list, behind the last key, if there was another one.
+    pub fn take_last_names(&mut self) -> Option<Vec<u128>> {
+        self.has_handed_out.then(|| self.keys.take())
+    }
+
     fn is_refused(&self) -> bool {
         self.options.on_loss == OnLoss::Fail && self.report.losses > 0
     }
@@ -212,7 +236,7 @@ impl Convert {
         if self.slot_sizes > 0 {
             self.lose(Lost::SlotSizes, self.slot_sizes, Outcome::Stripped, None, None);
         }
-        self.report.is_distinct = !self.keys.is_full();
+        self.report.is_distinct = !self.keys.is_full() && !self.has_handed_out;
         self.report.is_refused = self.is_refused();
         if !self.report.is_refused {
             let before = self.out.len();
@@ -264,9 +288,7 @@ impl Convert {
         let has_metadata = core::mem::take(&mut self.has_metadata);
         let enterprise = core::mem::take(&mut self.enterprise);
         let is_meant = self.options.filter.matches_head(key);
-        // Where there is no room for more names, looking for one costs more than the rest of a key.
-        let is_new = is_meant && (self.keys.is_full() || key.key.with_text(|name| self.keys.is_new(key.db, name)));
-        if !is_new {
+        if !is_meant || !self.is_new(key)? {
             if has_metadata {
                 // It waits for the next key otherwise.
                 self.collector.push(&Event::EmptyKey(*key))?;
@@ -296,6 +318,26 @@ impl Convert {
             self.collector.push(&Event::Key(*key))?;
         }
         Ok(Flow::Continue)
+    }
+
+    fn is_new(&mut self, key: &Key<'_>) -> Result<bool, Fault> {
+        // Where there is no room for more names, looking for one costs more than the rest of a key.
+        if self.keys.is_full() && !self.options.hands_out_names {
+            return Ok(true);
+        }
+        key.key.with_text(|name| {
+            let is_new = self.keys.is_new(key.db, name);
+            if self.keys.is_full() && self.options.hands_out_names {
+                self.names.push(self.keys.take());
+                self.has_handed_out = true;
+                // There was no room to note it.
+                self.keys.is_new(key.db, name);
+                if self.keys.is_full() {
+                    return Err(Fault::new(&NO_ROOM, 0));
+                }
+            }
+            Ok(is_new)
+        })
     }
 
     /// Whether values may become commands before they are whole. What a lenient reader passes over must not get there.

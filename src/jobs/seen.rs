@@ -1,6 +1,7 @@
 //! What was seen before, by a keyed hash of 128 bits: two names that differ are
 //! taken for the same with a chance of n² in 2^128, which nobody without the seed can raise.
 
+use alloc::vec::Vec;
 use core::hash::{BuildHasherDefault, Hasher};
 use hashbrown::HashSet;
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -53,6 +54,14 @@ impl Seen {
     /// Names noted.
     pub(crate) fn len(&self) -> u64 {
         self.hashes.len() as u64
+    }
+
+    /// Hands out the hashes of all names, sorted, and forgets them.
+    pub(crate) fn take(&mut self) -> Vec<u128> {
+        let mut hashes: Vec<u128> = self.hashes.drain().collect();
+        hashes.sort_unstable();
+        self.is_full = false;
+        hashes
     }
 
     pub(crate) fn clear(&mut self) {
@@ -114,5 +123,10 @@ mod tests {
         assert!(seen.is_full());
         assert!(seen.len() <= 101);
         assert!(!seen.is_new(0, &5u32.to_le_bytes()), "what was noted is still known");
+        let known = seen.len();
+        let taken = seen.take();
+        assert!(taken.is_sorted() && taken.len() as u64 == known);
+        assert!(!seen.is_full() && seen.is_new(0, &5u32.to_le_bytes()), "they are forgotten");
+        assert!(taken.contains(&seen.take()[0]), "one name has one hash");
     }
 }

@@ -124,8 +124,12 @@ impl<'a> ListpackEntries<'a> {
     #[inline(never)]
     fn skip_long_backlen(&self, size: usize, rest: &'a [u8]) -> Result<&'a [u8], Fault> {
         let mut expected = [0u8; 5];
-        let expected = backlen(size, &mut expected);
-        match rest.split_at_checked(expected.len()) {
+        let mut expected = backlen(size, &mut expected);
+        let len = stored_backlen_bytes(size, rest);
+        if len < expected.len() {
+            expected = SHORT.get(..len).unwrap_or_default();
+        }
+        match rest.split_at_checked(len) {
             Some((found, rest)) if found == expected => Ok(rest),
             // Not over the end byte.
             Some((_, rest @ [_, ..])) if self.is_lenient() => Ok(rest),
@@ -168,7 +172,7 @@ impl<'a> EntriesAgain<'a> {
     pub(crate) fn next(&mut self) -> Option<Scalar<'a>> {
         let (value, rest) = read(self.rest)?;
         let size = self.rest.len().wrapping_sub(rest.len());
-        self.rest = rest.get(backlen_bytes(size)..)?;
+        self.rest = rest.get(stored_backlen_bytes(size, rest)..)?;
         Some(value)
     }
 }
@@ -326,8 +330,25 @@ fn integer(int: i64) -> Head {
     }
 }
 
-/// Bytes of the backward length of an entry of `size` bytes. The bounds are the
-/// reference's: 16383 already takes three bytes.
+/// The backward length of an entry of 2^14 - 1, 2^21 - 1 or 2^28 - 1 bytes in the form of newer servers: seven bits to
+/// a byte, all of them set.
+static SHORT: [u8; 4] = [0x7f, 0xff, 0xff, 0xff];
+
+/// Bytes of the backward length that stands behind an entry of `size` bytes.
+///
+/// Servers wrote a byte too many for three sizes, and newer ones do not; each refuses the other's form. Sources: `lpEncodeBacklen()`
+/// of Redis 8.6 and Valkey 8.1, and of Valkey 9.1 (its pull request 3601; Redis' 15151). Which form stands there is told by its
+/// first byte.
+#[inline(always)]
+fn stored_backlen_bytes(size: usize, rest: &[u8]) -> usize {
+    let len = backlen_bytes(size);
+    match size {
+        16_383 | 2_097_151 | 268_435_455 if rest.first() == SHORT.first() => len.saturating_sub(1),
+        _ => len,
+    }
+}
+
+/// Bytes of the backward length of an entry of `size` bytes, as most servers have it: 16383 already takes three bytes.
 #[inline(always)]
 fn backlen_bytes(size: usize) -> usize {
     match size {
@@ -579,6 +600,24 @@ mod tests {
         }
         assert_eq!(backlen(128, &mut buffer), [0x01, 0x80]);
         assert_eq!(backlen(16_383, &mut buffer), [0x00, 0xff, 0xff]);
+    }
+
+    /// As Valkey 9.1.2 and Redis 8.6.3 save a string of 16378 bytes in a hash: each refuses the other's file.
+    #[test]
+    fn both_backward_lengths_of_an_entry_of_16383_bytes_are_read() {
+        let text = std::vec![b'x'; 16_378];
+        let entry = |back: &[u8]| [b"\xf0\xfa\x3f\0\0", &text[..], back, b"\x01\x01"].concat();
+        for back in [&b"\x7f\xff"[..], b"\x00\xff\xff"] {
+            let blob = blob(&entry(back), 2);
+            assert_eq!(decode(&blob).unwrap(), [text.clone(), b"1".to_vec()]);
+            let mut again = ListpackEntries::new(&blob, Reading::Strict).again();
+            assert_eq!(again.next().map(|text| text.to_vec()), Some(text.clone()));
+            assert_eq!((again.next().map(|text| text.to_vec()), again.next()), (Some(b"1".to_vec()), None));
+        }
+        for wrong in [&b"\x7f\xfe"[..], b"\x00\xff"] {
+            assert_eq!(decode(&blob(&entry(wrong), 2)), Err((FaultKind::Packed, 6)), "{wrong:?}");
+        }
+        assert!(decode(&blob(&entry(b"\x7f\xff\xff"), 2)).is_err(), "two bytes say that it ends there");
     }
 
     #[test]

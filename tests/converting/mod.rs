@@ -2,9 +2,9 @@
 
 #![allow(dead_code)] // every test uses its own share
 
-use aikv::jobs::{Container, Convert, ConvertOptions, Converted, Reader};
-use aikv::model::{Dataset, Loss, Lost, OnLoss, Outcome, StreamGroup, Value};
-use aikv::rdb::{Dialect, StreamId, Version};
+use aikv::jobs::{Container, Convert, ConvertOptions, Converted, HandOver, Reader};
+use aikv::model::{ArrayValue, Dataset, HashField, Loss, Lost, OnLoss, Outcome, StreamGroup, Value};
+use aikv::rdb::{Dialect, SlotValue, StreamId, Version};
 use aikv::wire::Limits;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -40,6 +40,26 @@ pub(crate) fn convert_in(snapshot: &[u8], chunk: usize, options: ConvertOptions)
     bytes.extend_from_slice(&rest);
     losses.extend(last);
     assert_eq!(losses.len() as u64, report.losses);
+    Ok(Conversion { bytes: (!report.is_refused).then_some(bytes), losses, report })
+}
+
+/// Converts data that were never in a snapshot, as those of a log.
+pub(crate) fn convert_data(dataset: Dataset, options: ConvertOptions) -> Result<Conversion, aikv::Error> {
+    let mut convert = Convert::new(options)?;
+    let mut hand_over = HandOver::new(dataset.source)?;
+    let mut handed = Ok(());
+    for item in dataset.into_items() {
+        handed = handed.and_then(|()| hand_over.push(&item, &mut convert).map(drop));
+    }
+    let handed = handed.and_then(|()| hand_over.finish(&mut convert));
+    if let Some(failure) = convert.failure() {
+        return Err(failure.clone());
+    }
+    handed?;
+    let (mut bytes, mut losses) = (std::mem::take(convert.output()), convert.take_losses());
+    let (rest, last, report) = convert.finish()?;
+    bytes.extend_from_slice(&rest);
+    losses.extend(last);
     Ok(Conversion { bytes: (!report.is_refused).then_some(bytes), losses, report })
 }
 
@@ -96,6 +116,19 @@ fn without_part(database: &mut BTreeMap<Bytes, aikv::model::Entry>, key: &Bytes,
         (Lost::ExpiryMs, _) => {
             let at = entry.expires_at_ms.unwrap().div_euclid(1000);
             entry.expires_at_ms = i32::try_from(at).ok().map(|at| i64::from(at) * 1000);
+        }
+        // It stands in front of keys, and in no data.
+        (Lost::Enterprise, _) => {}
+        (Lost::Array, Value::Array(array)) => {
+            let field = |(index, slot): &(u64, ArrayValue)| HashField {
+                field: index.to_string().into(),
+                value: match slot {
+                    ArrayValue::Text(text) => text.clone(),
+                    ArrayValue::Float(float) => SlotValue::Float(*float).with_text(Bytes::copy_from_slice),
+                },
+                expires_at_ms: None,
+            };
+            entry.value = Value::Hash(array.slots.iter().map(field).collect());
         }
         (lost @ (Lost::FieldExpiry | Lost::FieldExpiryRange), Value::Hash(fields)) => {
             let range = match version.dialect() {

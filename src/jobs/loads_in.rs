@@ -1,0 +1,94 @@
+//! What loads a snapshot as it is: servers by name, and what they must have.
+
+use super::analyse::shebang;
+use crate::rdb::{Dialect, Event, LoadedBy, ModuleAux, ModuleId, ModuleItem, Part, Server};
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+/// Which servers load a snapshot as it is, and what they need for that: modules, engines of functions, databases. Memory is
+/// bounded.
+///
+/// It says something of a snapshot that was read to its end without an error or deviation.
+#[derive(Clone, Debug, Default)]
+pub struct LoadsIn {
+    loaded_by: LoadedBy,
+    modules: BTreeSet<[u8; 9]>,
+    engines: BTreeSet<Vec<u8>>,
+    last_db: Option<u64>,
+    has_more: bool,
+}
+
+impl LoadsIn {
+    /// Module types that are kept, and as many engines.
+    pub const NAMES: usize = 256;
+    /// Bytes of an engine's name that are kept.
+    pub const NAME_BYTES: usize = 64;
+    /// Databases that a server has unless its `databases` says more.
+    pub const DATABASES: u64 = 16;
+
+    /// Nothing was read yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next event of the snapshot. Of values only the first part of module values says something: see
+    /// [`Kind::Module`](crate::rdb::Kind::Module).
+    #[inline]
+    pub fn push(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Value(Part::Module(ModuleItem::Id(id))) | Event::ModuleAux(ModuleAux::Open { id, .. }) => self.module(*id),
+            Event::Value(_) | Event::KeyEnd { .. } => return,
+            Event::Key(key) => self.last_db = self.last_db.max(Some(key.db)),
+            Event::Function { code } => code.with_text(|code| self.engine(shebang(code).0)),
+            _ => {}
+        }
+        self.loaded_by.push(event);
+    }
+
+    fn module(&mut self, id: ModuleId) {
+        if self.modules.len() < Self::NAMES {
+            self.modules.insert(id.name());
+        } else {
+            self.has_more |= !self.modules.contains(&id.name());
+        }
+    }
+
+    fn engine(&mut self, engine: &[u8]) {
+        // Servers compare them in any case.
+        let engine = engine.get(..Self::NAME_BYTES).unwrap_or(engine).to_ascii_lowercase();
+        if self.engines.len() < Self::NAMES {
+            self.engines.insert(engine);
+        } else {
+            self.has_more |= !self.engines.contains(&engine);
+        }
+    }
+
+    /// The oldest and the newest server of a lineage that load the snapshot; all between them do too.
+    #[must_use]
+    pub fn range(&self, lineage: Dialect) -> Option<(Server, Server)> {
+        self.loaded_by.range(lineage)
+    }
+
+    /// Names of the module types that a server must know, in order.
+    pub fn modules(&self) -> impl Iterator<Item = &[u8; 9]> {
+        self.modules.iter()
+    }
+
+    /// Engines of function libraries, in lower case and in order; every server that has functions has `lua`.
+    pub fn engines(&self) -> impl Iterator<Item = &[u8]> {
+        self.engines.iter().map(Vec::as_slice)
+    }
+
+    /// Whether there are more module types or engines than were kept.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// How many databases a server must have, where those that it has by default are too few.
+    #[must_use]
+    pub fn databases(&self) -> Option<u64> {
+        self.last_db.map(|db| db.saturating_add(1)).filter(|databases| *databases > Self::DATABASES)
+    }
+}
