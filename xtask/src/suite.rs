@@ -217,7 +217,7 @@ fn viewer(tests: &mut Tally) -> Result<Done> {
     let folder = root().join("tests/js");
     tools::node_modules(&folder)?;
     let mut command = program("node");
-    command.current_dir(&folder).args(["--test", "--test-reporter=spec", "viewer.test.mjs", "viewer-detail.test.mjs", "viewer-formats.test.mjs"]);
+    command.current_dir(&folder).args(["--test", "--test-reporter=spec", "viewer.test.mjs", "viewer-detail.test.mjs", "viewer-formats.test.mjs", "viewer-prefixes.test.mjs"]);
     command.env("AIKV_SERVERS", servers_folder()).env("CHROME", chromium).env("AIKV_BIN", server).env("AIKV_SITE", root().join("dist/site"));
     tests.run(&mut command)?;
     Ok(Done::Passed)
