@@ -37,7 +37,7 @@ const NAMES = "valkey-8.1/names.rdb";
 const dump = (name) => readFileSync(join(data, name));
 /** The keys a server listed, as bytes in latin1. */
 const listed = (name) => JSON.parse(readFileSync(join(data, name.replace(/\.rdb$/, ".json")), "utf8")).keys
-.map(({ key, type, ...rest }) => ({ key: Buffer.from(key.$b64 ?? key, key.$b64 ? "base64" : "utf8").toString("latin1"), type, never: (rest.expires_at_ms ?? null) === null }));
+.map(({ key, type, ...rest }) => ({ key: Buffer.from(key.$b64 ?? key, key.$b64 ? "base64" : "utf8").toString("latin1"), type, expiresAt: rest.expires_at_ms ?? null, never: (rest.expires_at_ms ?? null) === null }));
 
 async function withPage(use, { address = "", ...options } = {}) {
   const page = await openPage(browser, site.url + address, options);
@@ -189,6 +189,92 @@ test("keys without a prefix are filtered as such, and separators can be chosen",
     await page.waitForFunction(() => [...document.querySelectorAll(".tree-name")].some((name) => name.textContent === "__"));
     assert.deepEqual(await page.evaluate(() => JSON.parse(localStorage.getItem("aikv.viewer")).separators), [":", "/", "__"]);
   });
+});
+
+test("a bad pattern says what and where, and the rows stay", { skip }, async () => {
+  await withDump(STRINGS, async (page, keys) => {
+    await page.fill("#search", "int");
+    await statusCount(page, `${keys.filter(({ key }) => key.toLowerCase().includes("int")).length} of `);
+    const before = await page.textContent("#status .strong");
+    for (const mode of ["glob", "regex"]) {
+      await page.press("#search", "Control+.");
+      await page.waitForFunction((wanted) => document.querySelector(".mode").textContent === wanted, mode);
+    }
+    await statusCount(page, before);
+    for (const [pattern, words] of [["žlu[ť", "Unclosed [ at 4"], ["a(b", "Unclosed ( at 2"], ["ab)", "Unopened ) at 3"]]) {
+      await page.fill("#search", pattern);
+      await page.waitForFunction((wanted) => document.querySelector(".search-error:not([hidden])")?.textContent === wanted, words);
+      assert.equal(await page.getAttribute("#search", "aria-invalid"), "true");
+      assert.equal(await page.textContent("#status .strong"), before);
+    }
+    await page.press("#search", "Escape");
+    await statusCount(page, `${keys.length} keys`);
+  });
+});
+
+test("an expiry within a span of time is in the address, and comes back from it", { skip }, async () => {
+  const keys = listed("valkey-8.1/expiry.rdb");
+  const days = Math.floor((Math.max(...keys.map((key) => key.expiresAt ?? 0).filter((at) => at < 8e15)) - Date.now()) / 86_400_000) + 1;
+  const within = keys.filter(({ expiresAt, never }) => !never && expiresAt > Date.now() && expiresAt <= Date.now() + days * 86_400_000).length;
+  assert.ok(within > 0 && within < keys.length);
+  await withDump("valkey-8.1/expiry.rdb", async (page) => {
+    await page.click(".filter-menu:has-text('Expiry')");
+    await page.click(".menu-item:has-text('within …')");
+    await page.fill(".menu .field[type=number]", String(days));
+    await page.selectOption(".menu select", "d");
+    await page.click(".menu button[type=submit]");
+    await page.waitForFunction(() => / of /.test(document.querySelector("#status .strong").textContent));
+    assert.match(await page.textContent(".filter-menus"), /Expiry: within/);
+    assert.ok(page.url().endsWith(`#expiry=within+${days * 86_400_000}`), page.url());
+    await statusCount(page, `${within} of ${keys.length} `);
+    await page.click("button[aria-label='Clear Expiry']");
+    await statusCount(page, `${keys.length} keys`);
+  });
+  await withPage(async (page) => {
+    await drop(page, "expiry.rdb", dump("valkey-8.1/expiry.rdb"));
+    await untilRead(page);
+    await statusCount(page, `0 of ${keys.length} `);
+    await page.waitForSelector("text=No key matches.");
+    assert.deepEqual(await violations(page), []);
+    await page.keyboard.press("Escape");
+    await statusCount(page, `${keys.length} keys`);
+  }, { address: "#expiry=..5" });
+});
+
+test("the table keeps the place it was scrolled to", { skip }, async () => {
+  await withDump(STRINGS, async (page) => {
+    await page.evaluate(() => { document.getElementById("grid").scrollTop = 1400; });
+    await page.waitForFunction(() => document.querySelector("#row-50:not([hidden]):not(.pending)"));
+    await page.click(".tab:has-text('Findings')");
+    await page.click(".tab:has-text('Keys')");
+    await page.waitForFunction(() => document.getElementById("grid").scrollTop === 1400);
+    await page.keyboard.press("m");
+    await page.waitForSelector(".large-map:not([hidden])");
+    await page.keyboard.press("m");
+    await page.waitForFunction(() => document.getElementById("grid").scrollTop === 1400 && document.querySelector("#row-50:not([hidden])"));
+  });
+  await withDump(STRINGS, async (page) => {
+    await page.evaluate(() => { document.getElementById("app").scrollTop = 2000; });
+    await page.waitForFunction(() => document.querySelector("#row-40:not([hidden]):not(.pending)"));
+    await page.tap(".bottom-tab:has-text('Findings')");
+    await page.waitForFunction(() => document.getElementById("app").scrollTop === 0);
+    await page.tap(".bottom-tab:has-text('Keys')");
+    await page.waitForFunction(() => document.getElementById("app").scrollTop === 2000 && document.querySelector("#row-40:not([hidden])"));
+  }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+});
+
+test("columns give way where the detail leaves little room, none is cut", { skip }, async () => {
+  await withDump("redis-7.0/databases.rdb", async (page) => {
+    const columns = () => page.evaluate(() => [...document.querySelectorAll(".head-cell")].map((cell) => cell.id.slice(5)));
+    assert.deepEqual(await columns(), ["type", "db", "key", "elements", "size", "expires"]);
+    await page.click("#row-0");
+    await page.waitForSelector("#detail:not([hidden]) .detail-key");
+    await page.waitForFunction(() => document.querySelector("#head-db") === null);
+    assert.deepEqual(await columns(), ["type", "key", "size", "expires"]);
+    assert.equal(await page.evaluate(() => document.getElementById("grid").scrollWidth <= document.getElementById("grid").clientWidth), true);
+    await page.setViewportSize({ width: 1440, height: 800 });
+    await page.waitForFunction(() => document.querySelector("#head-encoding") !== null);
+  }, { viewport: { width: 900, height: 800 } });
 });
 
 test("prefixes of markup, bidi marks and names of objects are text", { skip }, async () => {
