@@ -21,11 +21,25 @@ export const COLUMNS = [
 const WIDE_MODE = ["type", "key", "size", "expires"];
 const PHONE = ["type", "key", "elements", "db", "size", "expires"];
 
+/** What gives way first where the table is narrow. */
+const GIVING_WAY = ["offset", "idle", "encoding", "db", "elements", "expires"];
+const KEY_LEAST = 16;
+const GAP = 1.2;
+const PADDING = 3.2;
+
 /**
- * The columns to show. `look` has `width` (of the window), `phone`, `wide` (the detail takes most of the
- * place), `databases` (their number), `idle` (the file has idle times or frequencies), `chosen` (id to true or false).
+ * The columns to show. `look` has `width` (of the window), `room` (of the table, in rem), `phone`, `wide` (the detail
+ * takes most of the place), `databases` (their number), `eviction` (`idle` or `freq` where the file has it),
+ * `chosen` (id to true or false), `widths` (id to rem).
  */
 export function visibleColumns(look) {
+  const wanted = wantedColumns(look);
+  if (look.phone || !look.room) return wanted;
+  const needed = (columns) => columns.reduce((sum, column) => sum + (column.width === null ? KEY_LEAST : look.widths[column.id] ?? column.width) + GAP, PADDING - GAP);
+  return GIVING_WAY.reduce((columns, id) => (needed(columns) > look.room ? columns.filter((column) => column.id !== id) : columns), wanted);
+}
+
+function wantedColumns(look) {
   if (look.phone) return PHONE.map((id) => COLUMNS.find((column) => column.id === id)).filter((column) => column.id !== "db" || look.databases > 1);
   if (look.wide) return COLUMNS.filter((column) => WIDE_MODE.includes(column.id));
   return COLUMNS.filter((column) => look.chosen[column.id] ?? isDefault(column, look));
@@ -33,7 +47,7 @@ export function visibleColumns(look) {
 
 function isDefault(column, look) {
   if (column.id === "db") return look.databases > 1;
-  if (column.id === "idle" && !look.idle) return false;
+  if (column.id === "idle" && !look.eviction) return false;
   return !column.from || look.width >= column.from;
 }
 

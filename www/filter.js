@@ -2,7 +2,7 @@
 
 import { badge } from "./columns.js";
 import { el, fill, icon, setAttr, setText, show } from "./dom.js";
-import { bytesText, count, plural, short } from "./format.js";
+import { bytesText, count, DAY, HOUR, MINUTE, plural, short, span } from "./format.js";
 import { openForm, openMenu } from "./menu.js";
 import { facets } from "./state.js";
 import { plain } from "./text.js";
@@ -96,9 +96,26 @@ export function mountFilter(root, actions) {
       { label: "any expiry", hint: count(BUCKETS.reduce((sum, one) => sum + (one === "never" ? 0 : counts[one] ?? 0), 0)), kind: "radio", checked: state.query.expiry === "any", run: choose("any") },
       ...BUCKETS.map((bucket) => ({ label: BUCKET_LONG[bucket], hint: count(counts[bucket] ?? 0), kind: "radio", checked: state.query.expiry === bucket, run: choose(bucket) })),
       { line: true },
-      { label: "from … to …", kind: "radio", checked: typeof state.query.expiry === "object" && state.query.expiry !== null, run: () => queueMicrotask(() => expiryForm(button)) },
+      { label: "within …", kind: "radio", checked: Boolean(state.query.expiry?.withinMs), run: () => queueMicrotask(() => withinForm(button)) },
+      { label: "from … to …", kind: "radio", checked: typeof state.query.expiry === "object" && state.query.expiry !== null && !state.query.expiry.withinMs, run: () => queueMicrotask(() => expiryForm(button)) },
     ];
     openMenu(button, items, { label: "Expiry", align: "right" });
+  }
+
+  function withinForm(button) {
+    openForm(button, (close) => {
+      const ms = state.query.expiry?.withinMs ?? HOUR;
+      const [unit, scale] = SPANS.findLast(([, size]) => ms >= size && Number.isInteger(ms / size)) ?? SPANS[0];
+      const number = el("input", { class: "field", type: "number", min: 1, step: 1, value: String(ms / scale) });
+      const choice = el("select", { class: "field", "aria-label": "Unit" }, SPANS.map(([name]) => el("option", { value: name, selected: name === unit }, name)));
+      const apply = (event) => {
+        event.preventDefault();
+        const withinMs = Math.round(Number(number.value)) * SPANS.find(([name]) => name === choice.value)[1];
+        actions.filter({ expiry: withinMs > 0 ? { withinMs } : null });
+        close();
+      };
+      return [el("form", { class: "menu-form", onsubmit: apply }, el("div", { class: "pair" }, el("label", null, "Expires within", number), choice), el("button", { class: "button primary", type: "submit" }, "Show these"))];
+    }, { label: "Expiry within", align: "right" });
   }
 
   function expiryForm(button) {
@@ -138,7 +155,10 @@ export function mountFilter(root, actions) {
     setAttr(input, "aria-invalid", queryError ? "true" : null);
     setAttr(input, "aria-describedby", queryError ? "search-error" : null);
     show(error, Boolean(queryError));
-    if (queryError) setText(error, queryError.message);
+    if (queryError) {
+      setText(error, patternWords(queryError, query.text));
+      error.title = error.textContent;
+    }
     renderChips(report, query);
     renderMenus(next);
     fit();
@@ -216,7 +236,7 @@ export function mountFilter(root, actions) {
     show(db.node, all.length > 1);
     const listed = query.dbs.length ? query.dbs : all;
     setText(db.text, query.dbs.length ? `db: ${listed.join(", ")}` : `db ${listed.length > 3 ? `${listed.slice(0, 2).join(", ")}, …` : listed.join(", ")}`);
-    setText(expiry.text, query.expiry ? `Expiry: ${typeof query.expiry === "string" ? SHORT_EXPIRY[query.expiry] ?? query.expiry : "from, to"}` : "Expiry");
+    setText(expiry.text, query.expiry ? `Expiry: ${expiryWords(query.expiry)}` : "Expiry");
     setText(size.text, sizeWords(query));
     show(prefix.node, query.prefix !== null);
     if (query.prefix) setText(prefix.text, query.prefix.leaves ? "no prefix" : plain(query.prefix.bytes, PREFIX_SHOWN));
@@ -239,9 +259,25 @@ export function mountFilter(root, actions) {
   };
 }
 
+const UNCLOSED = { "unclosed character class": "Unclosed [", "unclosed group": "Unclosed (", "unopened group": "Unopened )" };
+
+/** `Unclosed [ at 7`, counted from 1 as a reader counts. */
+function patternWords({ message, offset }, text) {
+  const words = UNCLOSED[message] ?? `${message[0].toUpperCase()}${message.slice(1)}`;
+  if (!Number.isFinite(offset)) return words;
+  const before = new TextDecoder().decode(new TextEncoder().encode(text).subarray(0, offset));
+  return `${words} at ${count([...before].length + 1)}`;
+}
+
 const PREFIX_SHOWN = 24;
 const SORT_LABEL = { type: "Type", db: "Database", key: "Key", elements: "Elements", size: "Size", encoding: "Encoding", expires: "Expires", offset: "Offset" };
+const SPANS = [["min", MINUTE], ["h", HOUR], ["d", DAY]];
 const SHORT_EXPIRY = { hour: "1 h", day: "1 d", week: "7 d", month: "30 d" };
+
+function expiryWords(expiry) {
+  if (typeof expiry === "string") return SHORT_EXPIRY[expiry] ?? expiry;
+  return expiry.withinMs ? `within ${span(expiry.withinMs, 2)}` : "from, to";
+}
 
 function keepOrder(order, names) {
   if (order.length === names.length) return order;

@@ -136,7 +136,7 @@ export function clockTime(ms) {
 }
 
 /** UTC and local time in one tooltip. */
-function bothTimes(ms) {
+export function bothTimes(ms) {
   const date = new Date(Number(ms));
   if (Number.isNaN(date.getTime())) return `${ms} ms since 1970`;
   return `${dateTimeUtc(ms)} (${date.toLocaleString()} here)`;

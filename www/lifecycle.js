@@ -20,7 +20,7 @@ export function lifecycleActions(store, client, announce, query) {
     toldDamage = false;
     const kept = keptFilter(store.state.query, run);
     const progress = { offset: 0, keys: 0, total: source.size, started: performance.now(), spent: 0 };
-    store.reset({ phase: hasFile(store.state) ? "reading" : "sniffed", source, dropped, lenient, progress, offered: null, dragging: false, query: kept, view: run === 1 ? store.state.view : "keys" });
+    store.reset({ phase: hasFile(store.state) ? "reading" : "sniffed", source, dropped, lenient, progress, offered: null, dragging: false, query: kept, clock: clockFor(store.state.clock), view: run === 1 ? store.state.view : "keys" });
     try {
       const head = await readSpan(source, 0, Math.min(SNIFF_BYTES, source.size));
       await client.close();
@@ -194,6 +194,11 @@ export function lifecycleActions(store, client, announce, query) {
       store.update({ phase: "refused", refusal: { text: error instanceof SourceError ? error.message : "The file could not be fetched.", advice: "Choose a file of this computer instead." } });
     }
   }
+}
+
+/** A clock that was set stays; any other begins with the file. */
+function clockFor(clock) {
+  return clock.kind === "given" ? clock : { kind: "now", ms: Date.now() };
 }
 
 function spent(progress) {

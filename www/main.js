@@ -39,6 +39,8 @@ const narrow = matchMedia("(max-width: 50em)");
 /** What had the focus when the detail was opened, if not the table. */
 let openedFrom = null;
 
+let mapOpenedFrom = null;
+
 const actions = {
   ...query,
   ...value,
@@ -57,10 +59,11 @@ const actions = {
   },
   /** Gives the treemap the table's place, or the table its own again. */
   largeMap(wanted = !store.state.largeMap) {
-    if (phone.matches) return;
+    if (phone.matches || wanted === store.state.largeMap) return;
     store.update({ largeMap: wanted });
-    // What had the focus is out of sight.
-    if (wanted ? views.table.hasFocus() : document.activeElement?.closest(".large-map")) (wanted ? views.prefixes : views.table).focus();
+    // Where the focus was is out of sight now, and comes back later.
+    if (wanted) mapOpenedFrom = views.table.hasFocus() ? views.table : views.prefixes;
+    requestAnimationFrame(() => (wanted ? views.prefixes : mapOpenedFrom).focus());
   },
 
   async chooseFile() {
@@ -257,7 +260,8 @@ const frame = {
     show(byId("status"), open);
     show(byId("bottom"), open && phone.matches);
     document.title = state.source && open ? `${state.source.name} · aikv` : "aikv viewer";
-    if (changed && screen === "keys") queueMicrotask(views.table.measure);
+    if (changed && screen === "keys") queueMicrotask(views.table.comeBack);
+    else if (changed && phone.matches) byId("app").scrollTop = 0;
     remember(false);
   },
 };
@@ -281,7 +285,7 @@ addEventListener("popstate", () => {
   store.update({ view });
   const { sort = "file", descending = false, types, dbs, expiry = null } = wanted;
   const now = store.state.query;
-  if (JSON.stringify([sort, descending, types, dbs, expiry]) !== JSON.stringify([now.sort, now.descending, now.types, now.dbs, typeof now.expiry === "string" ? now.expiry : null])) {
+  if (JSON.stringify([sort, descending, types, dbs, expiry]) !== JSON.stringify([now.sort, now.descending, now.types, now.dbs, now.expiry])) {
     query.filter({ sort, descending, types, dbs, expiry });
   }
 });

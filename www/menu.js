@@ -54,7 +54,7 @@ function itemOf(item) {
 function place(panel, anchor, align) {
   const returnTo = document.activeElement;
   // In the landmark of its button, so that it is found where the button is.
-  (anchor.closest("dialog, header, search, main, aside, footer, section") ?? document.body).append(panel);
+  (anchor.closest("dialog, header, search, main, aside, footer, section, [role=complementary], [role=main]") ?? document.body).append(panel);
   anchor.setAttribute("aria-expanded", "true");
   const box = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = panel;

@@ -2,7 +2,7 @@
 // The tree is one tab stop and draws the lines in sight only.
 
 import { el, fill, icon, rem, setAttr, setIcon, setText, show } from "./dom.js";
-import { bytesExact, bytesSpoken, bytesText, count, plural, short } from "./format.js";
+import { bytes as sized, bytesExact, bytesText, count, plural, short } from "./format.js";
 import { openForm, openMenu } from "./menu.js";
 import { idOf, PrefixTree } from "./prefix-tree.js";
 import { splitter } from "./splitter.js";
@@ -193,7 +193,8 @@ export function mountPrefixes(root, place, actions) {
   function newLine() {
     const twisty = el("span", { class: "twisty", "aria-hidden": "true" }, icon("right", "small"));
     const name = el("span", { class: "tree-name mid mono" });
-    const node = el("div", { class: "tree-line", role: "treeitem" }, twisty, name, el("span", { class: "tree-keys" }), el("span", { class: "tree-bytes" }));
+    const node = el("div", { class: "tree-line", role: "treeitem" }, twisty, name, el("span", { class: "tree-keys" }, el("span"), el("span", { class: "sr" })),
+      el("span", { class: "tree-bytes" }, el("span"), el("span", { "aria-hidden": "true" }), el("span", { class: "sr" })));
     lines.append(node);
     return node;
   }
@@ -208,13 +209,13 @@ export function mountPrefixes(root, place, actions) {
     else fill(name, el("span", { class: "words" }, wordsOf(line)));
     show(twisty, line.kind === "branch");
     twisty.classList.toggle("open", line.open);
-    setText(keys, line.kind === "leaf" ? "" : short(line.keys));
-    setText(bytes, bytesText(line.bytes));
+    setText(keys.firstChild, line.kind === "leaf" ? "" : short(line.keys));
+    setText(keys.lastChild, line.kind === "leaf" ? `, ${line.row.type}, ` : line.keys === 1 ? " key, " : " keys, ");
+    const { number, unit, spoken } = sized(line.bytes);
+    [number, `\u00a0${unit}`, ` ${spoken}`].forEach((part, nth) => setText(bytes.children[nth], part));
     keys.title = line.kind === "leaf" ? "" : count(line.keys);
     bytes.title = bytesExact(line.bytes);
     name.title = line.name ? nameOf(line) : "";
-    const words = line.name ? nameOf(line) : wordsOf(line);
-    setAttr(node, "aria-label", `${words}, ${line.kind === "leaf" ? line.row.type : plural(line.keys, "key")}, ${bytesSpoken(line.bytes)}`);
     setAttr(node, "aria-level", line.depth);
     setAttr(node, "aria-setsize", line.among);
     setAttr(node, "aria-posinset", line.place);

@@ -105,11 +105,13 @@ function toPackage({ query, clock: { ms: nowMs }, settings }) {
   if (query.minBytes !== null) out.minBytes = query.minBytes;
   if (query.maxBytes !== null) out.maxBytes = query.maxBytes;
   if (query.prefix) Object.assign(out, { prefix: query.prefix.bytes, leaves: query.prefix.leaves, separators: settings.separators });
-  if (query.expiry) out.expiry = typeof query.expiry === "string" ? bucket(query.expiry, nowMs) : query.expiry;
+  if (query.expiry) out.expiry = bucket(query.expiry, nowMs);
   return out;
 }
 
+/** The rule of the package for a bucket, `{ withinMs }` from the clock on, or `{ fromMs, toMs }`. */
 function bucket(name, now) {
+  if (name.withinMs) return { fromMs: now + 1, toMs: now + name.withinMs };
   switch (name) {
     case "hour": return { fromMs: now + 1, toMs: now + HOUR };
     case "day": return { fromMs: now + HOUR + 1, toMs: now + DAY };

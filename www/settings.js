@@ -44,9 +44,24 @@ export function toFragment({ view, query }) {
   if (query.sort !== "file" || query.descending) parts.set("sort", `${query.descending ? "-" : ""}${query.sort}`);
   if (query.types.length) parts.set("types", query.types.join(","));
   if (query.dbs.length) parts.set("db", query.dbs.join(","));
-  if (typeof query.expiry === "string") parts.set("expiry", query.expiry);
+  if (query.expiry) parts.set("expiry", expiryText(query.expiry));
   const text = parts.toString().replaceAll("%2C", ",");
   return text ? `#${text}` : "";
+}
+
+/** `never`, `within 3600000`, or the ends of a span in Unix ms, `1700000000000..`. */
+function expiryText(expiry) {
+  if (typeof expiry === "string") return expiry;
+  return expiry.withinMs ? `within ${expiry.withinMs}` : `${expiry.fromMs ?? ""}..${expiry.toMs ?? ""}`;
+}
+
+function expiryOf(text) {
+  if ([...BUCKETS, "any"].includes(text)) return text;
+  const within = /^within (\d{1,15})$/.exec(text);
+  if (within && Number(within[1]) > 0) return { withinMs: Number(within[1]) };
+  const ends = /^(-?\d{1,15})?\.\.(-?\d{1,15})?$/.exec(text);
+  if (!ends || text === "..") return null;
+  return Object.fromEntries([["fromMs", ends[1]], ["toMs", ends[2]]].filter(([, at]) => at !== undefined).map(([name, at]) => [name, Number(at)]));
 }
 
 /** View and query of a fragment; whatever is not understood is left out. */
@@ -59,8 +74,7 @@ export function fromFragment(hash) {
   if (SORTS.includes(name)) Object.assign(query, { sort: name, descending: sort.startsWith("-") });
   query.types = list("types").filter((type) => TYPE_NAMES.includes(type));
   query.dbs = list("db").map(Number).filter((db) => Number.isInteger(db) && db >= 0);
-  const expiry = parts.get("expiry");
-  if ([...BUCKETS, "any"].includes(expiry)) query.expiry = expiry;
+  query.expiry = expiryOf(parts.get("expiry") ?? "");
   const view = parts.get("view");
   return { view: VIEWS.includes(view) ? view : "keys", query };
 }

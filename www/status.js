@@ -1,7 +1,7 @@
 // The status bar: counts, how the reading went, that the file stays here, and the clock for expiry.
 
 import { el, fill, icon } from "./dom.js";
-import { bytesText, count, dateTime, dateTimeUtc, plural, took } from "./format.js";
+import { bothTimes, bytesText, count, dateTime, dateTimeUtc, plural, took } from "./format.js";
 import { fromValue, localValue } from "./filter.js";
 import { openForm, openMenu } from "./menu.js";
 import { findings, isFiltered } from "./state.js";
@@ -28,7 +28,10 @@ export function mountStatus(root, actions) {
       fill(details, parts.rest.map(partNode));
     }
     const words = clockWords(next.clock);
-    if (clockText.textContent !== words) clockText.textContent = words;
+    if (clockText.textContent !== words) {
+      clockText.textContent = words;
+      clock.title = bothTimes(next.clock.ms);
+    }
   }
 
   function partNode({ icon: name, kind = "", text, run }) {

@@ -11,16 +11,18 @@ export function mountHeader(actions, { edited, focusGrid }) {
   const node = el("div", { class: "grid-head", role: "row", "aria-rowindex": 1, oncontextmenu: onContext });
   const button = el("button", { class: "icon-button columns-button", type: "button", "aria-label": "Columns", title: "Columns", "aria-haspopup": "menu", tabIndex: -1, onclick: menu }, icon("columns"));
   let columns = [];
+  let eviction = "";
   let state = null;
 
-  function rebuild(next) {
+  function rebuild(next, kind) {
     columns = next;
+    eviction = kind;
     const split = columns.findIndex((column) => column.id === "key");
     node.replaceChildren(...columns.map((column, at) => cellOf(column, at, split)));
   }
 
   function cellOf(column, at, split) {
-    const title = el("span", null, column.title);
+    const title = el("span", null, column.id === "idle" && eviction === "freq" ? "Freq" : column.title);
     const cell = el("div", { class: `head-cell${column.right ? " right" : ""}`, role: "columnheader", id: `head-${column.id}`, "aria-colindex": at + 1, title: column.tip ?? "" });
     if (column.sort) {
       const arrow = icon("arrow-down", "small");
@@ -74,7 +76,7 @@ export function mountHeader(actions, { edited, focusGrid }) {
     const cells = [...node.parentElement.querySelectorAll(`.row:not([hidden]) > .td.${column.id}`)];
     const font = cells[0] ? getComputedStyle(cells[0]).font : "";
     const badge = column.id === "type" ? rem(1.2) + 8 : 8;
-    const widest = Math.max(0, ...cells.map((cell) => textWidth(cell.textContent, font)));
+    const widest = Math.max(0, ...cells.map((cell) => textWidth(seenText(cell), font)));
     if (widest) setWidth(column, (widest + badge) / rem(1));
   }
 
@@ -98,6 +100,11 @@ export function mountHeader(actions, { edited, focusGrid }) {
       },
     }));
     openMenu(button, [...items, { line: true }, { label: "Reset columns", run: () => actions.setting({ columns: {} }) }], { label: "Columns", align: "right" });
+  }
+
+  /** What is drawn of a cell, without what is only spoken. */
+  function seenText(cell) {
+    return [...cell.childNodes].filter((part) => !part.classList?.contains("sr")).map((part) => part.textContent).join("");
   }
 
   return {

@@ -30,7 +30,9 @@ export function mountTable(root, actions) {
   let paintAsked = false;
   let hurryAfter = 0;
   let restTimer = null;
-  let idleSeen = false;
+  let eviction = "";
+  let rested = 0;
+  let source = null;
 
   const look = { nowMs: 0, phone: false };
   const phone = matchMedia("(max-width: 39.99em)");
@@ -59,7 +61,9 @@ export function mountTable(root, actions) {
   }
 
   function onScroll({ target }) {
-    if (target !== scroller) return;
+    // Hidden, the table keeps its place; another view may scroll then.
+    if (target !== scroller || root.hidden) return;
+    rested = scroller.scrollTop;
     const at = Math.max(0, scroller.scrollTop - above());
     geometry.scrolled(at);
     if (geometry.stuck(at)) scroller.scrollTop = geometry.rest() + above();
@@ -90,6 +94,10 @@ export function mountTable(root, actions) {
 
   function render(next) {
     state = next;
+    if (next.source !== source) {
+      ({ source } = next);
+      eviction = "";
+    }
     const visible = next.view === "keys" && !root.hidden;
     note.render(next);
     if (!visible) return;
@@ -130,9 +138,9 @@ export function mountTable(root, actions) {
     const databases = state.report?.databases.length ?? 1;
     const chosen = state.settings.columns.shown ?? {};
     const widths = state.settings.columns.widths ?? {};
-    columns = visibleColumns({ width: (innerWidth * 10) / rem(1), phone: phone.matches, wide, databases, idle: idleSeen, chosen });
+    columns = visibleColumns({ width: (innerWidth * 10) / rem(1), room: root.clientWidth / rem(1), phone: phone.matches, wide, databases, eviction, chosen, widths });
     look.phone = phone.matches;
-    const layout = `${columns.map((column) => column.id)} ${JSON.stringify(widths)} ${phone.matches}`;
+    const layout = `${columns.map((column) => column.id)} ${JSON.stringify(widths)} ${phone.matches} ${eviction}`;
     if (!geometry.viewport) geometry.viewport = scroller.clientHeight;
     const size = Math.ceil(geometry.viewport / geometry.rowHeight) + 2 * SPARE + 2;
     if (layout !== drawn.layout) {
@@ -142,7 +150,7 @@ export function mountTable(root, actions) {
       for (const row of pool) row.node.remove();
       pool = [];
       headCurrent = Math.min(headCurrent, columns.length - 1);
-      head.rebuild(columns);
+      head.rebuild(columns, eviction);
     }
     while (pool.length < size) pool.push(newRow());
     while (pool.length > size) pool.pop().node.remove();
@@ -205,7 +213,7 @@ export function mountTable(root, actions) {
       row.shown = data;
       columns.forEach((column, nth) => column.paint(row.cells[nth], data, look));
       row.fresh = false;
-      if (!idleSeen && (data.idleSeconds !== null || data.freq !== null) && data.idleSeconds !== undefined) noticeIdle();
+      if (!eviction) noticeEviction(data);
     }
     if (!data) row.shown = null;
     row.node.classList.toggle("pending", !data && (row.fresh || late));
@@ -213,9 +221,10 @@ export function mountTable(root, actions) {
     setAttr(row.node, "aria-selected", Boolean(data) && state.detail.row?.id === data.id);
   }
 
-  function noticeIdle() {
-    idleSeen = true;
-    queueMicrotask(measure);
+  /** Which of the two a server keeps, every key of its file says. */
+  function noticeEviction({ idleSeconds, freq }) {
+    eviction = (freq ?? null) !== null ? "freq" : (idleSeconds ?? null) !== null ? "idle" : "";
+    if (eviction) queueMicrotask(measure);
   }
 
   function onClick(event) {
@@ -315,6 +324,11 @@ export function mountTable(root, actions) {
       head.mark(headCurrent);
     },
     measure,
+    /** In sight again, where it was left. */
+    comeBack() {
+      measure();
+      if (scroller.scrollTop !== rested) scroller.scrollTop = rested;
+    },
     move: (by) => move(current + by),
     // On phones the list scrolls with the page, and stays where it was.
     focus: () => grid.focus({ preventScroll: phone.matches }),

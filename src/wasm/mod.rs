@@ -77,6 +77,15 @@ pub fn start() {
     std::panic::set_hook(std::boxed::Box::new(|panic| console_error(&panic.to_string())));
 }
 
+/// For hashes of names, so that no file can be made to slow them.
+///
+/// # Errors
+/// An `Error` where the machine gives no random numbers.
+fn seed() -> Result<crate::jobs::Seed, JsValue> {
+    let word = || getrandom::u64().map_err(|error| js_sys::Error::new(&error.to_string()));
+    Ok([word()?, word()?])
+}
+
 /// The version of this package.
 #[cfg(feature = "wasm")]
 #[wasm_bindgen(skip_typescript)]

@@ -4,10 +4,9 @@ use super::error;
 use super::object::{self, ObjectExt};
 use super::option::{self, bytes, list, string};
 use super::query::{Query, Rules};
+use super::seed;
 use super::session::row_object;
-use crate::jobs::Seed;
 use crate::model::{Index, PrefixLevel, PrefixOrder, PrefixTally, Separators};
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
@@ -68,11 +67,6 @@ fn tally(tally: &PrefixTally) -> Object {
     object.set("bytes", object::number(tally.bytes()));
     object.set("type", tally.kind().name());
     object
-}
-
-fn seed() -> Result<Seed, JsValue> {
-    let word = || getrandom::u64().map_err(|error| js_sys::Error::new(&error.to_string()));
-    Ok([word()?, word()?])
 }
 
 /// The member `separators`.

@@ -2,7 +2,7 @@
 
 use super::super::MAX_ITEM_BYTES;
 use super::super::error;
-use super::super::option;
+use super::super::{option, seed};
 use crate::aof;
 use crate::error::{Error, ErrorKind, Fault, Place};
 use crate::jobs::{Export, ExportLog, Flow, Job, Json, Pass, Reader};
@@ -35,8 +35,7 @@ struct Writer {
 
 /// An export that has no member twice in an object, and no file can be made to slow the search for one.
 fn export(limits: Limits) -> Result<Export, JsValue> {
-    let word = || getrandom::u64().map_err(|error| js_sys::Error::new(&error.to_string()));
-    Ok(Export::with_limits(limits).refusing_duplicates([word()?, word()?]))
+    Ok(Export::with_limits(limits).refusing_duplicates(seed()?))
 }
 
 #[wasm_bindgen]
