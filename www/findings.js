@@ -1,47 +1,25 @@
-// Findings: where in the file something is wrong, what it is, and the bytes around it.
+// Findings: where in the file something is wrong, what it is, the bytes around it, and a copy without it.
 
-import { el, fill, icon, show } from "./dom.js";
+import { CODES } from "./error-codes.js";
+import { badge } from "./columns.js";
+import { el, fill, icon, marked, setText, show } from "./dom.js";
+import { mountStrip } from "./file-strip.js";
+import { expectedOf, keyWords, repairWords, sentenceOf, severityWords, titleOf, whole } from "./finding-words.js";
 import { bytesText, count, hex, percent, plural, sentence } from "./format.js";
-import { ascii, hexDigits } from "./hex.js";
+import { hexView, ROW } from "./hex-view.js";
 import { findings } from "./state.js";
-import { nodes, plain, runs } from "./text.js";
+import { nodes, runs } from "./text.js";
 
-const BEFORE = 112;
-const AROUND = 208;
-const ROW = 16;
-const CLOSE_PX = 6;
-const TICKS = 4;
-
-const TITLES = {
-  "truncated": "The file ends too early",
-  "bad-magic": "Not the beginning of a dump",
-  "unsupported-version": "A version that is not known",
-  "unknown-opcode": "An opcode that is not known",
-  "unknown-type": "A value type that is not known",
-  "unreadable-type": "A value type that cannot be read",
-  "bad-length": "A length that cannot be",
-  "bad-encoding": "An encoding that cannot be",
-  "bad-packed": "A packed value that does not hold together",
-  "bad-value": "A value no server holds",
-  "bad-checksum": "Checksum does not match",
-  "bad-command": "A command that does not hold together",
-  "bad-manifest": "A manifest that does not hold together",
-  "duplicate": "The same twice",
-  "limit-exceeded": "Larger than this viewer reads",
-  "trailing-data": "Bytes behind the end",
-};
-
-/** What a lenient reading may get past. */
-const PASSABLE = ["bad-value", "bad-packed", "bad-length", "bad-command"];
+const BEFORE = 9 * ROW;
+const AROUND = 13 * ROW;
+/** Bytes that are read from the start of a value on, to say what they mean. */
+const EXPLAINED = 1 << 20;
+const HEADER_BYTES = 9;
 
 export function mountFindings(root, summaryRoot, actions) {
   const facts = el("div", { class: "findings-summary", hidden: true });
   summaryRoot.append(facts);
-  const track = el("div", { class: "strip-track", role: "group", "aria-label": "Findings in the file" });
-  const scale = el("div", { class: "strip-scale", "aria-hidden": "true" });
-  const title = el("h2");
-  const legend = el("div", { class: "legend", "aria-hidden": "true" }, el("span", null, el("i", { class: "read" }), "read"), el("span", null, el("i", { class: "unread" }), "not read"), el("span", null, el("i", { class: "fault" }), "fault"));
-  const strip = el("section", { class: "strip", "aria-label": "The file" }, el("div", { class: "strip-head" }, title, legend), track, scale);
+  const strip = mountStrip(actions);
   const listTitle = el("h2");
   const list = el("div");
   const note = el("p", { class: "finding-note" });
@@ -50,185 +28,193 @@ export function mountFindings(root, summaryRoot, actions) {
   const bytesBox = el("section", { class: "bytes-around", "aria-label": "Bytes around the fault" });
   const explain = el("section", { class: "explain", tabIndex: 0, "aria-label": "Explanation" }, text, bytesBox);
   const nothing = el("div", { class: "nothing" });
-  root.append(strip, listPane, explain, nothing);
+  root.append(strip.node, listPane, explain, nothing);
 
   let shown = "";
-  let width = 0;
   let last = null;
-  new ResizeObserver(() => {
-    if (track.clientWidth === width || !last || root.hidden) return;
-    width = track.clientWidth;
-    shown = "";
-    render(last);
-  }).observe(track);
+  /** What was read for the finding that is shown. */
+  let known = { key: "", about: {} };
 
   function render(next) {
     last = next;
     show(facts, next.view === "findings");
     if (root.hidden) return;
     const found = findings(next);
-    const { finding, progress, phase, source } = next;
-    const key = JSON.stringify([found.map((one) => [one.code, one.offset, one.compression]), finding, phase, phase === "reading" ? 0 : progress?.offset, source?.name]);
+    const { finding, progress, phase, source, report } = next;
+    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys]);
     if (key === shown) return;
     shown = key;
-    width = track.clientWidth;
-    renderFacts(next, found);
+    renderFacts(next);
     const any = found.length > 0;
-    for (const node of [strip, listPane, explain]) show(node, any);
+    for (const node of [strip.node, listPane, explain]) show(node, any);
     show(nothing, !any);
     if (!any) {
       fill(nothing, ...noFindings(next));
       return;
     }
-    renderStrip(next, found);
+    strip.render(next, found);
     renderList(next, found);
-    renderExplain(next, found[Math.min(finding, found.length - 1)]);
+    const one = found[Math.min(finding, found.length - 1)];
+    renderExplain(next, one);
+    load(next, one);
   }
 
-  function renderFacts({ progress, phase, report, source }, found) {
-    const offset = progress?.offset ?? 0;
-    const unread = Math.max(0, source.size - offset);
-    const whole = phase === "read";
+  function renderFacts(state) {
+    const { progress, phase, report, source } = state;
+    const found = findings(state);
     const figure = (label, value, rest, kind = "") => el("div", { class: "fact" }, el("div", { class: "fact-label" }, label), el("div", { class: "fact-value" }, el("b", { class: kind }, value), el("span", { class: "num" }, rest)));
+    const lost = lossOf(state);
+    const end = endOf(phase, found, progress);
     fill(facts,
-      figure("Keys read", count(progress?.keys ?? 0), report ? `in ${plural(report.databases.length, "database")}` : ""),
-      figure("Findings", count(found.length), errorWords(found), found.some((one) => one.severity === "error") ? "danger" : ""),
-      figure("Bytes not read", bytesText(unread), `of ${bytesText(source.size)}${unread ? `, ${percent(unread, source.size)}` : ""}`),
-      figure("Read to the end", whole ? "Yes" : phase === "reading" ? "Not yet" : "No", whole ? "" : phase === "reading" ? "" : `stopped at byte ${count(offset)}`),
+      figure("Keys read", count(lost.whole), report ? `in ${plural(report.databases.length, "database")}` : ""),
+      figure("Lost", lost.words, lost.rest, lost.keys || lost.isOpen ? "danger" : ""),
+      figure("Bytes not understood", bytesText(lost.bytes), `of ${bytesText(source.size)}${lost.bytes ? `, ${percent(lost.bytes, source.size)}` : ""}`),
+      figure("Read to the end", end.word, end.rest),
       found.length ? el("div", { class: "tools" }, el("button", { class: "button", type: "button", onclick: () => actions.copy(reportText(last, found), "report") }, icon("copy"), "Copy report")) : null);
   }
 
-  function renderStrip({ source, progress, finding }, found) {
-    const size = Math.max(1, source.size);
-    title.textContent = `The file, byte 0 to ${count(source.size)}`;
-    const readTo = el("div", { class: "strip-read" });
-    readTo.style.width = `${Math.min(100, ((progress?.offset ?? 0) / size) * 100)}%`;
-    const marks = marksOf(found, size, width || 1000);
-    fill(track, readTo, marks.map(({ at, first, all }) => {
-      const chosen = all.includes(finding);
-      const words = all.length > 1 ? `${all.length} findings from byte ${count(found[first].offset)}` : `Finding ${first + 1}, byte ${count(found[first].offset)}`;
-      const mark = el("button", { class: `strip-mark ${found[first].severity}`, type: "button", "aria-pressed": String(chosen), "aria-label": words, title: words, onclick: () => actions.finding(chosen ? all[(all.indexOf(finding) + 1) % all.length] : first) });
-      mark.style.left = `${at * 100}%`;
-      return mark;
-    }));
-    const placed = marks.map(({ at, first, all }) => {
-      const label = el("span", { class: "mark" }, all.length > 1 ? `${first + 1}–${first + all.length}` : String(first + 1));
-      label.style.left = `clamp(1rem, ${at * 100}%, calc(100% - 1rem))`;
-      return label;
-    });
-    const ticks = Array.from({ length: TICKS }, (_, at) => {
-      const tick = el("span", null, at === 0 ? "0" : bytesText(Math.round((size * at) / TICKS), 2));
-      tick.style.left = `${(at * 100) / TICKS}%`;
-      return marks.some((mark) => Math.abs(mark.at - at / TICKS) < 0.05) ? null : tick;
-    });
-    fill(scale, ticks, placed);
-  }
-
-  function renderList({ finding, phase, report, lenient }, found) {
+  function renderList({ finding, phase, report }, found) {
     const more = report?.findingsLeftOut ?? 0;
-    fill(listTitle, plural(found.length, "finding"), el("span", null, more ? `${errorWords(found)}, and ${count(more)} more` : errorWords(found)));
-    fill(list, found.map((one, at) => {
-      const button = el("button", { class: "finding", type: "button", "aria-current": at === finding ? "true" : null, onclick: () => actions.finding(at) },
-        icon(one.severity === "error" ? "error" : "warn", one.severity === "error" ? "danger" : "warn"),
-        el("span", { class: "finding-title" }, titleOf(one)),
-        keyOf(one) ? el("span", { class: "mono" }, keyOf(one)) : null,
-        el("span", { class: "finding-where" }, el("span", { class: "code" }, one.code), el("span", null, `byte ${count(one.offset)}${one.compression ? ` of the ${one.compression} file` : ""}`), one.db !== undefined && one.db !== null ? el("span", null, `db ${one.db}`) : null));
-      return button;
-    }));
-    note.textContent = lenient && phase === "read" ? "The file was read on past each of these."
-      : phase !== "damaged" ? "Every key of the file was read."
-      : report?.format === "aof" ? "What stands before this byte is whole."
-        : "A server stops at the first error and loads nothing. Every key that was read before it is whole, and stands under Keys.";
+    fill(listTitle, plural(found.length, "finding"), el("span", null, more ? `${severityWords(found)}, and ${count(more)} more` : severityWords(found)));
+    fill(list, found.map((one, at) => el("button", { class: "finding", type: "button", "aria-current": at === finding ? "true" : null, onclick: () => actions.finding(at) },
+      icon(one.severity === "error" ? "error" : "warn", one.severity === "error" ? "danger" : "warn"),
+      el("span", { class: "finding-title" }, el("span", { class: "sr" }, `${one.severity}: `), titleOf(one)),
+      keyWords(one) ? el("span", { class: "mono" }, keyWords(one)) : null,
+      el("span", { class: "finding-where" }, el("span", { class: "code" }, one.code), el("span", null, whereOf(one)), one.encoding ? el("span", null, one.encoding) : null, one.db !== undefined && one.db !== null ? el("span", null, `db ${one.db}`) : null))));
+    list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
+    setText(note, noteOf(phase, report, found));
   }
 
   function renderExplain(state, one) {
-    const { progress } = state;
+    const { row, next, elements, stated } = known.key === nameOf(one) ? known.about : {};
+    const { report } = state;
+    const mono = (words) => el("span", { class: "mono" }, words);
     const pairs = [];
-    if (one.key) pairs.push(["Key", el("span", { class: "mono" }, nodes(runs(one.key)))]);
-    if (one.db !== undefined && one.db !== null) pairs.push(["Database", String(one.db)]);
+    if (row) pairs.push(["Key", [badge(row.type), el("span", { class: "sr" }, row.type), el("span", { class: "mono" }, nodes(runs(row.key))), ` ${row.encoding}, db ${row.db}`]]);
+    else if (keyWords(one)) pairs.push(["Key", [mono(keyWords(one)), ` ${[one.encoding, `db ${one.db ?? 0}`].filter(Boolean).join(", ")}`]]);
+    if (row) pairs.push(["Key and value", `bytes ${count(row.offset)} – ${count(row.offset + row.bytes)}`]);
     pairs.push([one.compression ? `Byte of the ${one.compression} file` : "Byte", `${count(one.offset)} of ${count(sourceOf(state, one).size)} (0x${hex(one.offset, 8).toLowerCase()})`]);
-    if (progress && state.phase === "damaged") pairs.push(["Before it", `${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} whole`]);
+    if (typeof elements === "number") pairs.push(["Still readable", stated === null ? plural(elements, "element") : `${count(elements)} of ${plural(stated, elementWord(one, row))}`]);
+    if (next) pairs.push(["Reading went on", [`at byte ${count(next.offset)}, key `, el("span", { class: "mono" }, nodes(runs(next.key)))]]);
+    else if (isEnd(state, one)) pairs.push(["Before it", whole(state.progress)]);
+    const [means, advice] = CODES[one.code] ?? ["", ""];
+    pairs.push([el("span", { class: "code" }, one.code), marked([means, advice].filter((part) => part && part !== "As above").map(sentence).join(" "))]);
+    const gone = stated > elements ? ` ${count(stated - elements)} of its ${plural(stated, elementWord(one, row))} ${stated - elements === 1 ? "is" : "are"} gone.` : "";
+    const show = row ? ["Show this key in Keys", () => actions.showFound(row)] : state.progress?.keys && isEnd(state, one) ? ["Show the last whole key in Keys", actions.showLast] : null;
     fill(text,
-      el("h2", null, titleOf(one)),
-      el("p", null, sentence(one.text)),
-      el("dl", { class: "pairs" }, pairs.map(([name, value]) => [el("dt", null, name), el("dd", null, value)])),
-      progress?.keys ? el("button", { class: "button link", type: "button", onclick: actions.showLast }, "Show the last whole key in Keys") : null,
-      state.phase === "damaged" && !state.lenient && !one.compression && PASSABLE.includes(one.code) ? el("button", { class: "button link", type: "button", onclick: actions.readLeniently }, "Read on past it, as far as that goes") : null);
-    renderBytes(state, one);
+      el("div", null,
+        el("h2", null, titleOf(one)),
+        el("p", null, marked(sentenceOf(one, state) + gone)),
+        el("dl", { class: "pairs" }, pairs.map(([name, value]) => [el("dt", null, name), el("dd", null, value)]))),
+      el("section", { class: "repaired", "aria-label": "In the repaired copy" },
+        el("h3", null, "In the repaired copy"),
+        el("p", null, repairWords(one, { report, packing: state.packing })),
+        show ? el("button", { class: "button link", type: "button", onclick: show[1] }, show[0]) : null));
   }
 
-  async function renderBytes(state, one) {
+  /** Reads what there is to be known of a finding: its key and the one behind it, the bytes, and their meaning. */
+  async function load(state, one) {
+    const key = nameOf(one);
+    if (known.key === key) return;
+    known = { key, about: {} };
     const source = sourceOf(state, one);
     const start = Math.max(0, Math.floor((one.offset - BEFORE) / ROW) * ROW);
+    const end = Math.min(source.size, start + AROUND);
     let bytes;
     try {
-      bytes = await actions.fileBytes(source, start, Math.min(source.size, start + AROUND));
+      bytes = await actions.fileBytes(source, start, end);
     } catch (error) {
-      fill(bytesBox, el("p", { class: "second" }, error.message));
+      if (isShown(key)) fill(bytesBox, el("p", { class: "second" }, error.message));
       return;
     }
-    const current = findings(last)[last.finding];
-    if (current !== one && (current?.offset !== one.offset || current?.code !== one.code)) return;
-    const dump = el("div", { class: "hexdump", tabIndex: 0, role: "region", "aria-label": "Bytes around the fault, in hex and text" });
-    for (let at = 0; at < bytes.length; at += ROW) dump.append(dumpRow(bytes.subarray(at, at + ROW), start + at, one), "\n");
+    const about = one.compression ? {} : await aboutOf(state, one, start, end);
+    if (!isShown(key)) return;
+    known.about = about;
+    renderExplain(last, one);
+    renderBytes(source, one, start, bytes, about.meanings ?? []);
+  }
+
+  const isShown = (key) => known.key === key && last.view === "findings";
+
+  async function aboutOf(state, one, from, to) {
+    const keys = state.progress?.keys ?? 0;
+    const nextId = one.nextRow ?? keys;
+    const [row, before, next] = await Promise.all([
+      one.row === undefined ? null : actions.row(one.row),
+      nextId > 0 ? actions.row(nextId - 1) : null,
+      one.nextRow !== undefined && one.nextRow < keys ? actions.row(one.nextRow) : null,
+    ]);
+    const about = { row, next };
+    const start = row ? row.offset : before ? before.offset + before.bytes : HEADER_BYTES;
+    if (state.report?.format !== "rdb" || start > to || to - start > EXPLAINED) return about;
+    return { ...about, ...(await actions.explain({ start, db: row?.db ?? one.db ?? 0, from, to })) };
+  }
+
+  function renderBytes(source, one, start, bytes, meanings) {
     const beyond = one.offset >= source.size;
+    const expected = expectedOf(one);
+    const tinted = meanings.some((range) => !range.readable);
+    const sample = (kind, words) => el("span", null, el("span", { class: "hexdump" }, el("span", { class: kind }, kind === "fault" ? hex(bytes[one.offset - start] ?? 0).toLowerCase() : "00")), words);
     fill(bytesBox,
-      el("div", { class: "bytes-head" }, el("h2", null, "Bytes around the fault"), el("div", { class: "legend" }, beyond ? null : el("span", null, el("span", { class: "hexdump" }, el("span", { class: "fault" }, hex(bytes[one.offset - start] ?? 0).toLowerCase())), "here it goes wrong"))),
-      bytes.length ? dump : el("p", { class: "second" }, "The file ends here."),
+      el("div", { class: "bytes-head" }, el("h2", null, "Bytes around the fault"), el("div", { class: "legend" }, beyond ? null : sample("fault", "here it goes wrong"), tinted ? sample("after", "does not decode") : null)),
+      bytes.length ? hexView({ bytes, start, fault: one.offset, meanings, expected: one.code === "bad-checksum" ? null : expected }) : el("p", { class: "second" }, "The file ends here."),
       beyond && bytes.length ? el("p", { class: "second" }, `The file ends at byte ${count(source.size)}.`) : null);
   }
 
   return { render };
 }
 
-/** One line of the dump; the faulty byte stands out. */
-function dumpRow(part, at, one) {
-  const nth = one.offset - at;
-  const row = el("span", null, el("span", { class: "at" }, hex(at, 8).toLowerCase()), "  ");
-  const digits = hexDigits(part);
-  if (nth >= 0 && nth < part.length) {
-    const from = nth * 3 + (nth >= 8 ? 1 : 0);
-    row.append(digits.slice(0, from), el("span", { class: "fault" }, digits.slice(from, from + 2)), digits.slice(from + 2));
-  } else {
-    row.append(digits);
-  }
-  row.append("  ", el("span", { class: "ascii" }, ascii(part)));
-  return row;
-}
-
-/** Marks on the strip, those closer than 6 px joined: `[{ at, first, all }]`, `at` from 0 to 1. */
-function marksOf(found, size, width) {
-  const marks = [];
-  found.forEach((one, nth) => {
-    // The strip is what was unpacked; damage to the compression stands in the other file.
-    if (one.compression) return;
-    const at = Math.max(0, Math.min(1, one.offset / size));
-    const before = marks.at(-1);
-    if (before && (at - before.at) * width < CLOSE_PX) before.all.push(nth);
-    else marks.push({ at, first: nth, all: [nth] });
-  });
-  return marks;
-}
+const nameOf = (one) => `${one.code} ${one.offset} ${one.compression ?? ""} ${one.row ?? ""}`;
+const whereOf = (one) => `byte ${count(one.offset)}${one.compression ? ` of the ${one.compression} file` : ""}`;
 
 /** The file that a finding's offset counts in. */
 function sourceOf({ source, packing }, one) {
   return one.compression ? packing.source : source;
 }
 
-function titleOf(one) {
-  return TITLES[one.code] ?? one.code;
+/** Whether reading ended at this finding. */
+function isEnd({ phase, failure }, one) {
+  return phase === "damaged" && failure?.code === one.code && failure.offset === one.offset;
 }
 
-function keyOf(one) {
-  return one.keyText ?? (one.key ? plain(one.key, 64) : "");
+function elementWord(one, row) {
+  const type = row?.type ?? one.encoding ?? "";
+  if (type.startsWith("hash")) return "field";
+  return type.startsWith("set") || type.startsWith("zset") ? "member" : "element";
 }
 
-function errorWords(found) {
-  const errors = found.filter((one) => one.severity === "error").length;
-  const parts = [];
-  if (errors) parts.push(plural(errors, "error"));
-  if (found.length - errors) parts.push(plural(found.length - errors, "warning"));
-  return parts.join(", ");
+/** Keys that are whole, those that are lost, and bytes that belong to no whole key. */
+function lossOf({ progress, phase, report, source }) {
+  const keys = progress?.keys ?? 0;
+  const unread = Math.max(0, source.size - (progress?.offset ?? 0));
+  const damaged = report?.damagedKeys ?? 0;
+  const wholeKeys = Math.max(0, keys - damaged);
+  const ended = phase === "damaged";
+  // A damaged file may announce anything: a key takes three bytes at least.
+  const announced = Number(report?.announcedKeys ?? 0);
+  const missing = ended && announced > keys && announced - keys <= unread / 3 ? announced - keys : 0;
+  const lost = damaged + missing;
+  const isOpen = ended && !missing;
+  const bytes = (report?.damagedBytes ?? 0) + (ended ? unread : 0);
+  const words = isOpen && !lost ? "Unknown" : plural(lost, "key");
+  const rest = missing || (announced && announced === keys) ? `of ${count(announced)} announced` : isOpen ? (lost ? "and what is behind the fault" : "what is behind the fault") : "";
+  return { keys: lost, isOpen, bytes, words, rest, whole: wholeKeys };
+}
+
+function endOf(phase, found, progress) {
+  if (phase === "reading") return { word: "Not yet", rest: "" };
+  if (phase !== "read") return { word: "No", rest: `stopped at byte ${count(progress?.offset ?? 0)}` };
+  const passed = found.some((one) => one.row !== undefined || one.key);
+  return { word: "Yes", rest: passed ? "went on after each fault" : "" };
+}
+
+function noteOf(phase, report, found) {
+  if (phase === "damaged") {
+    return report?.format === "aof" ? "What stands before this byte is whole."
+      : "A server stops at the first error and loads nothing. Every key in the list that has no finding is whole.";
+  }
+  if (found.some((one) => one.row !== undefined)) return "A server stops at the first error and loads nothing. Here reading went on with the next key; every key in the list that has no finding is whole.";
+  return "Every key of the file was read.";
 }
 
 function noFindings({ phase, report }) {

@@ -51,6 +51,7 @@ const actions = {
   fileBytes: readSpan,
   /** Lays out a long value in the worker. */
   lay: (op, args) => client.call(op, args),
+  explain: (args) => client.call("explain", args).catch(() => ({})),
   help: () => views.help.open(store.state.settings),
   focusGrid: () => views.table.focus(),
   focusPrefixes() {
@@ -128,6 +129,10 @@ const actions = {
     const row = await actions.row(keys - 1);
     actions.view("keys");
     if (row) await actions.showRow(row);
+  },
+  async showFound(row) {
+    actions.view("keys");
+    await actions.showRow(row);
   },
   async showRow(row) {
     actions.select(row);

@@ -5,7 +5,7 @@ import { el, fill, icon, setText, show } from "./dom.js";
 import { hex } from "./format.js";
 
 const CELLS = 9;
-const MAGIC = [0x52, 0x45, 0x44, 0x49, 0x53, 0x30, 0x30, 0x31, 0x31];
+const MAGIC = [0x52, 0x45, 0x44, 0x49, 0x53, 0x30, 0x30, 0x31, 0x32];
 
 export function mountStart(root, actions) {
   const cells = Array.from({ length: CELLS }, () => el("div", { class: "cell" }, el("span"), el("b")));
@@ -26,9 +26,9 @@ export function mountStart(root, actions) {
         el("b", null, "Your file stays on this ", el("span", { class: "only-wide" }, "computer"), el("span", { class: "only-narrow" }, "device"), ". "),
         "It is read in this tab and never uploaded. Go offline first if you like."))),
     el("dl", { class: "facts" },
-      fact("Every RDB, and AOF", "Snapshots of Redis up to 8.10 and Valkey up to 9.1, append-only logs, and both in gzip, zstd or LZ4."),
+      fact("Every version", "Redis 2.6 to 8.10, Valkey 7.2 to 9.1, RDB snapshots and AOF logs, also in gzip, zstd or LZ4."),
       fact("Any size", "Only the list of keys is kept in memory. Values are read as you look."),
-      fact("Damaged files too", "The fault with its byte and key, and every key before it."),
+      fact("Damaged files too", "Every fault with its byte and key, and every key around it."),
       fact("From a terminal", el("span", { class: "mono" }, "aikv view dump.rdb"), " opens this page on your own machine.", "only-wide")));
 
   const phone = matchMedia("(max-width: 39.99em)");

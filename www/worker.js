@@ -4,7 +4,7 @@
 
 import { __wbg_reset_state as freshInstance } from "./aikv/glue.js";
 import { init, Session, sniff, supportedVersions, version } from "./aikv/index.js";
-import { asSourceError, fromMessage } from "./source.js";
+import { asSourceError, fromMessage, readSpan } from "./source.js";
 import { ElementReader } from "./elements-reader.js";
 import { copyText, prepare, study } from "./formats.js";
 import { Unpacking } from "./unpack.js";
@@ -129,6 +129,13 @@ const operations = {
 
   async find({ id }) {
     return need().session.find(id);
+  },
+
+  /** What the bytes mean around a fault; `start` is where a record begins. */
+  async explain({ start, db, from, to }) {
+    const { source, session } = need();
+    const bytes = await readSpan(source, start, to);
+    return session.explain(start, bytes, db, from, to);
   },
 
   async value({ id, options }) {

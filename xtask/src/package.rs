@@ -71,6 +71,7 @@ pub fn lay_out() -> Result<PathBuf> {
     let (root, out) = (root(), root().join("dist/site"));
     fresh(&out)?;
     copy(&root.join("www"), &out)?;
+    fs::write(out.join("error-codes.js"), error_codes()?)?;
     let package = out.join("aikv");
     fs::create_dir(&package)?;
     // What a browser loads; the rest is for Node and for types.
@@ -78,6 +79,30 @@ pub fn lay_out() -> Result<PathBuf> {
         fs::copy(root.join("pkg").join(name), package.join(name))?;
     }
     Ok(out)
+}
+
+/// What `docs/errors.md` says of each code, as a module of the page: what it means, and what to do.
+fn error_codes() -> Result<String> {
+    let text = fs::read_to_string(root().join("docs/errors.md"))?;
+    let mut codes: Vec<(&str, String)> = Vec::new();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let Some(code) = cells.first().and_then(|cell| cell.strip_prefix('`')?.strip_suffix('`')) else { continue };
+        let said = match cells.get(1..) {
+            Some(["warning" | "error", means]) => vec![*means],
+            Some([]) | None => continue,
+            Some(said) => said.to_vec(),
+        };
+        if !codes.iter().any(|(known, _)| *known == code) {
+            let quoted = |text: &&str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+            codes.push((code, said.iter().map(quoted).collect::<Vec<_>>().join(", ")));
+        }
+    }
+    if codes.is_empty() {
+        bail!("docs/errors.md: expected tables of codes");
+    }
+    let lines: String = codes.iter().map(|(code, said)| format!("  \"{code}\": [{said}],\n")).collect();
+    Ok(format!("// Made of docs/errors.md: what each code means, and what to do.\n\nexport const CODES = {{\n{lines}}};\n"))
 }
 
 fn build(module: &Module) -> Result<PathBuf> {
