@@ -115,4 +115,4 @@ function bytesOf(chunk) {
   throw new TypeError("expected chunks of bytes");
 }
 
-export { entriesBy, unpackBy };
+export { chunksOf, entriesBy, parse, unpackBy };

@@ -287,6 +287,8 @@ export interface Report {
   largest: number | null;
   /** Commands behind the snapshot of a log; they are counted, not applied. */
   commands: number;
+  /** Oldest and newest server of each lineage that load a snapshot as it is, `null` where none does; `null` of a log. */
+  loadsIn: { redis: [ServerName, ServerName] | null; valkey: [ServerName, ServerName] | null } | null;
   checksum: "matches" | "none" | "off" | "pending" | "mismatch";
   trailingBytes: number;
   /** In file order; of what a lenient session passed over, the first 1000. */
@@ -383,3 +385,202 @@ export interface StreamPage {
     duplicates: Integer;
   };
 }
+
+/** A server by its release line. */
+export type ServerName =
+  | "redis-2.6" | "redis-2.8" | "redis-3.0" | "redis-3.2" | "redis-4.0" | "redis-5.0" | "redis-6.0" | "redis-6.2" | "redis-7.0"
+  | "redis-7.2" | "redis-7.4" | "redis-8.0" | "redis-8.2" | "redis-8.4" | "redis-8.6" | "redis-8.8" | "redis-8.10"
+  | "valkey-7.2" | "valkey-8.0" | "valkey-8.1" | "valkey-9.0" | "valkey-9.1";
+
+/** A server, or every server that reads a version: `rdb-1` to `rdb-15`, `rdb-80` for Valkey's. */
+export type TargetName = ServerName | `rdb-${number}`;
+
+export interface Server {
+  name: ServerName;
+  lineage: "redis" | "valkey";
+  /** Of the snapshots that it writes. */
+  dialect: "redis" | "valkey";
+  version: number;
+}
+
+/** Every server that can be a target, oldest first within each lineage. */
+export function targets(): Promise<Server[]>;
+
+/** What becomes of a part that the target has no form for: nothing is written, its smallest item goes, or it alone goes. */
+export type OnLoss = "fail" | "drop" | "degrade";
+
+/** Parts of one kind and one key that the target has no form for, as `aikv convert --json` has them. */
+export interface Loss {
+  /** A stable word such as `field-expiry`. */
+  code: string;
+  /** What is lost, in words. */
+  what: string;
+  /** Which servers have it, in words. */
+  found_in: string;
+  /** What became of what held it; under `fail` what `degrade` would make of it. */
+  outcome: "stripped" | "changed" | "item-left-out" | "key-left-out";
+  /** How many there are: fields, groups, consumers, pending entries; else 1. */
+  count: number;
+  /** Of the key they belong to. */
+  db?: number;
+  key?: Bytes;
+  /** What belongs to no key by its name: an aux field, the first line of a library, a module type. */
+  name?: Bytes;
+}
+
+/** What a reading passed over, and what of a log is not in its data. */
+export interface Told {
+  /** What was passed over where `lenient` was asked for; the first 1000. */
+  deviations: Finding[];
+  deviationsLeftOut: number;
+  /** Of a log. */
+  replay?: {
+    applied: Integer;
+    /** Commands of a last transaction without its end, which were not applied. */
+    unfinished: Integer;
+    skipped: { command: string; count: Integer; offset: Integer; mayChangeData: boolean }[];
+    failed: { command: string; count: Integer; offset: Integer; reason: string }[];
+  };
+}
+
+/** What was written, as `aikv convert --json` has it. Without `to` there is only what was told. */
+export interface ConvertReport extends Told {
+  to?: TargetName;
+  rdb?: { dialect: "redis" | "valkey"; version: number };
+  on_loss?: OnLoss;
+  source?: { dialect: "redis" | "valkey"; version: number };
+  refused?: boolean;
+  keys?: number;
+  /** Of those, keys whose values have the bytes that they had. */
+  copied_keys?: number;
+  unmatched_keys?: number;
+  /** Whether every key was compared with all before it. */
+  is_distinct?: boolean;
+  written_bytes?: number;
+  /** The highest number of a database; servers have 16 unless told otherwise. */
+  last_db?: number;
+  /** How many losses there are, also beyond those that are kept. */
+  losses?: number;
+}
+
+export interface Progress {
+  /** Bytes of the source that were read in this pass. */
+  bytes: number;
+  pass: number;
+  passes: number;
+}
+
+export interface Run {
+  /** Reads on where the framing is whole; what was passed over is in the report. */
+  lenient?: boolean;
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface ConvertOptions extends Run {
+  /** Who is to load it. Without it a snapshot keeps its version (see `filter`), and JSON Lines need none. */
+  to?: TargetName;
+  /** `fail` unless given. */
+  onLoss?: OnLoss;
+  /** A snapshot unless given; a log of commands, the same for a pipe, or JSON Lines. */
+  container?: "rdb" | "aof" | "resp" | "jsonl";
+  /** Which keys are meant; `sort` and `descending` do nothing. */
+  filter?: Query;
+}
+
+/** The output of a conversion, which can be taken once, in one of four ways. */
+export interface Conversion<Report = ConvertReport> extends AsyncIterable<Uint8Array> {
+  /** The first 100,000; whole once the output was taken to its end. */
+  readonly losses: Loss[];
+  /** `null` until the output was taken to its end. */
+  readonly report: Report | null;
+  stream(): ReadableStream<Uint8Array>;
+  bytes(): Promise<Uint8Array>;
+  blob(): Promise<Blob>;
+}
+
+/** Rejects a conversion under `fail`, before there is any output. */
+export interface LossError extends Error {
+  code: "loss";
+  losses: Loss[];
+  report?: ConvertReport;
+}
+
+/**
+ * Converts a snapshot, a log (its commands are applied) or JSON Lines, also a compressed one, to what a server loads. Memory
+ * is that of the largest value that has to be written anew; a log needs that of its data. Under `fail` a source that can be
+ * read again (bytes, a Blob) is read twice; the output of any other is held until it is known to be whole.
+ */
+export function convert(source: Source, options: ConvertOptions): Promise<Conversion>;
+
+/** Writes entries to a snapshot that a server loads, or to another container. Entries that are no keys stand in front. */
+export function encode(
+  entries: Iterable<EntryInput> | AsyncIterable<EntryInput>,
+  options: { to: TargetName; onLoss?: OnLoss; container?: "rdb" | "aof" | "resp"; signal?: AbortSignal },
+): Promise<Conversion>;
+
+type Loose<T> = T extends { db: number } ? Omit<T, "db"> & { db?: number } : T;
+/** An entry as `entries` gives it, but commands and deviations; `db` is 0 unless given. */
+export type EntryInput = Loose<KeyEntry> | { snapshot: { dialect: "redis" | "valkey"; version: number } } | { aux: [Bytes, Bytes] } | { function: Bytes };
+
+/** A value without its key. */
+export type Value = KeyEntry extends infer Entry ? (Entry extends { type: infer Type; value: infer Held } ? { type: Type; value: Held; encoding?: string; key_meta?: { $b64: string } } : never) : never;
+
+/** The payload of `DUMP` for a value, to be given to `RESTORE` of the server; expiry is an argument of the command. */
+export function dump(entry: Value | Loose<KeyEntry>, options: { to: TargetName; onLoss?: OnLoss }): Promise<{ payload: Uint8Array; losses: Loss[] }>;
+
+/** What the payload of `DUMP` holds. */
+export function restore(payload: Uint8Array): Promise<Value>;
+
+/** All losses of one kind that a conversion to a version would have. */
+export interface SurveyedLoss {
+  code: string;
+  what: string;
+  foundIn: string;
+  /** What `degrade` would make of the first. */
+  outcome: Loss["outcome"];
+  count: number;
+  keys: number;
+  name?: string;
+  /** The key that most of them belong to; `row` is its position among the keys, from 0. */
+  most?: { db: number; key: Uint8Array; row: number; count: number };
+}
+
+export interface Prospect {
+  dialect: "redis" | "valkey";
+  version: number;
+  /** Keys of which something would be lost, of those the ones that would be left out even by `degrade`. */
+  lossyKeys: number;
+  leftOutKeys: number;
+  /** Keys whose values would be written anew. */
+  rewrittenKeys: number;
+  losses: SurveyedLoss[];
+}
+
+export interface Survey extends Told {
+  keys: number;
+  source: { dialect: "redis" | "valkey"; version: number } | null;
+  /** Servers that load the file as it is; none of a log or of JSON Lines. */
+  loadsIn: ServerName[];
+  modules: { module: string; keys: number; bytes: number }[];
+  /** One for each version that a server writes. */
+  prospects: Prospect[];
+}
+
+/** Reads a file once, and tells what conversions to the servers of every version would lose. */
+export function survey(source: Source, options?: Run & { container?: "rdb" | "aof" }): Promise<Survey>;
+
+/** What becomes of each byte of a damaged file, as `aikv repair --json` has it. */
+export interface RepairPlan {
+  ranges: { start: number; end: number; kept: boolean; reason?: string }[];
+  bytes: number;
+  kept_bytes: number;
+  dropped_bytes: number;
+  keys: number;
+  dropped_records: number;
+  commands: number;
+  adds_end: boolean;
+}
+
+/** A new file of every key or command that is whole, from bytes or a Blob that is not compressed. The report is there at once. */
+export function repair(source: Uint8Array | ArrayBuffer | Blob, options?: Omit<Run, "lenient">): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;

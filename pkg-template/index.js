@@ -2,6 +2,7 @@
 
 import loadView, { Session as Core, ValueReader, mayBeCompressed, sniff, supportedVersions, version } from "./glue.js";
 import startTools, * as toolsGlue from "./tools-glue.js";
+import { convertBy, dumpBy, encodeBy, repairBy, restoreBy, surveyBy, targetsBy } from "./convert.js";
 import { entriesBy, unpackBy } from "./entries.js";
 import { sessionOver } from "./session.js";
 
@@ -39,5 +40,12 @@ function tools() {
 export const Session = /* @__PURE__ */ sessionOver(Core, mayBeCompressed, tools);
 export const unpack = /* @__PURE__ */ unpackBy(load);
 export const entries = /* @__PURE__ */ entriesBy(load, unpack);
+export const convert = /* @__PURE__ */ convertBy(load, unpack);
+export const encode = /* @__PURE__ */ encodeBy(convert);
+export const survey = /* @__PURE__ */ surveyBy(load, unpack);
+export const repair = /* @__PURE__ */ repairBy(load);
+export const dump = /* @__PURE__ */ dumpBy(load);
+export const restore = /* @__PURE__ */ restoreBy(load);
+export const targets = /* @__PURE__ */ targetsBy(load);
 
 export { ValueReader, sniff, supportedVersions, version };

@@ -9,6 +9,8 @@ export class Client {
   #worker = null;
   #spare = null;
   #module = null;
+  /** The bytes of the second module, once they are there. */
+  #tools = null;
   #pending = new Map();
   #nextId = 1;
   #onEvent;
@@ -31,6 +33,7 @@ export class Client {
     this.#module = module;
     // A second worker stands by from the start, so that ending the first one needs no request later.
     this.#spare = newWorker();
+    this.#share(this.#spare);
     return facts;
   }
 
@@ -80,16 +83,27 @@ export class Client {
     this.#pending.clear();
     for (const { reject } of failed) reject(workerError({ code: "ended", message: "The reader was ended." }));
     this.#attach(this.#spare ?? newWorker());
+    if (!this.#spare) this.#share(this.#worker);
     this.#spare = null;
     this.#begin().catch((error) => {
       if (error.code !== "ended") this.#onEvent({ event: "crash", message: error.message });
     });
   }
 
+  /** Gives the second module to a worker. */
+  #share(worker) {
+    if (worker && this.#tools) worker.postMessage({ id: 0, op: "tools", args: { bytes: this.#tools } });
+  }
+
   #attach(worker) {
     this.#worker = worker;
     worker.onmessage = ({ data }) => {
       if (worker !== this.#worker) return;
+      if (data.event === "tools") {
+        this.#tools = data.bytes;
+        this.#share(this.#spare);
+        return;
+      }
       if (data.event) {
         this.#onEvent(data);
         return;

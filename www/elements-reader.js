@@ -1,10 +1,10 @@
 // Values, read again from the file by the span of their key: single pages, a whole value put in order
 // or searched, the entries of a stream counted by hour, the key as a line of JSON. Runs in the worker.
 
-import { loadTools } from "./aikv/index.js";
 import { GATHER_ELEMENTS } from "./limits.js";
 import { asSourceError } from "./source.js";
 import { utf8 } from "./text.js";
+import { needTools } from "./tools.js";
 
 const SLICE = 1 << 20;
 const BATCH = 20_000;
@@ -78,7 +78,7 @@ export class ElementReader {
 
   /** The key as `aikv export` writes it. */
   async line(id) {
-    await loadTools();
+    await needTools();
     const { offset, bytes } = this.#session.row(id);
     const reader = this.#session.lineReader(id);
     try {

@@ -7,6 +7,7 @@ import { init, Session, sniff, supportedVersions, version } from "./aikv/index.j
 import { asSourceError, fromMessage, readSpan } from "./source.js";
 import { ElementReader } from "./elements-reader.js";
 import { copyText, prepare, study } from "./formats.js";
+import { fetchTools, giveTools, needTools } from "./tools.js";
 import { Unpacking } from "./unpack.js";
 
 const STREAM_BUFFER = 4 << 20;
@@ -41,6 +42,10 @@ const operations = {
     return ready;
   },
 
+  async tools({ bytes }) {
+    giveTools(bytes);
+  },
+
   async sniff({ prefix }) {
     return sniff(prefix);
   },
@@ -69,6 +74,7 @@ const operations = {
     const from = fromMessage(source);
     const file = { job, source: from, unpacking: null, chunks: null, coming: null, stop: null, last: 0 };
     open = file;
+    await needTools();
     file.chunks = await chunksOf(from);
     if (open !== file) return { closed: true };
     file.unpacking = new Unpacking(file.chunks);
@@ -187,9 +193,16 @@ function hold(lock) {
 }
 
 async function start(module) {
-  const compiled = module ?? (await compile(new URL("./aikv/aikv_bg.wasm", import.meta.url)));
+  const compiling = module ?? compile(new URL("./aikv/aikv_bg.wasm", import.meta.url));
+  if (!module) shareTools();
+  const compiled = await compiling;
   await init(compiled);
   return { module: compiled, version: version(), supported: supportedVersions() };
+}
+
+/** The page gives the bytes to the workers that come after this one. A failure is told where they are needed. */
+function shareTools() {
+  fetchTools().then((bytes) => postMessage({ event: "tools", bytes }), () => {});
 }
 
 async function compile(address) {

@@ -9,10 +9,10 @@ use super::progress::Progress;
 use super::source::{Packing, Source};
 use crate::aof::Role;
 use crate::error::Error;
-use crate::jobs::{Job, Log, Reader};
+use crate::jobs::{Job, Log, Reader, is_preamble};
 use crate::kind::FileKind;
 use crate::persistence::open_log::{self, OpenLog};
-use crate::rdb::{self, Event, Version};
+use crate::rdb::{self, Version};
 use crate::wire::Limits;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
@@ -239,25 +239,6 @@ impl Input {
         pass.progress.finish();
         Ok(pass.ending)
     }
-}
-
-/// Whether a snapshot that begins so has the field that stands at the head of logs. Such fields come before all keys.
-fn is_preamble(head: &[u8]) -> bool {
-    let mut decoder = rdb::Decoder::new();
-    let mut rest = head;
-    while let Ok(step) = decoder.step(rest) {
-        rest = &rest[step.consumed..];
-        match step.event {
-            Some(Event::Aux { key, value }) => {
-                if key.with_text(|name| name.eq_ignore_ascii_case(b"aof-preamble")) {
-                    return value.as_int().is_some_and(|value| value != 0);
-                }
-            }
-            Some(Event::Start(_)) => {}
-            _ => return false,
-        }
-    }
-    false
 }
 
 /// A reading of files one behind the other.

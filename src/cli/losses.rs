@@ -4,10 +4,9 @@ use super::Result;
 use super::failure::Failure;
 use super::output::Output;
 use super::print::{count, push_escaped};
-use crate::jobs::{Converted, Json};
+use crate::jobs::{Converted, Json, write_converted, write_loss, write_wish};
 use crate::model::{Loss, OnLoss};
-use crate::rdb::{Target, Version};
-use crate::wire::Scalar;
+use crate::rdb::Target;
 use std::prelude::rust_2024::*;
 
 /// Losses as they are found: lines on stderr, or an object on stdout that is whole whatever happens.
@@ -40,7 +39,7 @@ impl Losses {
                     if core::mem::replace(&mut self.is_behind, true) {
                         self.text.push(b',');
                     }
-                    push_json(loss, &mut Json::new(&mut self.text));
+                    write_loss(loss, &mut Json::new(&mut self.text));
                 }
                 output.write(&mut self.text)
             }
@@ -55,19 +54,7 @@ impl Losses {
 
     /// Ends the object.
     pub(super) fn finish(self, converted: &Converted) -> Result<()> {
-        self.end(|json| {
-            if let Some(source) = converted.source {
-                json.name("source");
-                push_version(source, json);
-            }
-            json.name("refused").bool(converted.is_refused);
-            json.name("keys").int(converted.keys).name("copied_keys").int(converted.copied_keys);
-            json.name("unmatched_keys").int(converted.unmatched_keys).name("is_distinct").bool(converted.is_distinct);
-            json.name("written_bytes").int(if converted.is_refused { 0 } else { converted.written_bytes });
-            if let Some(db) = converted.last_db {
-                json.name("last_db").int(db);
-            }
-        })
+        self.end(|json| write_converted(converted, json))
     }
 
     /// Ends the object with why there is no output.
@@ -81,34 +68,12 @@ impl Losses {
         let Some(mut output) = self.json else { return Ok(()) };
         self.text.extend_from_slice(b"],");
         let mut json = Json::new(&mut self.text);
-        json.name("to").text(&self.to.to_string()).name("rdb");
-        push_version(self.to.version(), &mut json);
-        json.name("on_loss").text(match self.on_loss {
-            OnLoss::Fail => "fail",
-            OnLoss::Drop => "drop",
-            OnLoss::Degrade => "degrade",
-        });
+        write_wish(self.to, self.on_loss, &mut json);
         push(&mut json);
         json.close(b'}').end_line();
         output.write(&mut self.text)?;
         output.finish()
     }
-}
-
-fn push_version(version: Version, json: &mut Json<'_>) {
-    json.open(b'{').name("dialect").text(version.dialect().name()).name("version").int(version.number()).close(b'}');
-}
-
-fn push_json(loss: &Loss, json: &mut Json<'_>) {
-    json.open(b'{').name("code").text(loss.lost.code()).name("what").text(loss.lost.what());
-    json.name("found_in").text(loss.lost.found_in()).name("outcome").text(loss.outcome.code()).name("count").int(loss.count);
-    if let Some((db, key)) = &loss.key {
-        json.name("db").int(*db).name("key").bytes(Scalar::Bytes(key));
-    }
-    if let Some(name) = &loss.name {
-        json.name("name").bytes(Scalar::Bytes(name));
-    }
-    json.close(b'}');
 }
 
 /// A loss in words.

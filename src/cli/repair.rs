@@ -132,18 +132,8 @@ fn report(plan: &RepairPlan, file_bytes: u64, is_json: bool) -> Result<()> {
     let dropped_bytes = file_bytes - plan.kept_bytes();
     if is_json {
         let mut json = Json::new(&mut text);
-        json.open(b'{').name("ranges").open(b'[');
-        for RepairRange { span, reason } in &plan.ranges {
-            json.open(b'{').name("start").int(span.start).name("end").int(span.end).name("kept").bool(reason.is_none());
-            if let Some(reason) = reason {
-                json.name("reason").text(reason);
-            }
-            json.close(b'}');
-        }
-        json.close(b']').name("bytes").int(file_bytes).name("kept_bytes").int(plan.kept_bytes());
-        json.name("dropped_bytes").int(dropped_bytes).name("keys").int(plan.keys);
-        json.name("dropped_records").int(plan.dropped_records).name("commands").int(plan.commands);
-        json.name("adds_end").bool(plan.adds_end).close(b'}').end_line();
+        plan.write_json(file_bytes, &mut json);
+        json.end_line();
         output.write(&mut text)?;
         return output.finish();
     }

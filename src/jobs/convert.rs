@@ -4,10 +4,12 @@ use super::seen::{Seed, Seen};
 use super::{Filter, Flow, Job};
 use crate::error::{Cause, Error, Fault, FaultKind, Form};
 use crate::model::{
-    AuxField, Collected, Collector, DecodeLimits, Emitter, EncodeOptions, EntryLoss, Fit, Function, LogEmitter, Loss, Lost,
-    ModuleData, OnLoss, Outcome, Writer,
+    AuxField, Collected, Collector, DecodeLimits, Emitter, EncodeOptions, Entry, EntryLoss, Fit, Function, LogEmitter, Loss,
+    Lost, ModuleData, OnLoss, Outcome, Writer,
 };
-use crate::rdb::{Dialect, Event, Key, KeyMeta, SlotImport, Version, known, known_key};
+use crate::rdb::{
+    Dialect, Event, Eviction, Key, KeyMeta, Kind, SlotImport, Version, known, known_eviction, known_expiry, known_key, known_type,
+};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -215,6 +217,38 @@ impl Convert {
         self.has_handed_out.then(|| self.keys.take())
     }
 
+    /// Whether a value keeps its bytes.
+    pub(super) fn copies(&self, key: &Key<'_>, has_metadata: bool) -> bool {
+        self.may_copy && !has_metadata && self.options.filter.size.is_open() && known_key(self.options.version, key).is_ok()
+    }
+
+    /// Whether anything of a key may be lost, going by its head. Lengths are not asked.
+    pub(super) fn may_lose(&self, key: &Key<'_>, has_metadata: bool) -> bool {
+        let version = self.options.version;
+        let has_plain_head = !has_metadata
+            && known_expiry(version, key.expires_at_ms).is_ok()
+            && known_eviction(version, key.eviction).is_ok()
+            && !(self.fit.is_log && key.eviction != Eviction::None);
+        let is_plain = match key.value_type.kind() {
+            Kind::String | Kind::List | Kind::Set | Kind::Zset => true,
+            // Every version has hashes whose fields do not expire.
+            Kind::Hash => known_type(Version::redis(10), key.value_type).is_ok(),
+            Kind::Stream | Kind::Module | Kind::Array => self.copies(key, has_metadata),
+        };
+        !(has_plain_head && (is_plain || self.copies(key, has_metadata)))
+    }
+
+    /// Tells what of an entry is lost, and writes nothing.
+    pub(super) fn assess(&mut self, db: u64, key: &Bytes, mut entry: Entry, enterprise: u64) {
+        if enterprise > 0 {
+            self.lose(Lost::Enterprise, enterprise, Outcome::Stripped, Some((db, key.clone())), None);
+        }
+        self.fit.entry(&mut entry, &mut self.scratch);
+        for (lost, count, outcome) in core::mem::take(&mut self.scratch) {
+            self.lose(lost, count, outcome, Some((db, key.clone())), None);
+        }
+    }
+
     fn is_refused(&self) -> bool {
         self.options.on_loss == OnLoss::Fail && self.report.losses > 0
     }
@@ -303,9 +337,7 @@ impl Convert {
             let name = key.key.with_text(Bytes::copy_from_slice);
             self.lose(Lost::Enterprise, enterprise, Outcome::Stripped, Some((key.db, name)), None);
         }
-        let is_copied =
-            self.may_copy && !has_metadata && self.options.filter.size.is_open() && known_key(self.options.version, key).is_ok();
-        if is_copied {
+        if self.copies(key, has_metadata) {
             self.course = Course::Copy;
             self.begin_key(key.db)?;
             self.report.copied_keys = self.report.copied_keys.saturating_add(1);

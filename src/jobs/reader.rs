@@ -304,6 +304,26 @@ fn moved(error: &Error, start: u64) -> Error {
     Error::new(error.kind().clone(), start.saturating_add(error.offset()), error.place().clone())
 }
 
+/// Whether a snapshot that begins so has the field that stands at the head of logs. Such fields come before all keys.
+#[must_use]
+pub fn is_preamble(head: &[u8]) -> bool {
+    let mut decoder = rdb::Decoder::new();
+    let mut rest = head;
+    while let Ok(step) = decoder.step(rest) {
+        rest = rest.get(step.consumed..).unwrap_or_default();
+        match step.event {
+            Some(rdb::Event::Aux { key, value }) => {
+                if key.with_text(|name| name.eq_ignore_ascii_case(b"aof-preamble")) {
+                    return value.as_int().is_some_and(|value| value != 0);
+                }
+            }
+            Some(rdb::Event::Start(_)) => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

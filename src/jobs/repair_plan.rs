@@ -1,5 +1,6 @@
 //! What becomes of each byte of a damaged file, and the file that is made of it.
 
+use super::Json;
 use crate::error::Error;
 use crate::rdb::{Checksum, Encoder, Event, Span, Version};
 use alloc::string::String;
@@ -79,6 +80,23 @@ impl RepairPlan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kept_bytes() == 0
+    }
+
+    /// Writes the plan of a file of so many bytes as an object: `ranges` with `start`, `end`, `kept` and `reason`; `bytes`,
+    /// `kept_bytes`, `dropped_bytes`, `keys`, `dropped_records`, `commands`, `adds_end`.
+    pub fn write_json(&self, file_bytes: u64, json: &mut Json<'_>) {
+        json.open(b'{').name("ranges").open(b'[');
+        for RepairRange { span, reason } in &self.ranges {
+            json.open(b'{').name("start").int(span.start).name("end").int(span.end).name("kept").bool(reason.is_none());
+            if let Some(reason) = reason {
+                json.name("reason").text(reason);
+            }
+            json.close(b'}');
+        }
+        json.close(b']').name("bytes").int(file_bytes).name("kept_bytes").int(self.kept_bytes());
+        json.name("dropped_bytes").int(file_bytes.saturating_sub(self.kept_bytes())).name("keys").int(self.keys);
+        json.name("dropped_records").int(self.dropped_records).name("commands").int(self.commands);
+        json.name("adds_end").bool(self.adds_end).close(b'}');
     }
 
     /// The new file, to be made of the old one's bytes.

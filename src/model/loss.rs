@@ -15,6 +15,21 @@ pub enum OnLoss {
     Degrade,
 }
 
+impl OnLoss {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Fail, Self::Drop, Self::Degrade];
+
+    /// `fail`, `drop` or `degrade`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Drop => "drop",
+            Self::Degrade => "degrade",
+        }
+    }
+}
+
 /// A part that a version has no form for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lost {

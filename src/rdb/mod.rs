@@ -61,6 +61,6 @@ pub(crate) use decode::{RdbGrammar, State};
 pub(crate) use event::LAST_FIELD_EXPIRY_MS;
 pub(crate) use head::repeats_itself;
 pub(crate) use key_meta::MAX_CLASSES;
-pub(crate) use known::{known, known_eviction, known_expiry, known_key, known_length, seconds};
+pub(crate) use known::{known, known_eviction, known_expiry, known_key, known_length, known_type, seconds};
 pub(crate) use module::read_item as read_module_item;
 pub(crate) use slots::is_hint_field;

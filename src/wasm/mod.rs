@@ -42,6 +42,8 @@ mod sniff;
 mod tools;
 #[cfg(feature = "wasm")]
 mod value;
+#[cfg_attr(not(all(feature = "wasm", feature = "wasm-tools")), allow(dead_code))]
+mod wanted;
 
 #[cfg(feature = "wasm")]
 pub use session::Session;

@@ -2,12 +2,12 @@
 
 use super::error;
 use super::object::{self, ObjectExt};
-use super::option::{self, bytes, list, string};
+use super::option::{self, bytes, string};
 use super::query::{Query, Rules};
 use super::seed;
 use super::session::row_object;
-use crate::model::{Index, PrefixLevel, PrefixOrder, PrefixTally, Separators};
-use alloc::vec::Vec;
+use super::wanted::separators;
+use crate::model::{Index, PrefixLevel, PrefixOrder, PrefixTally};
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
 
@@ -67,11 +67,4 @@ fn tally(tally: &PrefixTally) -> Object {
     object.set("bytes", object::number(tally.bytes()));
     object.set("type", tally.kind().name());
     object
-}
-
-/// The member `separators`.
-pub(super) fn separators(object: &JsValue) -> Result<Separators, JsValue> {
-    let text = |text: JsValue| text.as_string().map(|text| text.into_bytes());
-    let texts: Option<Vec<_>> = list(object, "separators")?.iter().map(text).collect();
-    Ok(Separators::new(texts.ok_or_else(|| error::usage("separators: expected strings"))?))
 }

@@ -2,15 +2,14 @@
 
 use super::error;
 use super::object::ObjectExt;
-use super::option::{bytes, flag, list, member, millis, number, string, to_u64, whole};
-use super::prefixes::separators;
+use super::option::{member, string};
 use super::report;
-use crate::jobs::{Count, Expiry, ExpiryRule, Filter, Pattern, SizeRule};
+use super::wanted::Wanted;
+use crate::jobs::{Count, Expiry, Filter};
 use crate::model::{Column, Row, Separators};
 use crate::rdb::Kind;
 use crate::wire::Scalar;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
@@ -24,50 +23,10 @@ pub(super) struct Query {
     pub(super) is_descending: bool,
 }
 
-/// Which keys are shown, as it was asked. Where two are equal, they keep the same keys.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Wanted {
-    text: String,
-    mode: Mode,
-    types: Vec<String>,
-    dbs: Vec<u64>,
-    expiry: Option<ExpiryRule>,
-    size: SizeRule,
-    prefix: Vec<u8>,
-    /// Only names that no separator parts behind the prefix.
-    leaf_of: Option<Separators>,
-    /// What the counts beside the rows see expiries from.
-    now_ms: i64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Mode {
-    Text,
-    Glob,
-    Regex,
-}
-
 impl Query {
     /// Reads a query object.
     pub(super) fn parse(query: &JsValue) -> Result<Self, JsValue> {
-        let mode = match string(query, "mode")?.as_deref() {
-            None | Some("text") => Mode::Text,
-            Some("glob") => Mode::Glob,
-            Some("regex") => Mode::Regex,
-            Some(other) => return Err(error::usage(&format!("mode: expected text, glob or regex, found {other}"))),
-        };
-        let name = |name: JsValue| name.as_string().ok_or_else(|| error::usage("types: expected names"));
-        let wanted = Wanted {
-            text: string(query, "text")?.unwrap_or_default(),
-            mode,
-            types: list(query, "types")?.iter().map(name).collect::<Result<_, _>>()?,
-            dbs: list(query, "dbs")?.iter().map(|db| database(&db)).collect::<Result<_, _>>()?,
-            expiry: expiry(query)?,
-            size: SizeRule { min: whole(query, "minBytes")?, max: whole(query, "maxBytes")? },
-            prefix: bytes(query, "prefix")?.unwrap_or_default(),
-            leaf_of: if flag(query, "leaves")? { Some(separators(query)?) } else { None },
-            now_ms: millis(number(query, "nowMs")?.unwrap_or_default()),
-        };
+        let wanted = Wanted::parse(query)?;
         let is_descending = member(query, "descending")?.is_truthy();
         let sort = match string(query, "sort")?.as_deref() {
             // Turned round, file order is an order like any other.
@@ -87,33 +46,9 @@ impl Query {
 }
 
 impl Wanted {
-    /// Whether every key is shown.
-    pub(super) fn is_everything(&self) -> bool {
-        let Self { text, mode: _, types, dbs, expiry, size, prefix, leaf_of, now_ms: _ } = self;
-        let is_any_name = text.is_empty() && prefix.is_empty() && leaf_of.is_none();
-        is_any_name && types.is_empty() && dbs.is_empty() && expiry.is_none() && size.is_open()
-    }
-
     /// The rules for it.
     pub(super) fn rules(&self) -> Result<Rules, JsValue> {
-        let pattern = match self.mode {
-            _ if self.text.is_empty() => None,
-            Mode::Text => Some(Pattern::text(&self.text)),
-            Mode::Glob => Some(Pattern::glob(self.text.as_bytes())),
-            Mode::Regex => {
-                let bad = |bad: crate::jobs::BadPattern| error::coded(bad.code(), bad.offset as u64, &bad.message);
-                Some(Pattern::regex(&self.text).map_err(bad)?)
-            }
-        };
-        let kinds: Vec<Kind> = self.types.iter().filter_map(|name| Kind::from_name(name)).collect();
-        let filter = Filter {
-            keys: pattern.into_iter().collect(),
-            not_keys: Vec::new(),
-            dbs: self.dbs.clone(),
-            expiry: self.expiry,
-            size: self.size,
-            kinds,
-        };
+        let filter = self.facts()?;
         // Types that no snapshot read so far can hold leave nothing to be shown.
         let is_nothing = filter.kinds.is_empty() && !self.types.is_empty();
         Ok(Rules { filter, is_nothing, prefix: self.prefix.clone(), leaf_of: self.leaf_of.clone() })
@@ -202,32 +137,4 @@ impl Facets {
         object.set("types", types.collect::<Array>());
         object.set("expiry", report::expiry(&self.expiry));
     }
-}
-
-fn database(number: &JsValue) -> Result<u64, JsValue> {
-    match number.as_f64() {
-        Some(db) if (0.0..=f64::from(u32::MAX)).contains(&db) => Ok(to_u64(db)),
-        _ => Err(error::usage("dbs: expected database numbers")),
-    }
-}
-
-fn expiry(query: &JsValue) -> Result<Option<ExpiryRule>, JsValue> {
-    let wanted = member(query, "expiry")?;
-    if wanted.is_null() || wanted.is_undefined() {
-        return Ok(None);
-    }
-    Ok(Some(match wanted.as_string().as_deref() {
-        Some("none") => ExpiryRule::Never,
-        Some("any") => ExpiryRule::Some,
-        Some("expired") => {
-            let now = number(query, "nowMs")?.ok_or_else(|| error::usage("nowMs: expected the time that keys expired by"))?;
-            ExpiryRule::Between(None, Some(millis(now)))
-        }
-        Some(other) => return Err(error::usage(&format!("expiry: expected none, any, expired or a span, found {other}"))),
-        None => {
-            let from = number(&wanted, "fromMs")?.map(f64::ceil).map(millis);
-            let to = number(&wanted, "toMs")?.map(f64::floor).map(millis);
-            ExpiryRule::Between(from, to)
-        }
-    }))
 }

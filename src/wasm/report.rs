@@ -5,7 +5,7 @@ use super::error::finding;
 use super::object::{self, ObjectExt};
 use crate::error::{Error, ErrorKind, Place};
 use crate::jobs::{Count, Expiry, Log, Meaning, Readable, Report};
-use crate::rdb::{Checksum, Span};
+use crate::rdb::{Checksum, Dialect, LoadedBy, Span};
 use alloc::string::{String, ToString};
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
@@ -18,6 +18,7 @@ pub(super) struct Around<'a> {
     pub(super) log: Option<Log>,
     pub(super) failure: Option<&'a Error>,
     pub(super) damage: &'a Damage,
+    pub(super) loaded_by: &'a LoadedBy,
     /// From the snapshot's summary, once there is one.
     pub(super) checksum: Option<Checksum>,
     pub(super) trailing: Option<Span>,
@@ -55,6 +56,7 @@ pub(super) fn report(report: &Report, around: &Around<'_>) -> Object {
     object.set("bytes", object::number(report.total.bytes));
     object.put("largest", around.largest);
     object.set("commands", object::number(around.log.map_or(0, |log| log.commands)));
+    object.put("loadsIn", loads_in(around));
     object.set("checksum", checksum(around, report.checksum));
     object.set("trailingBytes", object::number(around.trailing.map_or(0, Span::len)));
     object.set("findings", findings(around));
@@ -63,6 +65,21 @@ pub(super) fn report(report: &Report, around: &Around<'_>) -> Object {
     object.set("damagedKeys", object::number(around.damage.keys));
     object.set("damagedBytes", object::number(around.damage.bytes));
     object
+}
+
+/// Oldest and newest server of each lineage that load the file as it is; unknown of a log.
+fn loads_in(around: &Around<'_>) -> Option<Object> {
+    if around.log.is_some() {
+        return None;
+    }
+    let is_damaged = around.failure.is_some() || !around.damage.kept.is_empty();
+    let object = Object::new();
+    for lineage in [Dialect::Redis, Dialect::Valkey] {
+        let range = around.loaded_by.range(lineage).filter(|_| !is_damaged);
+        let names = range.map(|(oldest, newest)| Array::of2(&oldest.name().into(), &newest.name().into()));
+        object.put(lineage.name(), names);
+    }
+    Some(object)
 }
 
 fn text(bytes: &[u8]) -> JsValue {

@@ -6,13 +6,14 @@ use super::error;
 use super::object::{self, ObjectExt};
 use super::option;
 use super::prefixes::Counting;
-use super::query::{Facets, Query, Rules, Wanted};
+use super::query::{Facets, Query, Rules};
 use super::report::{self, Around};
 use super::value::ValueReader;
+use super::wanted::Wanted;
 use crate::error::{Error, Fault, FaultKind};
 use crate::jobs::{self, Analyse, Expiry, Explain, Flow, Job, Reader};
 use crate::model::{Index, Row, Selection};
-use crate::rdb::{Decoder, Event, Eviction, Span, Version};
+use crate::rdb::{Decoder, Event, Eviction, LoadedBy, Span, Version};
 use crate::wire::Limits;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -40,6 +41,7 @@ pub struct Session {
 struct Content {
     index: Index,
     analyse: Analyse,
+    loaded_by: LoadedBy,
     /// Bytes and id of the largest row.
     largest: Option<(u64, u32)>,
     damage: Damage,
@@ -185,6 +187,7 @@ impl Session {
             log: self.reader.log(),
             failure: self.failure(),
             damage: &self.content.damage,
+            loaded_by: &self.content.loaded_by,
             checksum: snapshot.map(|summary| summary.checksum),
             trailing: snapshot.and_then(|summary| summary.trailing),
         };
@@ -369,9 +372,13 @@ impl Job for Content {
         self.index.push(event).inspect_err(|fault| self.is_full |= fault.kind() == FaultKind::Limit)?;
         match event {
             Event::Key(_) if self.damage.passed_for().is_some() => return Ok(Flow::SkipValue),
-            Event::Key(_) | Event::Value(_) => {}
+            Event::Key(_) => self.loaded_by.push(event),
+            Event::Value(_) => {}
             Event::KeyEnd { .. } => self.count(),
-            record => self.analyse.record(record),
+            record => {
+                self.loaded_by.push(record);
+                self.analyse.record(record);
+            }
         }
         Ok(Flow::Continue)
     }

@@ -16,7 +16,7 @@ const VIEW: Module = Module { feature: "wasm", name: "aikv", glue: "glue.js", co
 const TOOLS: Module =
     Module { feature: "wasm-tools", name: "aikv_tools", glue: "tools-glue.js", core: "tools-core.cjs", budget: 700 * 1024 };
 /// What the doors share.
-const SHARED: [&str; 2] = ["entries.js", "session.js"];
+const SHARED: [&str; 3] = ["convert.js", "entries.js", "session.js"];
 /// What `init` takes in browsers, as `pkg-template/index.d.ts` says it.
 const MODULE_SOURCE: &str = "URL | string | BufferSource | WebAssembly.Module | Promise<Response>";
 /// Marks the version in `pkg-template/package.json`.

@@ -1,7 +1,7 @@
 // A real server on a unix socket, and as much of its protocol as asking it a few things takes.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,18 +16,34 @@ export function findServer(name) {
   return existsSync(path) ? path : null;
 }
 
-/** Runs `use(ask)` with a server; `ask(...words)` resolves to its answer, bulk strings as Buffers. */
-export async function withServer(path, use) {
+/**
+ * Runs `use(ask)` with a server; `ask(...words)` resolves to its answer, bulk strings as Buffers. `files`, by their names,
+ * lie in its folder when it starts: a `dump.rdb` is loaded.
+ */
+export async function withServer(path, use, files = {}) {
   const place = mkdtempSync(join(tmpdir(), "aikv-s-"));
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(place, name), bytes);
   const child = spawn(path, ["--port", "0", "--unixsocket", "s", "--save", "", "--dir", place], { cwd: place, stdio: "ignore" });
   let socket;
   try {
     socket = await connected(join(place, "s"), child);
-    await use(asker(socket));
+    const ask = asker(socket);
+    await loaded(ask);
+    await use(ask);
   } finally {
     socket?.destroy();
     child.kill("SIGKILL");
     rmSync(place, { recursive: true, force: true });
+  }
+}
+
+/** While it loads, a server refuses all but a few commands. */
+async function loaded(ask) {
+  for (const end = Date.now() + START_MS; Date.now() < end; ) {
+    const refused = await ask("DBSIZE").then(() => null, (error) => error);
+    if (!refused) return;
+    if (!refused.message.startsWith("LOADING")) throw refused;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

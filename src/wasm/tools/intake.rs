@@ -1,0 +1,268 @@
+//! Reads a file from front to back, whatever its data are in: a snapshot, a log, whose commands are applied, or JSON Lines.
+
+use super::super::error;
+use super::super::object::{self, ObjectExt};
+use super::deviations::Deviations;
+use super::seed;
+use crate::aof;
+use crate::error::{Error, Fault};
+use crate::jobs::{Flow, HandOver, Import, Imported, Job, LoadLog, Reader, is_preamble};
+use crate::kind::FileKind;
+use crate::model::{Collected, ReplayOptions, ReplayReport, SkippedEffect};
+use crate::rdb::{Event, Version};
+use crate::wire::Limits;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use js_sys::{Array, Date, Object};
+use wasm_bindgen::prelude::*;
+
+/// A job that is told what it reads.
+pub(super) trait Task: Job {
+    /// What comes is handed over in a snapshot made for it; the data come from one of this version, or from none. A log
+    /// is such data, and so are JSON Lines.
+    fn handed_over(&mut self, source: Option<Version>, is_log: bool);
+}
+
+/// A file being read. Feed it the file's chunks, unpacked, say that no more follow, then go on until all is handed over.
+pub(super) struct Intake {
+    is_lenient: bool,
+    state: State,
+    deviations: Deviations,
+    replay: Option<ReplayReport>,
+}
+
+enum State {
+    /// The first bytes, until they tell what the file is.
+    Head(Vec<u8>),
+    Snapshot(Box<Reader>),
+    Log(Box<Reader>, Box<Loading>),
+    Lines(Box<Lines>),
+    /// The data that a log makes, piece by piece.
+    HandingOver(Box<dyn Iterator<Item = Collected>>, Box<HandOver>),
+    Over,
+}
+
+impl Intake {
+    pub(super) fn new(is_lenient: bool) -> Self {
+        Self::begun(is_lenient, State::Head(Vec::new()))
+    }
+
+    /// An intake of JSON Lines, whatever they begin with.
+    pub(super) fn of_lines() -> Self {
+        Self::begun(false, State::Lines(Box::default()))
+    }
+
+    fn begun(is_lenient: bool, state: State) -> Self {
+        Self { is_lenient, state, deviations: Deviations::default(), replay: None }
+    }
+
+    pub(super) fn feed(&mut self, chunk: &[u8], task: &mut dyn Task) -> Result<(), JsValue> {
+        if let State::Head(head) = &mut self.state {
+            head.extend_from_slice(chunk);
+            return if head.len() < FileKind::PREFIX_BYTES { Ok(()) } else { self.begin(task) };
+        }
+        self.read(chunk, task)
+    }
+
+    /// Finds out what the file is by what was read of it, and reads that.
+    fn begin(&mut self, task: &mut dyn Task) -> Result<(), JsValue> {
+        let State::Head(head) = core::mem::replace(&mut self.state, State::Over) else { return Ok(()) };
+        let reader = Reader::new(Limits::default());
+        let reader = Box::new(if self.is_lenient { reader.leniently() } else { reader });
+        self.state = match FileKind::sniff(&head) {
+            FileKind::Jsonl => State::Lines(Box::default()),
+            FileKind::Aof => State::Log(reader, Box::new(Loading::new(self.is_lenient)?)),
+            FileKind::Rdb { .. } if is_preamble(&head) => State::Log(reader, Box::new(Loading::new(self.is_lenient)?)),
+            // What is none of these is refused by its first bytes.
+            _ => State::Snapshot(reader),
+        };
+        self.read(&head, task)
+    }
+
+    fn read(&mut self, chunk: &[u8], task: &mut dyn Task) -> Result<(), JsValue> {
+        let result = match &mut self.state {
+            State::Head(_) | State::HandingOver(..) | State::Over => {
+                return Err(error::usage("feed: the file was read to its end"));
+            }
+            State::Snapshot(reader) => {
+                let result = reader.feed(chunk, task);
+                self.deviations.take(reader.deviations());
+                result
+            }
+            State::Log(reader, loading) => {
+                let result = reader.feed(chunk, &mut **loading);
+                self.deviations.take(reader.deviations());
+                result.map_err(|error| loading.load.failure().cloned().unwrap_or(error))
+            }
+            State::Lines(lines) => lines.feed(chunk, task),
+        };
+        result.map_err(|failure| error::to_js(&failure))
+    }
+
+    /// Says that no chunk follows.
+    pub(super) fn finish(&mut self, task: &mut dyn Task) -> Result<(), JsValue> {
+        self.begin(task)?;
+        let ended = match core::mem::replace(&mut self.state, State::Over) {
+            State::Head(_) | State::HandingOver(..) | State::Over => Ok(State::Over),
+            State::Snapshot(mut reader) => {
+                let result = reader.finish();
+                self.deviations.take(reader.deviations());
+                result.map(|()| State::Over)
+            }
+            State::Log(mut reader, loading) => {
+                let result = reader.finish();
+                self.deviations.take(reader.deviations());
+                result.and_then(|()| loading.finish(task)).map(|(items, hand_over, replay)| {
+                    self.replay = Some(replay);
+                    State::HandingOver(items, hand_over)
+                })
+            }
+            State::Lines(lines) => lines.finish(task).map(|()| State::Over),
+        };
+        self.state = ended.map_err(|failure| error::to_js(&failure))?;
+        Ok(())
+    }
+
+    /// Hands over more of the data of a log; `false` once that is all, as it is at once for every other file.
+    pub(super) fn advance(&mut self, task: &mut dyn Task) -> Result<bool, JsValue> {
+        let State::HandingOver(items, hand_over) = &mut self.state else { return Ok(false) };
+        for item in items {
+            if hand_over.push(&item, task).map_err(|failure| error::to_js(&failure))? {
+                return Ok(true);
+            }
+        }
+        if let State::HandingOver(_, hand_over) = core::mem::replace(&mut self.state, State::Over) {
+            hand_over.finish(task).map_err(|failure| error::to_js(&failure))?;
+        }
+        Ok(false)
+    }
+
+    /// Puts into `report` what a lenient reading passed over, as `deviations` and `deviationsLeftOut`, and of a log as
+    /// `replay` what of it is not in its data.
+    pub(super) fn report(&self, report: &Object) {
+        let deviation = |error: &Error| {
+            error::finding("warning", error.code(), error.offset(), error.place(), &error.kind().to_string(), true)
+        };
+        report.set("deviations", self.deviations.kept.iter().map(deviation).collect::<Array>());
+        report.set("deviationsLeftOut", object::number(self.deviations.left_out));
+        let Some(replay) = &self.replay else { return };
+        let counted = |name: &str, count: u64, offset: u64| {
+            let object = Object::new();
+            object.set("command", name);
+            object.set("count", object::number(count));
+            object.set("offset", object::number(offset));
+            object
+        };
+        let skipped = replay.skipped.iter().map(|skipped| {
+            let object = counted(skipped.name, skipped.count, skipped.first_offset);
+            object.set("mayChangeData", skipped.effect == SkippedEffect::MayChangeData);
+            object
+        });
+        let failed = replay.failed.iter().map(|failed| {
+            let object = counted(failed.name, failed.count, failed.first_offset);
+            object.set("reason", failed.reason);
+            object
+        });
+        let told = Object::new();
+        told.set("applied", object::number(replay.applied));
+        told.set("unfinished", object::number(replay.unfinished));
+        told.set("skipped", skipped.collect::<Array>());
+        told.set("failed", failed.collect::<Array>());
+        report.set("replay", told);
+    }
+}
+
+/// A log whose commands are being applied.
+struct Loading {
+    load: LoadLog,
+    /// Of the snapshot in front.
+    source: Option<Version>,
+}
+
+/// The data of a log, what hands them over, and what is not among them.
+type Loaded = (Box<dyn Iterator<Item = Collected>>, Box<HandOver>, ReplayReport);
+
+impl Loading {
+    fn new(is_lenient: bool) -> Result<Self, JsValue> {
+        let load = LoadLog::new(ReplayOptions::new(super::super::option::millis(Date::now()), seed()?));
+        Ok(Self { load: if is_lenient { load.leniently() } else { load }, source: None })
+    }
+
+    fn finish(self, task: &mut dyn Task) -> Result<Loaded, Error> {
+        let Self { mut load, source } = self;
+        // Commands wait to be applied together: what is wrong with the last ones is said here.
+        load.end_file();
+        if let Some(failure) = load.failure() {
+            return Err(failure.clone());
+        }
+        let (dataset, replay) = load.finish()?;
+        task.handed_over(source, true);
+        Ok((Box::new(dataset.into_items()), Box::new(HandOver::new(source)?), replay))
+    }
+}
+
+impl Job for Loading {
+    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+        if let Event::Start(version) = event {
+            self.source = Some(*version);
+        }
+        self.load.push(event, raw)
+    }
+
+    fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> Result<(), Fault> {
+        self.load.log(event, offset)
+    }
+}
+
+/// JSON Lines, each handed over as it comes.
+#[derive(Default)]
+struct Lines {
+    import: Import,
+    source: Option<Version>,
+    hand_over: Option<HandOver>,
+}
+
+impl Lines {
+    fn feed(&mut self, chunk: &[u8], task: &mut dyn Task) -> Result<(), Error> {
+        self.read(Some(chunk), task).map_err(|error| {
+            // An error of the task is told in front of one that comes later.
+            self.hand_over.as_mut().and_then(|hand_over| hand_over.flush(task).err()).unwrap_or(error)
+        })
+    }
+
+    fn read(&mut self, chunk: Option<&[u8]>, task: &mut dyn Task) -> Result<(), Error> {
+        let Self { import, source, hand_over } = self;
+        let mut take = |line| match line {
+            Imported::Snapshot(version) => {
+                *source = Some(version);
+                Ok(())
+            }
+            Imported::Item(item) => {
+                let hand_over = match &mut *hand_over {
+                    Some(hand_over) => hand_over,
+                    none => {
+                        task.handed_over(*source, false);
+                        none.insert(HandOver::new(*source)?)
+                    }
+                };
+                hand_over.push(&item, task).map(drop)
+            }
+        };
+        match chunk {
+            Some(chunk) => import.feed(chunk, &mut take),
+            None => import.finish(&mut take),
+        }
+    }
+
+    fn finish(mut self, task: &mut dyn Task) -> Result<(), Error> {
+        self.read(None, task)?;
+        match self.hand_over.take() {
+            Some(hand_over) => hand_over.finish(task),
+            None => {
+                task.handed_over(self.source, false);
+                HandOver::new(self.source)?.finish(task)
+            }
+        }
+    }
+}

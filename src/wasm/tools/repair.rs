@@ -1,0 +1,118 @@
+//! What of a damaged file is whole, and a new file of it.
+
+use super::super::error;
+use super::super::option::to_u64;
+use super::seed;
+use crate::jobs::{Json, Mend, Repair, RepairPlan};
+use crate::kind::FileKind;
+use crate::wire::Limits;
+use alloc::string::String;
+use alloc::vec::Vec;
+use js_sys::Uint8Array;
+use wasm_bindgen::prelude::*;
+
+/// Finds what of a damaged file is whole. Feed it bytes from where they are wanted, until none are.
+#[wasm_bindgen(skip_typescript)]
+pub struct Repairer {
+    /// Until the plan is made.
+    repair: Option<Repair>,
+    plan: Option<(RepairPlan, u64)>,
+}
+
+#[wasm_bindgen]
+impl Repairer {
+    /// A repair of the file that begins with `prefix`: 16 bytes of it, or all there are.
+    ///
+    /// # Errors
+    /// `bad-magic` for what is no snapshot or log; an `Error` where the machine gives no random numbers.
+    #[wasm_bindgen(constructor)]
+    pub fn new(prefix: &[u8]) -> Result<Self, JsValue> {
+        let repair = match FileKind::sniff(prefix) {
+            FileKind::Rdb { .. } => Repair::of_snapshot(seed()?, Limits::default()),
+            FileKind::Aof => Repair::of_log(seed()?, Limits::default()),
+            FileKind::Compressed { .. } => return Err(error::coded("bad-magic", 0, "is compressed as a whole: unpack it first")),
+            _ => return Err(error::coded("bad-magic", 0, "does not begin like an RDB or AOF file: byte 0")),
+        };
+        Ok(Self { repair: Some(repair), plan: None })
+    }
+
+    /// Where the bytes that come next have to start, which may have been read before. `undefined`: the rest is not looked at.
+    #[must_use]
+    pub fn wanted(&self) -> Option<f64> {
+        self.repair.as_ref().and_then(Repair::wanted).map(|offset| offset as f64)
+    }
+
+    /// Reads bytes that start where they are wanted.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        if let Some(repair) = &mut self.repair {
+            repair.feed(chunk);
+        }
+    }
+
+    /// What becomes of each byte of the file, which has so many, as `aikv repair --json` says it.
+    pub fn plan(&mut self, file_bytes: f64) -> String {
+        let bytes = to_u64(file_bytes);
+        let plan = match (self.plan.take(), self.repair.take()) {
+            (Some((plan, _)), _) => plan,
+            (None, Some(repair)) => repair.finish(bytes),
+            // One of the two is always there.
+            (None, None) => return String::new(),
+        };
+        let mut text = Vec::new();
+        plan.write_json(bytes, &mut Json::new(&mut text));
+        self.plan = Some((plan, bytes));
+        // JSON is text.
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Makes the new file, once the plan was asked for.
+    ///
+    /// # Errors
+    /// A `TypeError` before that.
+    pub fn mender(&self) -> Result<Mender, JsValue> {
+        let (plan, _) = self.plan.as_ref().ok_or_else(|| error::usage("mender: expected a plan to have been made"))?;
+        Ok(Mender { mend: Some(plan.mend()), offset: 0, out: Vec::new() })
+    }
+}
+
+/// Makes a new file of what is whole. Feed it all of the old file, in order.
+#[wasm_bindgen(skip_typescript)]
+pub struct Mender {
+    mend: Option<Mend>,
+    offset: u64,
+    out: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl Mender {
+    /// Reads the next chunk of the old file; gives what of the new one it makes.
+    ///
+    /// # Errors
+    /// None but what an encoder gives whose events are out of order.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<Uint8Array, JsValue> {
+        if let Some(mend) = &mut self.mend {
+            mend.copy(self.offset, chunk, &mut self.out).map_err(|failure| error::to_js(&failure))?;
+        }
+        self.offset = self.offset.saturating_add(chunk.len() as u64);
+        Ok(self.take())
+    }
+
+    /// Says that no chunk follows; gives the end of the new file.
+    ///
+    /// # Errors
+    /// As [`Mender::feed`].
+    pub fn finish(&mut self) -> Result<Uint8Array, JsValue> {
+        if let Some(mend) = self.mend.take() {
+            mend.finish(&mut self.out).map_err(|failure| error::to_js(&failure))?;
+        }
+        Ok(self.take())
+    }
+}
+
+impl Mender {
+    fn take(&mut self) -> Uint8Array {
+        let taken = Uint8Array::from(self.out.as_slice());
+        self.out.clear();
+        taken
+    }
+}
