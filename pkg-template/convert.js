@@ -41,6 +41,7 @@ function converted(tools, unpack, source, options, signal, tell) {
   const tally = { losses: [], report: null };
   const pieces = (async function* () {
     const converter = new tools.Converter(options);
+    let isBroken = false;
     try {
       for await (const chunk of unpack(counted(source, signal, tell))) {
         for (let at = 0; at < chunk.length; at += PIECE) {
@@ -60,8 +61,12 @@ function converted(tools, unpack, source, options, signal, tell) {
       }
       const report = converter.report();
       tally.report = { ...(report === undefined ? {} : JSON.parse(report)), ...converter.told() };
+    } catch (error) {
+      isBroken = error instanceof WebAssembly.RuntimeError;
+      throw error;
     } finally {
-      converter.free();
+      // An instance that has stopped takes nothing back.
+      if (!isBroken) converter.free();
     }
   })();
   return Object.assign(pieces, { tally });
@@ -157,6 +162,10 @@ function surveyBy(load, unpack) {
       // It is consumed by this.
       isOver = true;
       return surveyor.result();
+    } catch (error) {
+      // An instance that has stopped takes nothing back.
+      isOver ||= error instanceof WebAssembly.RuntimeError;
+      throw error;
     } finally {
       if (!isOver) surveyor.free();
     }

@@ -6,7 +6,7 @@ import { findings } from "./state.js";
 
 export function mountBottom(root, actions) {
   const found = el("span", { class: "count bad" });
-  const buttons = [["keys", "Keys", "rows"], ["prefixes", "Prefixes", "tree"], ["summary", "Summary", "info"], ["findings", "Findings", "warn"]].map(([view, label, name]) =>
+  const buttons = [["keys", "Keys", "rows"], ["prefixes", "Prefixes", "tree"], ["summary", "Summary", "info"], ["findings", "Findings", "warn"], ["convert", "Convert", "swap"]].map(([view, label, name]) =>
     [view, el("button", { class: "bottom-tab", type: "button", onclick: () => actions.view(view) }, icon(name), el("span", null, label), view === "findings" ? found : null)]);
   root.append(...buttons.map(([, node]) => node));
   return {

@@ -3,6 +3,7 @@
 import { el, fill, icon, marked, setAttr, setIcon, setText, show } from "./dom.js";
 import { bytesText, count, dateTimeUtc, partOf, percent, span, took } from "./format.js";
 import { endWords } from "./lifecycle.js";
+import { mountLoadsIn } from "./loads-in.js";
 import { openMenu } from "./menu.js";
 import { findings, hasFile } from "./state.js";
 
@@ -30,17 +31,20 @@ export function mountHeader(root, actions) {
   const keysTab = tab("keys", "Keys");
   const bad = el("span", { class: "count" });
   const findingsTab = tab("findings", "Findings", bad);
-  const tabs = el("nav", { class: "tabs", "aria-label": "Views" }, keysTab, findingsTab);
+  const convertTab = tab("convert", "Convert");
+  const tabs = el("nav", { class: "tabs", "aria-label": "Views" }, keysTab, findingsTab, convertTab);
   const news = el("div", { class: "news" });
   const openButton = el("button", { class: "button", type: "button", title: "Open another file (o)", onclick: actions.chooseFile }, icon("folder"), "Open");
   const themeIcon = icon("moon");
   const themeButton = el("button", { class: "icon-button", type: "button", "aria-label": "Theme", title: "Theme", "aria-haspopup": "menu", onclick: themeMenu }, themeIcon);
   const helpButton = el("button", { class: "icon-button", type: "button", "aria-label": "Keyboard and help", title: "Keyboard (?)", onclick: actions.help }, "?");
   const moreButton = el("button", { class: "icon-button only-narrow more", type: "button", "aria-label": "Menu", "aria-haspopup": "menu", onclick: moreMenu }, icon("more"));
+  const loads = el("div", { class: "loads-in", hidden: true });
+  const loadsIn = mountLoadsIn(loads, actions);
   const tools = el("div", { class: "tools" }, openButton, themeButton, helpButton, moreButton);
   const bar = el("i");
   const progress = el("div", { class: "progress", role: "progressbar", "aria-label": "Reading", "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, bar);
-  root.append(mark(), brand, file, tabs, news, tools, progress);
+  root.append(mark(), brand, file, tabs, news, loads, tools, progress);
 
   let state = null;
   let shownNews = "";
@@ -74,7 +78,8 @@ export function mountHeader(root, actions) {
     show(openButton, open && next.phase !== "reading" && !next.offered);
     const isDark = next.settings.theme === "dark" || (next.settings.theme === "auto" && dark.matches);
     setIcon(themeIcon, isDark ? "sun" : "moon");
-    show(progress, open && next.phase === "reading");
+    show(progress, open && (next.phase === "reading" || next.convert.busy !== null));
+    loadsIn.render(next);
     if (open) {
       setText(name, next.source.name);
       name.title = next.source.name;
@@ -96,8 +101,8 @@ export function mountHeader(root, actions) {
   }
 
   function renderTabs(next) {
-    const current = next.view === "findings" ? findingsTab : keysTab;
-    for (const one of [keysTab, findingsTab]) setAttr(one, "aria-current", one === current ? "page" : null);
+    const current = { findings: findingsTab, convert: convertTab }[next.view] ?? keysTab;
+    for (const one of [keysTab, findingsTab, convertTab]) setAttr(one, "aria-current", one === current ? "page" : null);
     const found = findings(next);
     const errors = found.filter((one) => one.severity === "error").length;
     show(bad, next.phase !== "reading" || found.length > 0);
@@ -105,7 +110,14 @@ export function mountHeader(root, actions) {
     bad.className = `count${errors ? " bad" : found.length ? " odd" : ""}`;
   }
 
-  function renderProgress({ progress: now, phase }) {
+  function renderProgress({ progress: now, phase, convert: { busy } }) {
+    if (busy && phase !== "reading") {
+      const done = Math.min(100, (busy.bytes / Math.max(1, busy.total)) * 100);
+      bar.style.width = `${done}%`;
+      setAttr(progress, "aria-valuenow", Math.floor(done));
+      setAttr(progress, "aria-label", busy.kind === "save" ? "Writing" : "Looking for losses");
+      setAttr(progress, "aria-valuetext", `${Math.floor(done)} percent`);
+    }
     if (phase !== "reading") return;
     const done = Math.min(100, (now.offset / Math.max(1, now.total)) * 100);
     bar.style.width = `${done}%`;

@@ -16,3 +16,6 @@ export const COPY_BYTES = 64 << 20;
 export function canGather(row) {
   return row.elements <= GATHER_ELEMENTS && row.bytes <= GATHER_BYTES;
 }
+
+/** What is written is kept in the browser, where it cannot be written to a file at once, only up to here. */
+export const DOWNLOAD_BYTES = 1 << 30;

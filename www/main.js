@@ -4,6 +4,8 @@ import { mountAbout } from "./about.js";
 import { announcer } from "./announce.js";
 import { mountBottom } from "./bottom.js";
 import { Client } from "./client.js";
+import { convertActions } from "./convert-actions.js";
+import { mountConvert } from "./convert.js";
 import { mountDetail } from "./detail.js";
 import { isTextField, show } from "./dom.js";
 import { mountFilter } from "./filter.js";
@@ -30,10 +32,11 @@ import { valueActions, wholeOf } from "./value.js";
 const byId = (id) => document.getElementById(id);
 const store = new Store(loadSettings());
 const announce = announcer(byId("polite"), byId("assertive"));
-const client = new Client((message) => actions.onEvent(message));
+const client = new Client((message) => (message.event === "converting" ? actions.converting(message) : actions.onEvent(message)));
 const query = queryActions(store, client, announce);
 const value = valueActions(store, client);
 const life = lifecycleActions(store, client, announce, query);
+const conversion = convertActions(store, client, announce);
 const phone = matchMedia("(max-width: 39.99em)");
 const narrow = matchMedia("(max-width: 50em)");
 /** What had the focus when the detail was opened, if not the table. */
@@ -45,6 +48,7 @@ const actions = {
   ...query,
   ...value,
   ...life,
+  ...conversion,
 
   rows: (generation, from, count) => client.call("rows", { generation, from, count }),
   row: (id) => client.call("row", { id }).catch(() => null),
@@ -133,6 +137,16 @@ const actions = {
   async showFound(row) {
     actions.view("keys");
     await actions.showRow(row);
+  },
+  /** Shows the key that stands at this place in the file. */
+  async showKeyAt(id) {
+    const row = await actions.row(id);
+    actions.view("keys");
+    if (row) await actions.showRow(row);
+  },
+  showTypes(types) {
+    actions.view("keys");
+    query.filter({ types });
   },
   async showRow(row) {
     actions.select(row);
@@ -239,6 +253,7 @@ const views = {
   prefixes: mountPrefixes(byId("prefixes"), byId("keys"), actions),
   table: mountTable(byId("keys"), actions),
   findings: mountFindings(byId("findings"), byId("summary"), actions),
+  convert: mountConvert(byId("convert"), actions),
   about: mountAbout(byId("about"), actions),
   detail: mountDetail(byId("detail"), actions),
   status: mountStatus(byId("status"), actions),
@@ -260,6 +275,7 @@ const frame = {
     show(byId("filter"), open && view === "keys");
     show(byId("keys"), open && view === "keys");
     show(byId("findings"), open && view === "findings");
+    show(byId("convert"), open && view === "convert");
     show(byId("about"), open && view === "summary");
     show(byId("detail"), open && view === "keys" && !(narrow.matches && !state.detail.row));
     show(byId("status"), open);

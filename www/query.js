@@ -97,7 +97,7 @@ export function queryActions(store, client, announce) {
 }
 
 /** The query of the package: buckets become times against the clock, empty wishes are left out. */
-function toPackage({ query, clock: { ms: nowMs }, settings }) {
+export function toPackage({ query, clock: { ms: nowMs }, settings }) {
   const out = { mode: query.mode, sort: query.sort, descending: query.descending, nowMs };
   if (query.text) out.text = query.text;
   if (query.types.length) out.types = query.types;

@@ -49,7 +49,7 @@ export function listenToKeys(store, actions, views) {
     const second = first === "g" && performance.now() - firstAt < SEQUENCE_MS;
     first = null;
     if (second) {
-      const view = { k: "keys", f: "findings" }[key];
+      const view = { k: "keys", f: "findings", c: "convert" }[key];
       return view ? did(() => actions.view(view)) : false;
     }
     if (key === "g") {

@@ -37,11 +37,17 @@ const ofFile = () => ({
   asking: false,
   selection: { count: 0, bytes: 0, total: 0, generation: 0 },
   detail: emptyDetail(),
+  convert: emptyConvert(),
 });
 
 /** `prefix` is null or `{ bytes, leaves }`; with `leaves` only names that no separator parts behind it. */
 export function emptyQuery() {
   return { text: "", mode: "text", types: [], dbs: [], expiry: null, minBytes: null, maxBytes: null, prefix: null, sort: "file", descending: false };
+}
+
+/** `surveys` by container, `busy` as `{ job, kind, bytes, total }`, `saved` as `{ name, bytes, losses }`. */
+function emptyConvert() {
+  return { target: null, container: "rdb", onLoss: "degrade", onlyShown: false, surveys: {}, busy: null, saved: null, failure: null };
 }
 
 export function emptyDetail() {

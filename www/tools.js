@@ -2,8 +2,10 @@
 // nothing later; they are compiled when something of them is needed.
 
 import { loadTools } from "./aikv/index.js";
+import { __wbg_reset_state as freshInstance } from "./aikv/tools-glue.js";
 
 let bytes = null;
+let isLoaded = false;
 
 /** The bytes, fetched once. */
 export function fetchTools() {
@@ -20,11 +22,17 @@ export function giveTools(given) {
 export async function needTools() {
   try {
     await loadTools(await fetchTools());
+    isLoaded = true;
   } catch (error) {
     // The network may be back at the next call.
     bytes = null;
     throw error;
   }
+}
+
+/** Gives the memory back that was taken: it never shrinks, so it goes with the whole instance. */
+export function freshTools() {
+  if (isLoaded) freshInstance();
 }
 
 async function fetchBytes() {

@@ -6,8 +6,9 @@ import { __wbg_reset_state as freshInstance } from "./aikv/glue.js";
 import { init, Session, sniff, supportedVersions, version } from "./aikv/index.js";
 import { asSourceError, fromMessage, readSpan } from "./source.js";
 import { ElementReader } from "./elements-reader.js";
+import { Conversions } from "./conversion.js";
 import { copyText, prepare, study } from "./formats.js";
-import { fetchTools, giveTools, needTools } from "./tools.js";
+import { fetchTools, freshTools, giveTools, needTools } from "./tools.js";
 import { Unpacking } from "./unpack.js";
 
 const STREAM_BUFFER = 4 << 20;
@@ -31,6 +32,7 @@ let ready = null;
 let latestSelect = 0;
 let latestCount = 0;
 let dead = false;
+const conversions = new Conversions();
 /** Operations in hand, and whom to tell when only one is left. */
 let running = 0;
 let alone = null;
@@ -176,10 +178,45 @@ const operations = {
     return copyText(format, bytes);
   },
 
+  /** What a conversion of the file to each version would lose. */
+  async survey({ job, source, options }) {
+    return conversions.survey(fromMessage(source), options, converting(job));
+  },
+
+  /** Writes the file anew for a server: into `handle`, or into a Blob. */
+  async convert({ job, source, options, handle }) {
+    return conversions.convert(fromMessage(source), options, handle, converting(job));
+  },
+
+  /** What becomes of each byte of a damaged file, as `aikv repair --json` says it. */
+  async repairPlan({ job, source }) {
+    return conversions.plan(fromMessage(source), converting(job));
+  },
+
+  /** Writes a new file of all that is whole, as `convert` does. */
+  async repair({ job, source, handle }) {
+    return conversions.repair(fromMessage(source), handle, converting(job));
+  },
+
+  async stopConverting() {
+    conversions.stop();
+  },
+
   async jsonLine({ id }) {
     return need().values.line(id);
   },
 };
+
+/** Tells the page of the bytes of the source that were read, at times. */
+function converting(job) {
+  let last = 0;
+  return (bytes) => {
+    const now = performance.now();
+    if (now - last < PROGRESS_EVERY_MS) return;
+    last = now;
+    postMessage({ event: "converting", job, bytes });
+  };
+}
 
 /** A lock that ends with this worker, so that the page learns of that whatever the reason. */
 function hold(lock) {
@@ -217,6 +254,7 @@ function need() {
 }
 
 function close() {
+  conversions.stop();
   if (!open) return;
   const file = open;
   open = null;
@@ -230,7 +268,10 @@ function close() {
 async function forget() {
   // What still runs has objects in it.
   if (running > 1) await new Promise((resolve) => { alone = resolve; });
-  if (!open) freshInstance();
+  if (!open) {
+    freshInstance();
+    freshTools();
+  }
 }
 
 async function readOn(file) {

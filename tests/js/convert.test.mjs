@@ -207,8 +207,8 @@ test("entries that were read are encoded again", async () => {
   const empty = await aikv.encode([], { to: "redis-7.0" });
   assert.equal(Buffer.from(await empty.bytes()).toString("latin1", 0, 9), "REDIS0010");
   const big = await aikv.encode([{ key: "@int", type: "string", value: "@int:1", expires_at_ms: 9007199254740993n }], { to: "redis-7.0" });
-  const [, key] = await Array.fromAsync?.(aikv.entries(await big.bytes())) ?? await collect(aikv.entries(await big.bytes()));
-  assert.deepEqual({ ...key, encoding: undefined }, { db: 0, key: "@int", type: "string", value: "@int:1", expires_at_ms: 9007199254740993n, encoding: undefined });
+  const { encoding: _, ...key } = (await collect(aikv.entries(await big.bytes()))).find((entry) => "key" in entry);
+  assert.deepEqual(key, { db: 0, key: "@int", type: "string", value: "@int:1", expires_at_ms: 9007199254740993n });
   await assert.rejects(aikv.encode([{ key: "h", type: "hash", value: { f: { value: "v", expires_at_ms: 9 } } }], { to: "redis-7.2" }), { code: "loss" });
   await assert.rejects(aikv.encode([{ key: "h", type: "hsh", value: {} }], { to: "redis-7.2" }), { code: "bad-json" });
 });

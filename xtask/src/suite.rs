@@ -89,7 +89,7 @@ pub fn test() -> Result<ExitCode> {
     suite.check("faults of files, disks and power", faults::check);
     suite.check("npm package and site, within the size budget", |_| dist::site().map(|()| Done::Passed));
     suite.check("clippy of the command with the page", |_| passed(lint(["--features", "page", "--all-targets"])));
-    suite.check("tests of the npm package", |tests| node(tests, "package.test.mjs"));
+    suite.check("tests of the npm package", |tests| node(tests, ["package.test.mjs", "convert.test.mjs"]));
     suite.check("tests of the viewer", viewer);
     suite.check("tests under Miri, in both byte orders and in 32 bits", nightly::miri);
     suite.check("fuzzing", |_| nightly::fuzz());
@@ -197,17 +197,19 @@ fn clippy() -> Result<Done> {
     passed(lint(["--manifest-path", "xtask/Cargo.toml", "--all-targets"]))
 }
 
-/// Runs a file of tests in Node.
-fn node(tests: &mut Tally, file: &str) -> Result<Done> {
+/// Runs files of tests in Node.
+fn node<const N: usize>(tests: &mut Tally, files: [&str; N]) -> Result<Done> {
     for needed in ["node", "npm"] {
         if tools::find(needed).is_none() {
             return Ok(Done::Skipped(format!("there is no {needed}")));
         }
     }
+    let server = view::server()?;
     let folder = root().join("tests/js");
     tools::node_modules(&folder)?;
     let mut command = program("node");
-    command.current_dir(&folder).args(["--test", "--test-reporter=spec", file]);
+    command.current_dir(&folder).args(["--test", "--test-reporter=spec"]).args(files);
+    command.env("AIKV_SERVERS", servers_folder()).env("AIKV_BIN", server);
     tests.run(&mut command)?;
     Ok(Done::Passed)
 }

@@ -1,0 +1,219 @@
+// The viewer's Convert in headless Chromium: what each server would lose, and the file that is saved, which the command
+// writes byte for byte and a real server loads. Needs what viewer.test.mjs needs, and the servers for one of the tests.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { findServer, withServer } from "./support/server.mjs";
+import { drop, findChromium, openPage, serve, untilRead, violations } from "./support/site.mjs";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const siteFolder = resolve(root, process.env.AIKV_SITE ?? "dist/site");
+const data = join(root, "tests/data");
+const command = process.env.AIKV_BIN ?? join(root, "target/debug/aikv");
+const executablePath = findChromium();
+const skip = executablePath ? false : "no Chromium found: install it, or name one in CHROME";
+const folder = mkdtempSync(join(tmpdir(), "aikv-convert-"));
+
+let browser;
+let site;
+
+before(async () => {
+  if (skip) return;
+  browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"] });
+  site = await serve(siteFolder);
+});
+after(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await browser?.close();
+  await site?.close();
+});
+
+const dump = (name) => readFileSync(join(data, name));
+
+/** A page with a dump on it, in which files are saved as downloads; nothing unwanted may have happened. */
+async function withDump(name, use, { bytes = dump(name), as = name.split("/").at(-1), ...options } = {}) {
+  const page = await openPage(browser, site.url, { acceptDownloads: true, ...options });
+  await page.evaluate(() => { delete globalThis.showSaveFilePicker; });
+  try {
+    await drop(page, as, bytes);
+    await untilRead(page);
+    await use(page);
+    assert.deepEqual(page.record.problems, [], "errors, warnings and policy reports");
+    assert.deepEqual(page.record.requests.filter((url) => !url.startsWith("blob:")), [], "requests after the page was ready");
+  } finally {
+    await page.context().close();
+  }
+}
+
+async function openConvert(page) {
+  await page.keyboard.press("g");
+  await page.keyboard.press("c");
+  await page.waitForFunction(() => document.querySelector(".target .outcome")?.textContent);
+}
+
+const outcomes = (page) => page.evaluate(() => Object.fromEntries([...document.querySelectorAll(".target")].map((node) => {
+  const [range, format] = [...node.querySelectorAll(".num")].map((one) => one.textContent);
+  return [`${range} ${format}`, node.querySelector(".outcome").textContent];
+})));
+
+const chooseTarget = (page, range) => page.click(`.target:has-text("${range}")`);
+
+/** The bytes of what the button saves, and the name. */
+async function saved(page) {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click(".save-button")]);
+  const path = join(folder, "saved");
+  await download.saveAs(path);
+  await page.waitForFunction(() => document.querySelector(".convert-note").textContent.startsWith("Saved"));
+  return { name: download.suggestedFilename(), bytes: readFileSync(path) };
+}
+
+/** What the command line that is shown writes. */
+async function byCommand(page, source) {
+  const line = await page.textContent(".code-line code");
+  const words = [...line.matchAll(/'((?:[^']|'\\'')*)'|(\S+)/g)].map(([, quoted, plain]) => plain ?? quoted.replaceAll("'\\''", "'"));
+  assert.deepEqual(words.slice(0, 2), ["aikv", "convert"]);
+  writeFileSync(join(folder, words[2]), source);
+  rmSync(join(folder, words[3]), { force: true });
+  const { status, stderr } = spawnSync(command, words.slice(1), { cwd: folder, encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  return { name: words[3], bytes: readFileSync(join(folder, words[3])) };
+}
+
+test("every target tells what it would lose, and the header what loads the file", { skip }, async () => {
+  await withDump("redis-8.6/field_expiry.rdb", async (page) => {
+    assert.deepEqual(await page.$$eval(".load-chip", (chips) => chips.map((chip) => chip.textContent)), ["Redis 8.6 – 8.10", "Valkey 9: convert"]);
+    await page.click('.load-chip:has-text("Valkey")');
+    await page.waitForFunction(() => document.querySelector(".target .outcome")?.textContent);
+    assert.equal(await page.textContent('.target[aria-checked="true"] .num'), "9.0, 9.1");
+    const found = await outcomes(page);
+    assert.equal(found["8.10 RDB 15"], "as it is");
+    assert.equal(found["8.6 RDB 13"], "as it is");
+    assert.equal(found["8.0 – 8.4 RDB 12"], "nothing lost");
+    assert.equal(found["7.2 RDB 11"], "1 loss");
+    assert.equal(found["7.2 – 8.1 RDB 11"], "1 loss");
+    await chooseTarget(page, "7.2 – 8.1");
+    assert.match(await page.textContent(".convert-panel h3"), /^Expiry of single fields: \d+ fields in \d+ keys$/);
+    assert.equal(await page.textContent(".convert-panel dd"), "The fields stay, and never expire");
+    assert.equal(await page.textContent(".save-button"), "Save, with 1 loss");
+    await page.click('.convert-policy [data-value="drop"]');
+    await page.waitForFunction(() => document.querySelector(".convert-panel dd").textContent === "The fields are left out");
+    assert.match(await page.textContent(".code-line code"), /--to valkey-8\.1 --on-loss drop$/);
+    // The key that loses most is one click away.
+    const key = await page.textContent(".convert-panel .link");
+    await page.click(".convert-panel .link");
+    await page.waitForFunction((wanted) => document.querySelector(".detail-key")?.textContent === wanted, key);
+  });
+});
+
+test("what is saved is what the command line beside it writes", { skip }, async () => {
+  for (const [name, range, container, policy] of [
+    ["redis-8.6/field_expiry.rdb", "7.2 – 8.1", "rdb", "drop"], ["redis-8.6/streams.rdb", "5.0 – 6.2", "rdb", "degrade"],
+    ["redis-8.6/functions.rdb", "4.0", "aof", "degrade"], ["redis-7.0/hashes.rdb", "9.0, 9.1", "rdb", null], ["redis-7.0/plain.aof", "7.0", "rdb", null],
+    ["valkey-9.1/field_expiry.rdb", "7.2", "jsonl", null],
+  ]) {
+    await withDump(name, async (page) => {
+      await openConvert(page);
+      await chooseTarget(page, range);
+      await page.click(`.containers [data-value="${container}"]`);
+      await page.waitForFunction(() => !document.querySelector(".save-button").disabled);
+      if (policy) await page.click(`.convert-policy [data-value="${policy}"]`);
+      await page.waitForFunction((wanted) => wanted === null || document.querySelector(".code-line code").textContent.endsWith(wanted), policy);
+      const [file, expected] = [await saved(page), await byCommand(page, dump(name))];
+      assert.equal(file.name, expected.name);
+      assert.ok(file.bytes.equals(expected.bytes), `${name} to ${range}`);
+    });
+  }
+});
+
+test("only the keys shown are written where that is asked for", { skip }, async () => {
+  await withDump("redis-7.0/nocompress.rdb", async (page) => {
+    await page.fill("#search", "LIST");
+    await page.waitForFunction(() => / of /.test(document.querySelector("#status .strong").textContent));
+    await page.click('.tab:has-text("Convert")');
+    await page.waitForFunction(() => document.querySelector(".target .outcome")?.textContent);
+    await chooseTarget(page, "5.0 – 6.2");
+    await page.check(".only-shown input");
+    const [file, expected] = [await saved(page), await byCommand(page, dump("redis-7.0/nocompress.rdb"))];
+    assert.ok(file.bytes.equals(expected.bytes));
+    assert.ok(file.bytes.length < dump("redis-7.0/nocompress.rdb").length / 2);
+  });
+});
+
+test("a damaged file is loaded by no server, and is not converted in silence", { skip }, async () => {
+  const bytes = dump("redis-7.0/hashes.rdb");
+  await withDump("redis-7.0/hashes.rdb", async (page) => {
+    assert.deepEqual(await page.$$eval(".load-chip", (chips) => chips.map((chip) => chip.textContent)), ["no server as it is"]);
+    await page.click(".load-chip");
+    await page.waitForFunction(() => document.body.dataset.screen === "findings");
+    await page.click('.tab:has-text("Convert")');
+    await page.waitForFunction(() => document.querySelector("#convert .nothing:not([hidden])")?.textContent.startsWith("This file cannot be converted as it is."));
+  }, { bytes: bytes.subarray(0, bytes.length - 60), as: "cut.rdb" });
+});
+
+test("nothing in it is against the rules for accessibility", { skip }, async () => {
+  for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { viewport: { width: 390, height: 844 }, hasTouch: true }]) {
+    await withDump("redis-8.6/field_expiry.rdb", async (page) => {
+      if (options.hasTouch) await page.click('.bottom-tab:has-text("Convert")');
+      else await openConvert(page);
+      await page.waitForFunction(() => document.querySelector(".target .outcome")?.textContent);
+      assert.deepEqual(await violations(page), []);
+    }, options);
+  }
+});
+
+test("by keyboard alone: open, filter, detail, copy, convert, save, and a server loads what was saved", { skip }, async (t) => {
+  const program = findServer("redis-7.0");
+  if (!program) {
+    t.skip("there is no redis-7.0; tests/data/servers.sh obtains it");
+    return;
+  }
+  const page = await openPage(browser, site.url, { acceptDownloads: true, permissions: ["clipboard-read", "clipboard-write"] });
+  await page.evaluate(() => { delete globalThis.showSaveFilePicker; });
+  try {
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("o")]);
+    await chooser.setFiles(join(data, "redis-8.6/hashes.rdb"));
+    await untilRead(page);
+    await page.keyboard.press("/");
+    await page.keyboard.type("a");
+    await page.waitForFunction(() => / of /.test(document.querySelector("#status .strong").textContent));
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.querySelector(".detail-key")?.textContent);
+    const key = await page.textContent(".detail-key");
+    await page.keyboard.press("c");
+    await page.waitForFunction(async (wanted) => (await navigator.clipboard.readText()) === wanted, key);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await openConvert(page);
+    const onFocus = (selector) => page.waitForFunction((wanted) => document.activeElement?.matches(wanted), selector);
+    const tabTo = async (selector) => {
+      for (let at = 0; at < 60; at += 1) {
+        if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return;
+        await page.keyboard.press("Tab");
+      }
+      assert.fail(`no way to ${selector}`);
+    };
+    await tabTo(".target");
+    for (let at = 0; at < 20 && (await page.textContent('.target[aria-checked="true"] .num')) !== "7.0"; at += 1) await page.keyboard.press("ArrowUp");
+    await onFocus('.target[aria-checked="true"]');
+    await tabTo(".save-button");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
+    const path = join(folder, "by-keyboard.rdb");
+    await download.saveAs(path);
+    assert.equal(download.suggestedFilename(), "hashes.redis-7.0.rdb");
+    const keys = JSON.parse(readFileSync(join(data, "redis-8.6/hashes.json"), "utf8")).keys;
+    await withServer(program, async (ask) => {
+      const inFirst = keys.filter((one) => one.db === 0).length;
+      assert.equal(await ask("DBSIZE"), inFirst);
+    }, { "dump.rdb": readFileSync(path) });
+    assert.deepEqual(page.record.problems, []);
+  } finally {
+    await page.context().close();
+  }
+});

@@ -1,0 +1,133 @@
+// What the Convert panel asks for: a survey when it is first seen, and the new file.
+
+import { bytesText, plural } from "./format.js";
+import { toPackage } from "./query.js";
+import { toMessage } from "./source.js";
+import { findings, isFiltered } from "./state.js";
+import { outcomeOf, outputName, TARGETS, targetOf } from "./targets.js";
+
+const KEPT_MS = 60_000;
+
+export function convertActions(store, client, announce) {
+  let job = 0;
+
+  const update = (patch) => store.update({ convert: { ...store.state.convert, ...patch } });
+
+  /** Surveys the file for the containers that are chosen, once it was read. */
+  async function need() {
+    const { state } = store;
+    const { convert } = state;
+    const container = surveyed(convert.container);
+    if (state.view !== "convert" || !canConvert(state) || convert.busy || convert.surveys[container]) return;
+    job += 1;
+    const mine = job;
+    update({ busy: { job: mine, kind: "survey", bytes: 0, total: state.source.size } });
+    const of = state.source;
+    const answer = await client.call("survey", { job: mine, source: toMessage(of), options: { container, lenient: isLenient(state) } }).catch((error) => ({ error }));
+    if (store.state.source !== of || mine !== job) return;
+    if (answer.error?.code === "ended") return update({ busy: null });
+    const surveys = { ...store.state.convert.surveys, [container]: answer };
+    update({ busy: null, surveys, target: store.state.convert.target ?? (answer.error ? null : suggested(answer)) });
+  }
+
+  return {
+    surveyNeeded: need,
+    convertTo(server) {
+      update({ target: targetOf(server).name });
+      if (store.state.view !== "convert") store.update({ view: "convert" });
+    },
+    convertChoice(patch) {
+      update({ ...patch, saved: null, failure: null });
+    },
+    surveyAgain() {
+      update({ surveys: {} });
+    },
+    stopConverting() {
+      client.call("stopConverting", {}).catch(() => {});
+    },
+    converting({ job: from, bytes }) {
+      const { busy } = store.state.convert;
+      if (busy?.job === from) update({ busy: { ...busy, bytes } });
+    },
+
+    async saveConverted() {
+      const { state } = store;
+      const { convert, source } = state;
+      const target = TARGETS.find(({ name }) => name === convert.target);
+      if (convert.busy || !target) return;
+      const { container } = convert;
+      const name = outputName(source.name, target, container);
+      let handle = null;
+      if (globalThis.showSaveFilePicker) {
+        try {
+          handle = await globalThis.showSaveFilePicker({ suggestedName: name });
+          if (await isSame(handle, state.packing?.source ?? source)) {
+            update({ failure: { message: "This is the file that is open. Choose another name: the open file stays as it is." } });
+            return;
+          }
+        } catch (error) {
+          // Nothing was chosen.
+          if (error.name === "AbortError") return;
+          handle = null;
+        }
+      }
+      job += 1;
+      const mine = job;
+      update({ busy: { job: mine, kind: "save", bytes: 0, total: source.size }, saved: null, failure: null });
+      announce.say(`Writing ${handle?.name ?? name}`);
+      const options = { container, onLoss: convert.onLoss, lenient: isLenient(state) };
+      if (container !== "jsonl") options.to = target.name;
+      if (convert.onlyShown && isFiltered(state.query)) options.filter = toPackage(state);
+      try {
+        const { bytes, blob, losses } = await client.call("convert", { job: mine, source: toMessage(source), options, handle });
+        if (store.state.source !== source) return;
+        if (blob) download(blob, name);
+        const saved = { name: handle?.name ?? name, bytes, losses };
+        update({ busy: null, saved });
+        announce.say(`Saved ${saved.name}, ${bytesText(bytes)}${losses ? `, with ${plural(losses, "loss", "losses")}` : ""}`);
+      } catch (error) {
+        if (store.state.source !== source) return;
+        if (error.code === "stopped") announce.alert("Writing stopped. No file was saved.");
+        else announce.alert(error.message);
+        update({ busy: null, failure: error.code === "stopped" ? null : { code: error.code, message: error.message } });
+      }
+    },
+  };
+}
+
+/** Which survey tells of a container: commands lose more than snapshots. */
+export function surveyed(container) {
+  return container === "aof" || container === "resp" ? "aof" : "rdb";
+}
+
+/** Whether the file was read, so that it can be read again. */
+export function canConvert({ phase }) {
+  return phase === "read" || phase === "damaged";
+}
+
+/** Whether it has to be read past what is wrong. */
+export function isLenient(state) {
+  return findings(state).length > 0;
+}
+
+/** The nearest target that the file is not for already: what somebody who opens this wants most likely. */
+function suggested(survey) {
+  const last = (kind) => TARGETS.find((target) => outcomeOf(target, survey, "rdb").kind === kind);
+  return (last("loss") ?? last("none") ?? last("need") ?? TARGETS[0]).name;
+}
+
+/** Whether a chosen file is the one that is open, going by all that the browser tells of both. */
+async function isSame(handle, source) {
+  const file = await handle.getFile();
+  return file.size > 0 && file.name === source.name && file.size === source.size && file.lastModified === source.lastModified;
+}
+
+function download(blob, name) {
+  const address = URL.createObjectURL(blob);
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), KEPT_MS);
+}
+
