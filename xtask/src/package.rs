@@ -11,10 +11,17 @@ use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// What is loaded at once: may have this many bytes behind gzip.
-const VIEW: Module = Module { feature: "wasm", name: "aikv", glue: "glue.js", core: "core.cjs", budget: 350 * 1024 };
+const VIEW: Module =
+    Module { feature: "wasm", name: "aikv", is_small: false, glue: "glue.js", core: "core.cjs", budget: 350 * 1024 };
 /// What is loaded when something of it is needed.
-const TOOLS: Module =
-    Module { feature: "wasm-tools", name: "aikv_tools", glue: "tools-glue.js", core: "tools-core.cjs", budget: 700 * 1024 };
+const TOOLS: Module = Module {
+    feature: "wasm-tools",
+    name: "aikv_tools",
+    is_small: true,
+    glue: "tools-glue.js",
+    core: "tools-core.cjs",
+    budget: 700 * 1024,
+};
 /// What the doors share.
 const SHARED: [&str; 3] = ["convert.js", "entries.js", "session.js"];
 /// What `init` takes in browsers, as `pkg-template/index.d.ts` says it.
@@ -28,6 +35,8 @@ struct Module {
     feature: &'static str,
     /// Its file is `<name>_bg.wasm`.
     name: &'static str,
+    /// Whether it is built to be small.
+    is_small: bool,
     /// Its glue for browsers and bundlers, and for Node.
     glue: &'static str,
     core: &'static str,
@@ -113,6 +122,10 @@ fn build(module: &Module) -> Result<PathBuf> {
     // Patterns (a third of the code) and unpacking are no part of decoding: small beats fast there.
     for name in ["lz4_flex", "miniz_oxide", "regex", "regex-automata", "regex-syntax", "ruzstd", "twox-hash"] {
         command.args(["--config", &format!("profile.release.package.{name}.opt-level=\"s\"")]);
+    }
+    // What is loaded on demand is large: there, small beats fast everywhere.
+    if module.is_small {
+        command.args(["--config", "profile.release.opt-level=\"s\""]);
     }
     // Every job has its copy of the decoder: less inlining and unrolling than usual keeps them within
     // the budget, at the same speed.

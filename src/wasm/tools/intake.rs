@@ -67,7 +67,8 @@ impl Intake {
 
     /// Finds out what the file is by what was read of it, and reads that.
     fn begin(&mut self, task: &mut dyn Task) -> Result<(), JsValue> {
-        let State::Head(head) = core::mem::replace(&mut self.state, State::Over) else { return Ok(()) };
+        let State::Head(head) = &mut self.state else { return Ok(()) };
+        let head = core::mem::take(head);
         let reader = Reader::new(Limits::default());
         let reader = Box::new(if self.is_lenient { reader.leniently() } else { reader });
         self.state = match FileKind::sniff(&head) {
