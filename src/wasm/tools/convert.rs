@@ -10,6 +10,7 @@ use crate::aof;
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::jobs::{
     Container, Convert, ConvertOptions, Export, Flow, Job, Json, Partition, Reader, SplitBy, write_converted, write_loss,
+    write_wish,
 };
 use crate::model::{Loss, OnLoss};
 use crate::rdb::{Event, Server, Target, Version};
@@ -22,6 +23,9 @@ use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 static LOG: Cause = Cause::new(FaultKind::Command, "a snapshot and nothing behind it", Form::Text("a command"));
+
+/// Memory for hashes of names: room for some 1.6 million keys.
+const MAX_SEEN_BYTES: u64 = 64 << 20;
 
 /// Every server that can be a target: `name`, `lineage`, `dialect`, `version`, oldest first within each lineage.
 #[wasm_bindgen(js_name = targets, skip_typescript)]
@@ -109,7 +113,13 @@ impl Converter {
             (Some(_), None) => return Err(error::usage("to: expected the server that is to load the commands")),
             (Some(container), Some(to)) => {
                 let on_loss = on_loss(options)?;
-                let how = ConvertOptions { on_loss, filter, is_lenient, ..ConvertOptions::new(to.version(), container, seed()?) };
+                let how = ConvertOptions {
+                    on_loss,
+                    filter,
+                    is_lenient,
+                    max_seen_bytes: MAX_SEEN_BYTES,
+                    ..ConvertOptions::new(to.version(), container, seed()?)
+                };
                 let convert = Convert::new(how).map_err(|failure| error::to_js(&failure))?;
                 Work::Convert { convert: Box::new(convert), to, on_loss }
             }
@@ -202,7 +212,8 @@ impl Converter {
                 let mut text = Vec::new();
                 let mut json = Json::new(&mut text);
                 json.open(b'{');
-                write_converted(to, on_loss, &converted, &mut json);
+                write_wish(to, on_loss, &mut json);
+                write_converted(&converted, &mut json);
                 json.name("losses").int(converted.losses).close(b'}');
                 // JSON is text.
                 self.report = String::from_utf8(text).ok();

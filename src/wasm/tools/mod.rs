@@ -18,17 +18,11 @@ pub use unpack::Unpacker;
 
 use super::error;
 use super::option;
-use crate::jobs::{Container, Seed};
+use super::seed;
+use crate::jobs::Container;
 use crate::rdb::Target;
 use alloc::format;
-use alloc::string::ToString;
 use wasm_bindgen::prelude::*;
-
-/// Two random words.
-fn seed() -> Result<Seed, JsValue> {
-    let word = || getrandom::u64().map_err(|error| js_sys::Error::new(&error.to_string()));
-    Ok([word()?, word()?])
-}
 
 /// The member `to`, where there is one.
 fn target(options: &JsValue) -> Result<Option<Target>, JsValue> {
