@@ -36,12 +36,12 @@ fn listed(name: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn prefixes_hold_the_keys_that_servers_listed() {
-    let files = ["redis-2.8/names", "redis-7.0/strings", "redis-8.6/plain", "valkey-9.1/names", "valkey-9.1/strings"];
+    let files = ["redis-2.8/names", "redis-7.0/strings", "valkey-8.1/cluster", "valkey-9.1/names", "valkey-9.1/strings"];
     for name in files {
         let keys = listed(name);
         let index = index(&fs::read(common::data().join(name).with_extension("rdb")).unwrap());
         for prefix in ["", "binary:", "name:", "int:", "{"] {
-            for separator in [":", "_", "-", "::"] {
+            for separator in [":", "_", "-", "}", "::"] {
                 let parts = Separators::new(vec![separator.into()]);
                 let mut level = PrefixLevel::new(&index, prefix.into(), parts, PrefixOrder::Bytes, usize::MAX, [1, 2]);
                 while !level.advance(&index, 1000, |_| true).unwrap() {}

@@ -10,6 +10,8 @@ use std::vec;
 use std::vec::Vec;
 
 type Fact = (Vec<u8>, u8, u64);
+/// Keys and bytes.
+type Count = (u32, u64);
 
 fn index(facts: &[Fact]) -> Index {
     let mut index = Index::new();
@@ -62,8 +64,8 @@ fn many(count: usize) -> Vec<Fact> {
 }
 
 /// The same by splitting every name, for separators of one byte.
-fn by_hand(facts: &[Fact], prefix: &[u8], separators: &[u8]) -> (BTreeMap<Vec<u8>, (u32, u64)>, (u32, u64)) {
-    let (mut branches, mut in_leaves) = (BTreeMap::<_, (u32, u64)>::new(), (0, 0));
+fn by_hand(facts: &[Fact], prefix: &[u8], separators: &[u8]) -> (BTreeMap<Vec<u8>, Count>, Count) {
+    let (mut branches, mut in_leaves) = (BTreeMap::<_, Count>::new(), (0, 0));
     for (key, _, bytes) in facts {
         if key.len() < prefix.len() || key[..prefix.len()] != *prefix {
             continue;

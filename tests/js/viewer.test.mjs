@@ -617,7 +617,7 @@ test("every stop of the Tab key shows where it is", { skip }, async () => {
       const stop = await page.evaluate(() => {
         const node = document.activeElement;
         if (node === document.body) return null;
-        const row = node.id === "grid" ? document.querySelector(".row.current") : node;
+        const row = document.getElementById(node.getAttribute("aria-activedescendant")) ?? node;
         const { outlineStyle, boxShadow } = getComputedStyle(row);
         return { name: node.getAttribute("aria-label") || node.textContent.trim().slice(0, 30), id: node.id, seen: outlineStyle !== "none" || boxShadow !== "none" };
       });
