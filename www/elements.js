@@ -28,6 +28,7 @@ export function mountElements(actions, viewer) {
   const node = el("div", { class: "element-body" }, bar, note, grid.node, lower);
   let state = null;
   let typing = null;
+  const drawings = new WeakMap();
 
   function onFind() {
     clearTimeout(typing);
@@ -80,13 +81,20 @@ export function mountElements(actions, viewer) {
     }
     pager.render(next.detail);
     renderNote(next.detail, words);
-    grid.render(page, () => layoutOf(row, page, next), item);
+    grid.render(shapedPage(page, next.detail.expiring > 0), () => layoutOf(row, page, next), item);
     show(lower, item !== null && itemValue !== null);
     if (item !== null && itemValue !== null) {
       viewer.render({
         value: itemValue, keyPrefix: prefixOf(row), heading: headingOf(row, page, item, itemValue), wrap: next.settings.wrap, wide: next.detail.wide,
       });
     }
+  }
+
+  // A page of a hash is drawn again once it is known that fields of other pages expire.
+  function shapedPage(page, expires) {
+    if (!expires) return page;
+    if (!drawings.has(page)) drawings.set(page, {});
+    return drawings.get(page);
   }
 
   function renderNote({ row, page, find: wanted }, words) {
@@ -99,8 +107,8 @@ export function mountElements(actions, viewer) {
   return { node, render, focus: () => grid.node.focus() };
 }
 
-/** `1 – 200 of 1,920` and the two buttons that turn pages. */
-export function mountPager(actions) {
+/** `1 – 200 of 1,920` and the two buttons that turn pages; `total` says whether their number stands there too. */
+export function mountPager(actions, { total: isTotal = true } = {}) {
   const range = el("span", { class: "num" });
   const back = el("button", { class: "icon-button", type: "button", "aria-label": "Previous page", title: "Previous page ([)", onclick: () => actions.turnPage(-1) }, icon("left"));
   const on = el("button", { class: "icon-button", type: "button", "aria-label": "Next page", title: "Next page (])", onclick: () => actions.turnPage(1) }, icon("right"));
@@ -112,7 +120,7 @@ export function mountPager(actions) {
       const total = page.matching ?? page.total;
       const last = Math.min(from + PAGE, total);
       const single = total <= PAGE && from === 0;
-      setText(range, total === 0 ? "none" : single ? `${count(total)} ${elementWord(row.type, total)}` : `${count(from + 1)} – ${count(last)} of ${count(total)}`);
+      setText(range, total === 0 ? "none" : single ? `${count(total)} ${elementWord(row.type, total)}` : `${count(from + 1)} – ${count(last)}${isTotal ? ` of ${count(total)}` : ""}`);
       back.disabled = from === 0;
       on.disabled = last >= total;
       show(back, total > PAGE || from > 0);
@@ -125,7 +133,7 @@ function layoutOf(row, page, state) {
   const first = page.from;
   const common = { items: page.items, first, total: page.matching };
   switch (row.type) {
-    case "hash": return { ...common, ...hashLayout(page, state.clock.ms) };
+    case "hash": return { ...common, ...hashLayout(page, state.detail.expiring, state.clock.ms) };
     case "zset": return { ...common, ...zsetLayout(page) };
     case "set": return { ...common, ...setLayout(page) };
     case "array": return { ...common, ...arrayLayout(page) };
@@ -134,8 +142,8 @@ function layoutOf(row, page, state) {
   }
 }
 
-function hashLayout(page, nowMs) {
-  const expires = page.items.some((item) => item.expiresAtMs !== undefined && item.expiresAtMs !== null);
+function hashLayout(page, expiring, nowMs) {
+  const expires = expiring > 0 || page.items.some((item) => item.expiresAtMs !== undefined && item.expiresAtMs !== null);
   const columns = [
     { title: "Field", width: `${fitting(page.items.map((item) => item.field), 6, 22)}ch`, kind: "mono" },
     { title: "Value", width: "minmax(0, 1fr)", kind: "mono value" },

@@ -25,7 +25,7 @@ export function mountStream(actions, viewer) {
   const columnsTab = el("button", { type: "button", role: "radio", onclick: () => choose("columns") }, "Columns");
   const pairsTab = el("button", { type: "button", role: "radio", onclick: () => choose("pairs") }, "Pairs");
   const shapes = el("div", { class: "segments", role: "radiogroup", "aria-label": "Entries as", onkeydown: turnRadio }, columnsTab, pairsTab);
-  const pager = mountPager(actions);
+  const pager = mountPager(actions, { total: false });
   const direction = el("button", { class: "button bare", type: "button", onclick: () => actions.order(state.detail.order === "down" ? null : "down") });
   const bar = el("div", { class: "el-bar" }, tabs, shapes, direction, pager.node);
   const entries = elementGrid("Entries", (at) => actions.openItem(at));
