@@ -54,7 +54,7 @@ export function mountStrip(actions) {
   }
 
   function labels(marks) {
-    let free = 0;
+    let free = -Infinity;
     return marks.map(({ at, first, all }) => {
       const from = at * width - LABEL_PX / 2;
       if (from < free) return null;

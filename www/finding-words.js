@@ -57,7 +57,7 @@ export function sentenceOf(one, { progress, source, packing }) {
     const size = one.compression ? packing.source.size : source.size;
     const place = [one.encoding, one.db === undefined || one.db === null ? null : `db ${one.db}`].filter(Boolean).join(", ");
     const inside = keyWords(one) ? `, inside the value of ${code(keyWords(one))}${place ? ` (${place})` : ""}` : "";
-    return `The ${one.compression ? `${one.compression} file` : "file"} ends at byte ${count(Math.min(one.offset, size))}${inside}. ${whole(progress)}`;
+    return `The ${one.compression ? `${one.compression} file` : "file"} ends at byte ${count(size)}${inside}. ${whole(progress)}`;
   }
   const parts = /^(?:in the compressed file \([a-z0-9]+\): )?expected (.*), found (.*)$/s.exec(one.text);
   if (!parts) return upper(one.text) + (/[.!?]$/.test(one.text) ? "" : ".");

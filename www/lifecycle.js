@@ -128,7 +128,7 @@ export function lifecycleActions(store, client, announce, query) {
     const patch = { report: message.report, expiry: message.expiry, progress: { ...state.progress, offset: message.offset, keys: message.keys } };
     if (message.selection && query.isCurrent(message.selection.generation)) patch.selection = message.selection;
     store.update(patch);
-    const found = message.report.findings.find((one) => one.severity === "error");
+    const found = message.report.findings.find((one) => one.severity === "error" && one.nextRow !== undefined);
     if (found && !toldDamage) {
       toldDamage = true;
       announce.alert(`Damage at byte ${count(found.offset)}, reading went on`);
@@ -218,7 +218,7 @@ const ADVICE = {
   bzip2: "It looks like bzip2: unpack it first.",
   xz: "It looks like xz: unpack it first.",
   zip: "It looks like a ZIP archive: unpack it first.",
-  json: "It looks like JSON.",
+  json: "It looks like JSON. An export of aikv has one key on each line, and aikv convert makes a snapshot of it.",
   empty: "It is empty.",
 };
 

@@ -28,15 +28,20 @@ export function findChromium() {
 
 /**
  * Serves `root`. `opened` is the file behind `/opened-file`, as `aikv view FILE` has it: `{ name, bytes }`,
- * with `stallAfter` bytes sent before the answer waits for `resume()`.
+ * with `stallAfter` bytes sent before the answer waits for `resume()`. `replaced` are files that are sent instead of
+ * those of the site, by path.
  */
 export async function serve(root) {
-  const site = { opened: null, resume: () => {} };
+  const site = { opened: null, resume: () => {}, replaced: new Map() };
   const server = createServer((request, answer) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
     const headers = { "Content-Security-Policy": POLICY, "Cache-Control": "no-cache" };
     if (path === "/opened-file" && site.opened) {
       sendOpened(site, request, answer, headers);
+      return;
+    }
+    if (site.replaced.has(path)) {
+      answer.writeHead(200, { ...headers, "Content-Type": MIME[extname(path)] ?? "application/octet-stream" }).end(site.replaced.get(path));
       return;
     }
     const file = join(root, path.endsWith("/") ? join(path, "index.html") : path);

@@ -28,17 +28,24 @@ after(async () => {
   await site?.close();
 });
 
+/** The site that pages are opened of, for what it should send. */
+export const theSite = () => site;
+
 export const dump = (name) => readFileSync(join(data, name));
 export const expected = (name) => JSON.parse(readFileSync(join(data, name.replace(/\.rdb$/, ".json")), "utf8")).keys;
 export const bytes = (value) => (typeof value === "string" ? Buffer.from(value, "utf8") : Buffer.from(value.$b64, "base64"));
 
-/** A page that is ready; nothing unwanted may have happened when `use` is done with it. */
-export async function withPage(use, options = {}) {
-  const page = await openPage(browser, site.url, options);
+/**
+ * A page that is ready; nothing unwanted may have happened when `use` is done with it. Where the `address` names a file
+ * of the server, that may be asked for.
+ */
+export async function withPage(use, { address = "", ...options } = {}) {
+  const page = await openPage(browser, site.url + address, options);
   try {
     await use(page);
     assert.deepEqual(page.record.problems, [], "errors, warnings and policy reports");
-    assert.deepEqual(page.record.requests, [], "requests after the page was ready");
+    const others = page.record.requests.filter((asked) => address === "" || asked !== `${site.url}opened-file`);
+    assert.deepEqual(others, [], "requests after the page was ready");
   } finally {
     await page.context().close();
   }

@@ -1,0 +1,169 @@
+// What the viewer says of damaged files: the strip, the list, the explanation with its bytes, and that reading
+// goes on. The files are made here, each with a fault at a byte that is known.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { drop, untilRead, violations } from "./support/site.mjs";
+import { dump, settled, skip, snapshot, withFile, withPage } from "./support/viewer.mjs";
+
+const HEADER = 9;
+const text = (page, query) => page.$eval(query, (node) => node.textContent);
+const texts = (page, query) => page.$$eval(query, (nodes) => nodes.map((node) => node.textContent));
+const openFindings = (page) => page.click(".tab:has-text('Findings')");
+const figures = (page) => page.$$eval(".findings-summary .fact", (facts) => Object.fromEntries(facts.map((fact) => [fact.children[0].textContent, fact.children[1].textContent.replace(/\s+/g, " ")])));
+const keys = async (page) => {
+  await settled(page);
+  return page.$$eval(".row:not([hidden]) > .key", (cells) => cells.map((cell) => cell.textContent));
+};
+const pairs = (page) => page.$$eval(".explain .pairs > dt", (names) => Object.fromEntries(names.map((name) => [name.textContent, name.nextElementSibling.textContent])));
+
+/** A listpack of these texts, each under 64 bytes. */
+function listpack(...entries) {
+  const body = Buffer.concat(entries.map((entry) => Buffer.concat([Buffer.from([0x80 | entry.length]), Buffer.from(entry), Buffer.from([entry.length + 1])])));
+  const head = Buffer.alloc(6);
+  head.writeUInt32LE(body.length + 7, 0);
+  head.writeUInt16LE(entries.length, 4);
+  return Buffer.concat([head, body, Buffer.from([0xff])]);
+}
+
+const record = (type, key, value) => Buffer.concat([Buffer.from([type, key.length]), Buffer.from(key), Buffer.from([value.length]), Buffer.from(value)]);
+const STRING = 0;
+const HASH = 16;
+const file = (...records) => snapshot("REDIS0011", Buffer.concat(records));
+
+const FIELDS = listpack("f", "v", "g", "w", "h", "x");
+/** The last pair and the end byte are zeros. */
+const CUT_FIELDS = Buffer.concat([FIELDS.subarray(0, 18), Buffer.alloc(FIELDS.length - 18)]);
+const FIRST = record(STRING, "first", "1");
+const BROKEN = record(HASH, "session:5be", CUT_FIELDS);
+const AFTER = record(STRING, "cache:tents", "2");
+/** The end byte that is missing. */
+const FAULT = HEADER + FIRST.length + BROKEN.length - 1;
+
+test("a value that is broken is passed over, and said at its byte, with what is readable of it", { skip }, async () => {
+  await withFile(file(FIRST, BROKEN, AFTER), async (page) => {
+    assert.deepEqual(await keys(page), ["first", "session:5be", "cache:tents"]);
+    assert.equal(await page.isVisible("#findings"), false, "the view is not opened by itself");
+    assert.match(await text(page, "#status"), /3 keys.*1 error.*Read in/);
+    assert.equal(await text(page, ".tab .count"), "1");
+    assert.equal(await text(page, "#assertive"), `Damage at byte ${FAULT}, reading went on`);
+    await openFindings(page);
+    assert.deepEqual(await figures(page), {
+      "Keys read": "2in 1 database", "Lost": "1 key",
+      "Bytes not understood": `${BROKEN.length} Bof ${file(FIRST, BROKEN, AFTER).length} B, ${Math.round((BROKEN.length / file(FIRST, BROKEN, AFTER).length) * 100)} %`,
+      "Read to the end": "Yeswent on after each fault",
+    });
+    await page.waitForSelector(".hexdump .fault");
+    assert.equal(await text(page, ".finding-title"), "error: Listpack without its end byte");
+    assert.match(await text(page, ".explain-text p"), new RegExp(`Expected the listpack's end byte FF at byte ${FAULT}, found 00. 1 of its 3 fields is gone.`));
+    const said = await pairs(page);
+    assert.equal(said["Still readable"], "2 of 3 fields");
+    assert.equal(said["Key and value"], `bytes ${HEADER + FIRST.length} – ${FAULT + 1}`);
+    assert.equal(said["Reading went on"], `at byte ${FAULT + 1}, key cache:tents`);
+    assert.match(said["bad-packed"], /contradicts itself/);
+    assert.match(await text(page, ".repaired"), /This key is left out/);
+    const meanings = await texts(page, ".hexdump .meaning");
+    assert.match(meanings.join("\n"), /f = v/);
+    assert.match(meanings.join("\n"), /does not decode/);
+    assert.match(meanings.join("\n"), /key cache:tents: string/);
+    assert.ok((await texts(page, ".hexdump .after")).every((digits) => digits === "00"));
+    await page.click("text=Show this key in Keys");
+    await page.waitForSelector("#detail:not([hidden])");
+    assert.equal(await text(page, ".detail-key"), "session:5be");
+  });
+});
+
+test("n and p go from finding to finding, and so do the marks", { skip }, async () => {
+  const other = record(HASH, "session:two", CUT_FIELDS);
+  const far = record(STRING, "far", "x".repeat(60));
+  const many = Array.from({ length: 40 }, () => far);
+  await withFile(file(BROKEN, ...many, other, AFTER), async (page) => {
+    await page.keyboard.press("n");
+    await page.waitForSelector("#findings:not([hidden])");
+    const chosen = () => text(page, ".finding[aria-current=true] .mono");
+    const marked = () => page.$eval(".strip-mark[aria-pressed=true]", (mark) => mark.getAttribute("aria-label"));
+    assert.equal(await chosen(), "session:5be");
+    await page.keyboard.press("n");
+    await page.waitForFunction(() => document.querySelector(".finding[aria-current=true] .mono").textContent === "session:two");
+    assert.match(await marked(), /^Finding 2, error, byte/);
+    await page.keyboard.press("p");
+    await page.waitForFunction(() => document.querySelector(".finding[aria-current=true] .mono").textContent === "session:5be");
+    await page.focus(".strip-mark[aria-pressed=true]");
+    await page.keyboard.press("ArrowRight");
+    await page.waitForFunction(() => document.querySelector(".finding[aria-current=true] .mono").textContent === "session:two");
+    assert.match(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), /^Finding 2/);
+    assert.deepEqual(await texts(page, ".strip-scale .mark"), ["1", "2"]);
+    assert.deepEqual(await violations(page), []);
+  });
+});
+
+test("marks closer than 6 px are one, with their numbers", { skip }, async () => {
+  const far = Array.from({ length: 900 }, () => record(STRING, "far", "x".repeat(60)));
+  await withFile(file(BROKEN, record(HASH, "session:two", CUT_FIELDS), record(HASH, "session:three", CUT_FIELDS), ...far), async (page) => {
+    await openFindings(page);
+    await page.waitForSelector(".strip-mark");
+    assert.equal(await page.locator(".strip-mark").count(), 1);
+    assert.match(await page.getAttribute(".strip-mark", "aria-label"), /^3 findings from byte/);
+    assert.equal(await text(page, ".strip-scale .mark"), "1–3");
+    await page.click(".strip-mark");
+    await page.waitForFunction(() => document.querySelector(".finding[aria-current=true] .mono").textContent === "session:two");
+  });
+});
+
+test("a file that is cut says so with its byte and key, and how many keys are whole", { skip }, async () => {
+  const whole = file(Buffer.from([0xfe, 0]), FIRST, AFTER, record(HASH, "cart:7d1e40", FIELDS));
+  await withFile(whole.subarray(0, whole.length - 20), async (page) => {
+    await page.waitForSelector("#findings:not([hidden])");
+    assert.match(await text(page, ".explain-text p"), new RegExp(`The file ends at byte ${whole.length - 20}, inside the value of cart:7d1e40 \\(hash-listpack, db 0\\). 2 keys before it are whole.`));
+    const { Lost, "Read to the end": end } = await figures(page);
+    assert.deepEqual([Lost, end.startsWith("Nostopped at byte ")], ["Unknownwhat is behind the fault", true]);
+    await page.click("text=Show the last whole key in Keys");
+    await page.waitForSelector("#detail:not([hidden])");
+    assert.equal(await text(page, ".detail-key"), "cache:tents");
+  });
+});
+
+test("a fault that nothing can be read behind ends the reading, and opens the findings", { skip }, async () => {
+  await withFile(snapshot("REDIS0011", Buffer.concat([FIRST, Buffer.from([0x63, 1, 0x78]), AFTER])), async (page) => {
+    await page.waitForSelector("#findings:not([hidden])");
+    assert.equal(await text(page, "#assertive"), `Damage at byte ${HEADER + FIRST.length}, reading stopped`);
+    assert.deepEqual(await texts(page, ".finding .code"), ["unknown-type"]);
+    await page.click(".tab:has-text('Keys')");
+    assert.deepEqual(await keys(page), ["first"]);
+  });
+});
+
+test("a checksum that is wrong behind other damage is a warning, alone it is an error", { skip }, async () => {
+  await withPage(async (page) => {
+    const wrong = Buffer.from(dump("valkey-8.1/sets.rdb"));
+    wrong[wrong.length - 1] ^= 1;
+    await drop(page, "wrong.rdb", wrong);
+    await untilRead(page);
+    assert.match(await text(page, "#status"), /1 error/);
+    const both = snapshot("REDIS0011", Buffer.concat([FIRST, Buffer.from("\x02\x01e\x00", "latin1")]));
+    both.writeBigUInt64LE(1n, both.length - 8);
+    await drop(page, "both.rdb", both);
+    await page.click("button:has-text('Open it')");
+    await page.waitForFunction(() => document.querySelector(".file-name").textContent === "both.rdb" && /1 error.*1 warning/.test(document.getElementById("status").textContent));
+    await openFindings(page);
+    assert.deepEqual(await texts(page, ".finding .code"), ["bad-value", "bad-checksum"]);
+  });
+});
+
+test("a file without findings says so", { skip }, async () => {
+  await withFile(dump("valkey-8.1/hashes.rdb"), async (page) => {
+    await openFindings(page);
+    assert.equal(await text(page, ".nothing"), "No findings. The checksum matches and every value decodes.");
+  });
+});
+
+test("the report that is copied tells of bytes and codes, and of nothing that is in the file", { skip }, async () => {
+  await withFile(file(FIRST, BROKEN, AFTER), async (page) => {
+    await openFindings(page);
+    await page.click(".findings-summary button:has-text('Copy report')");
+    await page.waitForFunction(() => document.getElementById("polite").textContent === "Copied report");
+    const report = await page.evaluate(() => navigator.clipboard.readText());
+    assert.match(report, new RegExp(`error bad-packed at byte ${FAULT}`));
+    assert.doesNotMatch(report, /session|cache/);
+  }, { permissions: ["clipboard-read", "clipboard-write"] });
+});
