@@ -223,19 +223,87 @@ fn what_two_snapshots_have_goes_by_the_rule() {
 }
 
 #[test]
-fn snapshots_of_two_dialects_are_not_merged_nor_damaged_ones() {
+fn damaged_snapshots_and_pipes_are_not_merged() {
     let folder = TempDir::new();
     let [a, b, out] = ["a", "b", "out"].map(|name| folder.join(name));
     strings(&a, Version::redis(11), &[(0, b"a", None)]);
-    strings(&b, Version::valkey(80), &[(0, b"b", None)]);
-    let told = aikv_ends(&["merge", text(&a), text(&b), text(&out)], 3);
-    assert!(told.contains("convert it first"), "{told}");
     let whole = fs::read(&a).unwrap();
     fs::write(&b, &whole[..whole.len() - 3]).unwrap();
     aikv_ends(&["merge", text(&a), text(&b), text(&out)], 3);
+    aikv_ends(&["merge", text(&a), text(&b), text(&out), "--to", "redis-8.0"], 3);
     aikv_ends(&["merge", text(&a), "-", text(&out)], 2);
     aikv_ends(&["merge", text(&a)], 2);
     assert_eq!(folder.names(), ["a", "b"]);
+}
+
+/// The data of each, its names with something in front: real files have the same ones.
+fn renamed(name: &str, front: &str) -> Dataset {
+    let mut dataset = Dataset::decode(&fs::read(fixture(name)).unwrap()).unwrap();
+    let rename = |(key, entry): (Bytes, Entry)| (Bytes::from([front.as_bytes(), &key[..]].concat()), entry);
+    for database in dataset.databases.values_mut() {
+        *database = std::mem::take(database).into_iter().map(rename).collect();
+    }
+    dataset.aux.clear();
+    dataset
+}
+
+#[test]
+fn snapshots_of_two_dialects_are_merged_in_a_version_that_both_have_or_that_is_named() {
+    let folder = TempDir::new();
+    let [a, b, out] = ["a", "b", "out"].map(|name| folder.join(name));
+    let [redis, valkey] = [renamed("redis-8.0/hashes", "r:"), renamed("valkey-9.1/sets", "v:")];
+    fs::write(&a, redis.encode(&EncodeOptions::new(Version::redis(12))).unwrap()).unwrap();
+    fs::write(&b, valkey.encode(&EncodeOptions::new(Version::valkey(80))).unwrap()).unwrap();
+    let both = || {
+        let mut all = redis.databases.clone();
+        valkey.databases.iter().for_each(|(db, database)| all.entry(*db).or_default().extend(database.clone()));
+        all
+    };
+    for (to, header) in [
+        (&[][..], b"REDIS0011"),
+        (&["--to", "valkey-9.1"], b"VALKEY080"),
+        (&["--to", "redis-8.6"], b"REDIS0013"),
+        (&["--to", "redis-2.8"], b"REDIS0006"),
+    ] {
+        for inputs in [[&a, &b], [&b, &a]] {
+            aikv_ends(&[&["merge", text(inputs[0]), text(inputs[1]), text(&out)], to].concat(), 0);
+            let bytes = fs::read(&out).unwrap();
+            assert_eq!(&bytes[..9], header, "{to:?}");
+            let mut held = Dataset::decode(&bytes).unwrap();
+            held.databases.retain(|_, database| !database.is_empty());
+            held.canonicalize();
+            let mut expected = Dataset { databases: both(), ..Dataset::default() };
+            expected.canonicalize();
+            assert!(held.databases == expected.databases, "{to:?}");
+        }
+    }
+    // Of one dialect, a target may be named too, and what several have goes by the rule still.
+    aikv_ends(&["merge", text(&a), text(&a), text(&out), "--to", "redis-6.2"], 4);
+    aikv_ends(&["merge", text(&a), text(&a), text(&out), "--to", "redis-6.2", "--on-conflict", "last"], 0);
+    assert_eq!(&fs::read(&out).unwrap()[..9], b"REDIS0009");
+    aikv_ends(&["diff", text(&a), text(&out)], 0);
+}
+
+#[test]
+fn what_a_merge_would_lose_is_refused_or_told() {
+    let folder = TempDir::new();
+    let [a, b, out] = ["a", "b", "out"].map(|name| folder.join(name));
+    strings(&a, Version::redis(11), &[(0, b"a", None)]);
+    fs::copy(fixture("valkey-9.1/field_expiry"), &b).unwrap();
+    let told = aikv_ends(&["merge", text(&a), text(&b), text(&out)], 4);
+    assert!(told.contains("the expiry of a field") && told.contains("refused for "), "{told}");
+    assert!(told.contains(&format!("aikv: {}: db 0", text(&b))), "{told}");
+    assert_eq!(folder.names(), ["a", "b"]);
+    let json = aikv_ends(&["merge", text(&a), text(&b), text(&out), "--on-loss", "degrade", "--json"], 0);
+    let losses: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!losses.is_empty());
+    for loss in &losses {
+        assert_eq!((&loss["loss"]["code"], &loss["file"]), (&"field-expiry".into(), &text(&b).into()), "{loss}");
+        assert!(loss["loss"]["key"].is_string() && loss["loss"]["outcome"] == "stripped", "{loss}");
+    }
+    aikv_ends(&["check", text(&out)], 0);
+    aikv_ends(&["merge", text(&a), text(&b), text(&out), "--to", "valkey-9.0"], 0);
+    assert_eq!(&fs::read(&out).unwrap()[..9], b"VALKEY080");
 }
 
 #[test]

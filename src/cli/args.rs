@@ -174,7 +174,14 @@ pub(super) struct MergeArgs {
     /// What becomes of keys that several have
     #[arg(long, value_name = "RULE", default_value = "fail")]
     pub(super) on_conflict: ConflictRule,
-    /// Print the conflicts as JSON, where they are why nothing was written
+    /// The server that loads OUT, or a version of RDB, as for convert. Without it that of the newest snapshot is written; where
+    /// they are of both dialects, the last version that both have in common, rdb-11
+    #[arg(long, value_name = "TARGET", value_parser = target)]
+    pub(super) to: Option<Target>,
+    /// What becomes of what the version of OUT has no form for, as for convert
+    #[arg(long, value_name = "WHAT", default_value = "fail")]
+    pub(super) on_loss: OnLossArg,
+    /// Print the conflicts as JSON, where they are why nothing was written, and the losses of converting
     #[arg(long)]
     pub(super) json: bool,
     /// Read on where the framing is whole, and tell on stderr what was passed over

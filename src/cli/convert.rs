@@ -81,12 +81,7 @@ fn convert(args: &ConvertArgs, options: ConvertOptions, losses: &mut Losses) -> 
     let mut task = Converting { convert, output, losses, names, has_commands: false };
     read(input, &args.file, &mut task, &mut progress)?;
     let Converting { mut convert, mut output, losses, mut names, .. } = task;
-    if let Some(last) = convert.take_last_names() {
-        names.add(&last)?;
-    }
-    if names.has_twice()? {
-        return Err(Failure::kind(&args.file, "has a key twice in a database; `aikv check` says which"));
-    }
+    names.finish(convert.take_last_names(), &args.file)?;
     let (mut rest, last_losses, converted) = convert.finish().map_err(|error| written_to(&args.output, error))?;
     losses.tell(&last_losses)?;
     if !converted.is_refused {

@@ -195,7 +195,7 @@ fn parts<'a>(files: &'a [LogFacts], ending: &'a Ending) -> impl Iterator<Item = 
 }
 
 /// What a file is to its log.
-fn role_name(role: Role) -> &'static str {
+pub(super) fn role_name(role: Role) -> &'static str {
     match role {
         Role::Base => "base",
         Role::History => "history",

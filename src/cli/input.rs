@@ -200,6 +200,14 @@ impl Input {
         matches!(self.what, What::File { kind: FileKind::Jsonl, .. })
     }
 
+    /// The version in its header, where it begins with one.
+    pub(super) fn version(&self) -> Option<Version> {
+        match &self.what {
+            What::File { head, .. } => Version::from_header(head),
+            What::Log(_) => None,
+        }
+    }
+
     /// Whether its keys have no bytes of their own in it: those of a log are made by its commands.
     pub(super) fn is_unencoded(&self) -> bool {
         self.is_log() || self.is_lines()

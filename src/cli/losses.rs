@@ -64,12 +64,12 @@ impl Losses {
         })
     }
 
-    fn end(mut self, push: impl FnOnce(&mut Json<'_>)) -> Result<()> {
+    fn end(mut self, facts: impl FnOnce(&mut Json<'_>)) -> Result<()> {
         let Some(mut output) = self.json else { return Ok(()) };
         self.text.extend_from_slice(b"],");
         let mut json = Json::new(&mut self.text);
         write_wish(self.to, self.on_loss, &mut json);
-        push(&mut json);
+        facts(&mut json);
         json.close(b'}').end_line();
         output.write(&mut self.text)?;
         output.finish()
@@ -77,7 +77,7 @@ impl Losses {
 }
 
 /// A loss in words.
-fn line(loss: &Loss) -> String {
+pub(super) fn line(loss: &Loss) -> String {
     let mut text = Vec::new();
     if let Some((db, key)) = &loss.key {
         text.extend_from_slice(format!("db {db}, key \"").as_bytes());

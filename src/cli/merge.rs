@@ -3,18 +3,21 @@
 use super::args::{ConflictRule, MergeArgs};
 use super::failure::Failure;
 use super::filter::open_snapshot;
-use super::input::{FileEnding, Task};
+use super::input::Task;
+use super::losses;
 use super::output::Output;
 use super::print::{plural, push_escaped, safe};
 use super::progress::Progress;
+use super::through;
 use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::Fault;
-use crate::jobs::{Conflict, Flow, Job, Json, Merge, MergePlan, OnConflict, SharedName};
-use crate::rdb::{Event, ModuleId};
+use crate::jobs::{Conflict, Container, ConvertOptions, Flow, Job, Json, Merge, MergePlan, OnConflict, SharedName, write_loss};
+use crate::model::Loss;
+use crate::rdb::{Event, ModuleId, Version};
 use crate::wire::Scalar;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
 
 /// Memory for the names of all keys.
@@ -33,9 +36,13 @@ pub(super) fn run(args: &MergeArgs) -> Result {
         ConflictRule::Last => OnConflict::Last,
         ConflictRule::NewestExpiry => OnConflict::NewestExpiry,
     };
+    let reading = Reading { args, inputs, out, to: version(args, inputs)? };
     let mut output = Output::open(Some(out))?;
     let mut plan = Plan(MergePlan::new(random_seed()?, rule, NAMES_BYTES));
-    read_all(inputs, args.lenient, &mut plan, &mut Progress::new(&output))?;
+    let refused = tell_losses(args.json, |tell| reading.read_all(&mut plan, tell, &mut Progress::new(&output)))?;
+    if refused > 0 {
+        return Err(Failure::Refused { losses: refused });
+    }
     let Plan(plan) = plan;
     if !plan.conflicts().is_empty() {
         list(plan.conflicts(), inputs, args.json)?;
@@ -45,7 +52,8 @@ pub(super) fn run(args: &MergeArgs) -> Result {
     let mut merge = Merge::new(plan).map_err(failed)?;
     let mut progress = Progress::new(&output);
     let mut writing = Writing { merge: &mut merge, output: &mut output };
-    read_all(inputs, args.lenient, &mut writing, &mut progress)?;
+    // They were told when the files were read first.
+    reading.read_all(&mut writing, &mut |_, _| Ok(()), &mut progress)?;
     merge.finish().map_err(failed)?;
     if let Some(bytes) = merge.out() {
         output.write(bytes)?;
@@ -54,8 +62,81 @@ pub(super) fn run(args: &MergeArgs) -> Result {
     Ok(Outcome::Clean)
 }
 
-fn read_all<T: Task>(inputs: &[PathBuf], is_lenient: bool, task: &mut T, progress: &mut Progress) -> Result<()> {
-    inputs.iter().try_for_each(|file| open_snapshot(file)?.leniently(is_lenient).read(task, progress)?.check())
+/// What all snapshots are converted to; none where they stay as they are.
+fn version(args: &MergeArgs, inputs: &[PathBuf]) -> Result<Option<Version>> {
+    if let Some(to) = args.to {
+        return Ok(Some(to.version()));
+    }
+    let mut dialects = Vec::new();
+    for file in inputs {
+        dialects.extend(open_snapshot(file)?.version().map(Version::dialect));
+    }
+    dialects.dedup();
+    Ok((dialects.len() > 1).then_some(Version::LAST_COMMON))
+}
+
+/// Takes losses, and the file that they are of.
+type Tell<'t> = dyn FnMut(&[Loss], &Path) -> Result<()> + 't;
+
+/// A reading of all snapshots, one behind the other.
+struct Reading<'a> {
+    args: &'a MergeArgs,
+    inputs: &'a [PathBuf],
+    out: &'a Path,
+    to: Option<Version>,
+}
+
+impl Reading<'_> {
+    /// Gives how many losses forbid any output.
+    fn read_all<T: Merging>(&self, task: &mut T, tell: &mut Tell<'_>, progress: &mut Progress) -> Result<u64> {
+        let mut refused = 0;
+        for file in self.inputs {
+            let input = open_snapshot(file)?.leniently(self.args.lenient);
+            if let Some(version) = self.to {
+                let options = ConvertOptions {
+                    on_loss: self.args.on_loss.into(),
+                    is_lenient: self.args.lenient,
+                    hands_out_names: true,
+                    ..ConvertOptions::new(version, Container::Snapshot, random_seed()?)
+                };
+                let tell = &mut |losses: &[Loss]| tell(losses, file);
+                refused += through::read(input, options, (file, self.out), task, tell, progress)?;
+            } else {
+                input.read(task, progress)?.check()?;
+            }
+            task.next_input();
+        }
+        Ok(refused)
+    }
+}
+
+/// Has losses told on stderr, or as JSON on stdout.
+fn tell_losses(is_json: bool, read: impl FnOnce(&mut Tell<'_>) -> Result<u64>) -> Result<u64> {
+    if !is_json {
+        return read(&mut |losses, file| {
+            losses.iter().for_each(|loss| eprintln!("aikv: {}: {}", safe(file), losses::line(loss)));
+            Ok(())
+        });
+    }
+    let mut output = Output::open_json(None)?;
+    let mut text = Vec::new();
+    let refused = read(&mut |losses, file| {
+        for loss in losses {
+            let mut json = Json::new(&mut text);
+            json.open(b'{').name("file").bytes(Scalar::Bytes(file.as_os_str().as_encoded_bytes())).name("loss");
+            write_loss(loss, &mut json);
+            json.close(b'}').end_line();
+        }
+        output.write(&mut text)
+    })?;
+    output.finish()?;
+    Ok(refused)
+}
+
+/// A task that takes several snapshots.
+trait Merging: Task {
+    /// Says that a snapshot was read to its end; another one may follow.
+    fn next_input(&mut self);
 }
 
 /// The first reading.
@@ -71,8 +152,10 @@ impl Job for Plan {
     }
 }
 
-impl Task for Plan {
-    fn end(&mut self, _ending: &FileEnding) {
+impl Task for Plan {}
+
+impl Merging for Plan {
+    fn next_input(&mut self) {
         self.0.next_input();
     }
 }
@@ -98,8 +181,10 @@ impl Task for Writing<'_> {
     fn drain(&mut self) -> std::result::Result<(), Failure> {
         self.merge.out().map_or(Ok(()), |bytes| self.output.write(bytes))
     }
+}
 
-    fn end(&mut self, _ending: &FileEnding) {
+impl Merging for Writing<'_> {
+    fn next_input(&mut self) {
         self.merge.next_input();
     }
 }

@@ -26,13 +26,16 @@ mod page;
 mod print;
 mod progress;
 mod repair;
+mod repair_log;
 mod replay;
+mod scratch;
 mod show;
 mod show_module;
 mod show_text;
 mod source;
 mod split;
 mod staged_folder;
+mod through;
 mod units;
 #[cfg(not(target_family = "wasm"))]
 mod view;

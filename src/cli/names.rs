@@ -1,10 +1,10 @@
 //! Hashes of more names than there is room for in memory, kept on the disk until all can be compared.
 
 use super::failure::Failure;
-use super::output::staged_name;
+use super::scratch::Scratch;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
@@ -17,7 +17,7 @@ const MEMORY: usize = 4 << 20;
 /// Sorted lists of hashes in a file beside the output, which is gone when the command is.
 pub(super) struct Names {
     output: PathBuf,
-    file: Option<(File, PathBuf)>,
+    scratch: Option<Scratch>,
     /// Where each list ends, in hashes.
     ends: Vec<u64>,
 }
@@ -26,7 +26,7 @@ impl Names {
     /// None yet. Without a list there is no file.
     pub(super) fn new(output: &Path) -> Self {
         // A slash behind the name is no part of it.
-        Self { output: output.components().collect(), file: None, ends: Vec::new() }
+        Self { output: output.components().collect(), scratch: None, ends: Vec::new() }
     }
 
     fn failed(&self, error: io::Error) -> Failure {
@@ -39,30 +39,30 @@ impl Names {
     }
 
     fn write(&mut self, sorted: &[u128]) -> io::Result<()> {
-        if self.file.is_none() {
-            let path = staged_name(&self.output)?;
-            let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-            // Where a file without a name can be written to, nothing is left behind however the command ends.
-            if cfg!(unix) {
-                fs::remove_file(&path)?;
-            }
-            self.file = Some((file, path));
-        }
-        if let Some((file, _)) = &mut self.file {
-            let bytes: Vec<u8> = sorted.iter().flat_map(|hash| hash.to_le_bytes()).collect();
-            file.write_all(&bytes)?;
-        }
+        let scratch = match &mut self.scratch {
+            Some(scratch) => scratch,
+            none => none.insert(Scratch::create(&self.output)?),
+        };
+        let bytes: Vec<u8> = sorted.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+        scratch.file.write_all(&bytes)?;
         self.ends.push(self.ends.last().unwrap_or(&0) + sorted.len() as u64);
         Ok(())
     }
 
-    /// Whether a hash stands in two lists.
-    pub(super) fn has_twice(&mut self) -> Result<bool, Failure> {
-        self.compare().map_err(|error| self.failed(error))
+    /// Takes the last list of a file, if there is more than memory had room for, and fails where a hash stands in two of them.
+    pub(super) fn finish(&mut self, last: Option<Vec<u128>>, file: &Path) -> Result<(), Failure> {
+        if let Some(last) = last {
+            self.add(&last)?;
+        }
+        match self.has_twice() {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Failure::kind(file, "has a key twice in a database; `aikv check` says which")),
+            Err(error) => Err(self.failed(error)),
+        }
     }
 
-    fn compare(&mut self) -> io::Result<bool> {
-        let Some((file, _)) = &mut self.file else { return Ok(false) };
+    fn has_twice(&mut self) -> io::Result<bool> {
+        let Some(Scratch { file, .. }) = &mut self.scratch else { return Ok(false) };
         let room = (MEMORY / EACH / self.ends.len()).max(64);
         let mut start = 0;
         let mut lists: Vec<List> = Vec::new();
@@ -82,15 +82,6 @@ impl Names {
             heads.extend(lists[number].next(file, room)?.map(|hash| Reverse((hash, number))));
         }
         Ok(false)
-    }
-}
-
-impl Drop for Names {
-    fn drop(&mut self) {
-        if let Some((_, path)) = self.file.take().filter(|_| !cfg!(unix)) {
-            // Whatever made the command fail is what gets told.
-            let _ = fs::remove_file(path);
-        }
     }
 }
 

@@ -80,7 +80,7 @@ pub use module_value::ModuleJson;
 pub use partition::{Partition, Share, SplitBy};
 pub use reader::{Log, Reader, is_preamble};
 pub use repair::Repair;
-pub use repair_plan::{Mend, RepairPlan, RepairRange};
+pub use repair_plan::{Mend, RepairPlan, RepairRange, RepairSum};
 pub use row::{Row, Rows};
 pub use seen::Seed;
 pub use slots::{BadSlots, SlotMap, key_slot};

@@ -82,10 +82,17 @@ impl RepairPlan {
         self.kept_bytes() == 0
     }
 
-    /// Writes the plan of a file of so many bytes as an object: `ranges` with `start`, `end`, `kept` and `reason`; `bytes`,
-    /// `kept_bytes`, `dropped_bytes`, `keys`, `dropped_records`, `commands`, `adds_end`.
+    /// Writes the plan of a file of so many bytes as an object, as [`RepairPlan::write_members`] does.
     pub fn write_json(&self, file_bytes: u64, json: &mut Json<'_>) {
-        json.open(b'{').name("ranges").open(b'[');
+        json.open(b'{');
+        self.write_members(file_bytes, json);
+        json.close(b'}');
+    }
+
+    /// Writes the plan of a file of so many bytes into an object that is open: `ranges` with `start`, `end`, `kept` and `reason`;
+    /// what [`RepairSum::write_members`] writes; `adds_end`.
+    pub fn write_members(&self, file_bytes: u64, json: &mut Json<'_>) {
+        json.name("ranges").open(b'[');
         for RepairRange { span, reason } in &self.ranges {
             json.open(b'{').name("start").int(span.start).name("end").int(span.end).name("kept").bool(reason.is_none());
             if let Some(reason) = reason {
@@ -93,10 +100,9 @@ impl RepairPlan {
             }
             json.close(b'}');
         }
-        json.close(b']').name("bytes").int(file_bytes).name("kept_bytes").int(self.kept_bytes());
-        json.name("dropped_bytes").int(file_bytes.saturating_sub(self.kept_bytes())).name("keys").int(self.keys);
-        json.name("dropped_records").int(self.dropped_records).name("commands").int(self.commands);
-        json.name("adds_end").bool(self.adds_end).close(b'}');
+        json.close(b']');
+        RepairSum::of(self, file_bytes).write_members(json);
+        json.name("adds_end").bool(self.adds_end);
     }
 
     /// The new file, to be made of the old one's bytes.
@@ -105,6 +111,53 @@ impl RepairPlan {
         let encoder = self.snapshot.filter(|_| !self.is_whole()).map(|snapshot| (snapshot, Encoder::new(snapshot.version)));
         let kept = self.ranges.iter().filter(|range| range.reason.is_none()).map(|range| range.span);
         Mend { kept: kept.collect(), next: 0, encoder }
+    }
+}
+
+/// Counts of what becomes of one file, or of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RepairSum {
+    /// Bytes of the files.
+    pub bytes: u64,
+    /// As in [`RepairPlan::kept_bytes`].
+    pub kept_bytes: u64,
+    /// As in [`RepairPlan`].
+    pub keys: u64,
+    /// As in [`RepairPlan`].
+    pub dropped_records: u64,
+    /// As in [`RepairPlan`].
+    pub commands: u64,
+}
+
+impl RepairSum {
+    /// Counts of one file of so many bytes.
+    #[must_use]
+    pub fn of(plan: &RepairPlan, file_bytes: u64) -> Self {
+        let mut sum = Self::default();
+        sum.add(plan, file_bytes);
+        sum
+    }
+
+    /// Adds a file of so many bytes.
+    pub fn add(&mut self, plan: &RepairPlan, file_bytes: u64) {
+        self.bytes = self.bytes.saturating_add(file_bytes);
+        self.kept_bytes = self.kept_bytes.saturating_add(plan.kept_bytes());
+        self.keys = self.keys.saturating_add(plan.keys);
+        self.dropped_records = self.dropped_records.saturating_add(plan.dropped_records);
+        self.commands = self.commands.saturating_add(plan.commands);
+    }
+
+    /// Bytes that are dropped.
+    #[must_use]
+    pub fn dropped_bytes(&self) -> u64 {
+        self.bytes.saturating_sub(self.kept_bytes)
+    }
+
+    /// Writes the counts into an object that is open: `bytes`, `kept_bytes`, `dropped_bytes`, `keys`, `dropped_records`, `commands`.
+    pub fn write_members(&self, json: &mut Json<'_>) {
+        json.name("bytes").int(self.bytes).name("kept_bytes").int(self.kept_bytes);
+        json.name("dropped_bytes").int(self.dropped_bytes()).name("keys").int(self.keys);
+        json.name("dropped_records").int(self.dropped_records).name("commands").int(self.commands);
     }
 }
 

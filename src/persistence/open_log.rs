@@ -160,6 +160,19 @@ enum Obstacle {
     Io(PathBuf, io::Error),
 }
 
+/// The manifest of this name in a folder, whose files are not looked at.
+///
+/// # Errors
+/// `Format` for what [`Manifest::parse`] refuses; `Io`.
+pub(crate) fn manifest(doing: &'static str, path: &Path, name: &OsStr) -> Result<Manifest, PersistenceError> {
+    let manifest_path = path.join(name);
+    let task = Task { doing, path: &manifest_path };
+    let folder = Disk::open(path).map_err(|error| task.io(error))?;
+    let text = read_manifest(&folder, name, task)?;
+    let parsed = Manifest::parse(&text, name.as_encoded_bytes());
+    parsed.map(|(manifest, _)| manifest).map_err(|error| task.format(error))
+}
+
 /// The text of a manifest.
 pub(super) fn read_manifest(folder: &dyn Folder, name: &OsStr, task: Task<'_>) -> Result<Vec<u8>, PersistenceError> {
     let mut text = Vec::new();

@@ -78,11 +78,9 @@ impl Server {
     /// Whether it reads on behind a header of this version.
     #[must_use]
     pub fn accepts(self, header: Version) -> bool {
-        /// The last version that Redis and Valkey have in common.
-        const LAST_COMMON: u64 = 11;
         let newest = match self.version.dialect() {
             Dialect::Redis => self.version.number(),
-            Dialect::Valkey => LAST_COMMON,
+            Dialect::Valkey => Version::LAST_COMMON.number(),
         };
         let is_older = header.dialect() == Dialect::Redis && (Version::REDIS_MIN..=newest).contains(&header.number());
         is_older || header == self.version

@@ -61,6 +61,8 @@ impl Version {
     pub const VALKEY_MIN: u64 = 80;
     /// The newest version of magic `VALKEY` that is read.
     pub const VALKEY_MAX: u64 = 80;
+    /// The last version that Redis and Valkey have in common.
+    pub const LAST_COMMON: Self = Self::redis(11);
     /// The versions that are read, in words.
     pub const SUPPORTED: &'static str = "1 to 15 with magic REDIS, 80 with magic VALKEY";
 
