@@ -13,9 +13,9 @@ const MAX_LOG: usize = 16 << 10;
 const MAX_VALUE: usize = 1 << 10;
 
 /// The targets that read snapshots.
-const SNAPSHOTS: [&str; 4] = ["export", "rdb_stream", "roundtrip", "skip"];
+const SNAPSHOTS: [&str; 5] = ["convert", "export", "rdb_stream", "roundtrip", "skip"];
 
-/// Commands on values of every kind, for `replay`.
+/// Commands on values of every kind, for `convert` and `replay`.
 const REPLAYS: [&str; 7] = [
     "SELECT 1\nSET s 5 PXAT 1800000000000\nINCRBY s 3\nAPPEND s x\nSETRANGE s 9 y\nGETEX s PERSIST\nMSET s 1 t 2\nRENAME s t",
     "RPUSH l a b c\nLPUSH l x\nLINSERT l BEFORE a y\nLREM l -1 b\nLTRIM l 0 1\nLMOVE l m LEFT RIGHT\nSORT l ALPHA STORE n",
@@ -47,7 +47,7 @@ fn main() {
                 });
             }
             Some("manifest") => add(&corpus, &["manifest"], &bytes),
-            Some("aof") if bytes.len() <= MAX_LOG => add(&corpus, &["aof", "replay"], &bytes),
+            Some("aof") if bytes.len() <= MAX_LOG => add(&corpus, &["aof", "convert", "replay"], &bytes),
             Some("gz" | "lz4" | "zst") => add(&corpus, &["unpack"], &bytes),
             _ => {}
         }
@@ -69,7 +69,7 @@ fn main() {
     add(&corpus, &["lzf"], b"\xe8\x03\x01aa\xe0\xff\x00\xe0\xff\x00\xe0\xff\x00\xe0\xc3\x00\x01aa");
     add(&corpus, &["lzf"], b"\x0c\x00\x05abcabc\x20\x02\x02xyz");
     for lines in REPLAYS {
-        add(&corpus, &["replay"], lines.as_bytes());
+        add(&corpus, &["convert", "replay"], lines.as_bytes());
     }
     for target in fs::read_dir(&corpus).expect("the corpora") {
         let path = target.expect("a corpus").path();
@@ -138,7 +138,7 @@ fn add_records(corpus: &Path, version: Version, records: &[u8]) {
 /// A snapshot as JSON Lines, where no name stands in it twice.
 fn add_lines(corpus: &Path, bytes: &[u8]) {
     if let Ok(lines) = Dataset::decode(bytes).and_then(|dataset| dataset.to_json_lines()) {
-        add(corpus, &["export"], &lines);
+        add(corpus, &["convert", "export"], &lines);
     }
 }
 

@@ -92,6 +92,8 @@ fn without_record(dataset: &mut Dataset, loss: &Loss) {
             let at = dataset.module_data.iter().position(|data| data.id.name()[..] == *name).unwrap();
             dataset.module_data.remove(at);
         }
+        // Valkey's stands in a record of its own, which is no data.
+        Lost::SlotMove if !dataset.aux.iter().any(|field| field.name[..] == *name) => return,
         Lost::HeadField | Lost::Script | Lost::SlotMove => {
             let at = dataset.aux.iter().position(|field| field.name[..] == *name).unwrap();
             dataset.aux.remove(at);
