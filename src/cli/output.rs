@@ -295,6 +295,8 @@ mod tests {
     #[test]
     fn a_file_appears_whole_or_not_at_all() {
         let folder = std::env::temp_dir().join(format!("aikv-output-{}", std::process::id()));
+        // Numbers of processes come again, and a test that was killed leaves its folder.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("out");
         let names = || fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();

@@ -11,6 +11,7 @@
 //! ```
 //! use aikv::persistence::{AofSyncPolicy, AofWriter, load_aof};
 //! # let folder = std::env::temp_dir().join(format!("aikv-doc-{}", std::process::id()));
+//! # let _ = std::fs::remove_dir_all(&folder);
 //! # std::fs::create_dir_all(&folder)?;
 //! # let path = folder.join("appendonly.aof");
 //!

@@ -83,6 +83,7 @@ impl Default for AofFolderOptions {
 /// use aikv::persistence::{AofFolder, AofFolderOptions, AofSyncPolicy};
 ///
 /// # let folder = std::env::temp_dir().join(format!("aikv-folder-{}", std::process::id()));
+/// # let _ = std::fs::remove_dir_all(&folder);
 /// # std::fs::create_dir_all(&folder)?;
 /// let path = folder.join("appendonly.aof");
 /// let open = || AofFolder::open(&path, AofSyncPolicy::Always, &AofFolderOptions::default(), || Ok(Dataset::default()));

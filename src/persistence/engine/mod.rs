@@ -141,6 +141,7 @@ pub struct PersistenceStatus {
 /// }
 ///
 /// # let folder = std::env::temp_dir().join(format!("aikv-engine-{}", std::process::id()));
+/// # let _ = std::fs::remove_dir_all(&folder);
 /// # std::fs::create_dir_all(&folder)?;
 /// let config = PersistenceConfig {
 ///     rdb_path: folder.join("dump.rdb"),

@@ -125,6 +125,8 @@ impl Scratch {
     fn new() -> Result<Self> {
         // Short: it stands in every line that is traced.
         let folder = std::env::temp_dir().join(format!("aikv-faults-{}", std::process::id()));
+        // Numbers of processes come again, and a run that was killed leaves its folder.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         // What a trace shows is where a file is, not how it was named.
         Ok(Self(folder.canonicalize()?))
