@@ -25,7 +25,6 @@ mod export;
 mod export_commands;
 mod export_csv;
 mod export_log;
-mod export_plain;
 mod export_stream;
 mod filter;
 mod fingerprint;
