@@ -112,8 +112,8 @@ export function isLenient(state) {
 
 /** The nearest target that the file is not for already: what somebody who opens this wants most likely. */
 function suggested(survey) {
-  const last = (kind) => TARGETS.find((target) => outcomeOf(target, survey, "rdb").kind === kind);
-  return (last("loss") ?? last("none") ?? last("need") ?? TARGETS[0]).name;
+  const first = (kind) => TARGETS.find((target) => outcomeOf(target, survey, "rdb").kind === kind);
+  return (first("loss") ?? first("none") ?? first("need") ?? TARGETS[0]).name;
 }
 
 /** Whether a chosen file is the one that is open, going by all that the browser tells of both. */

@@ -234,6 +234,22 @@ async function collect(entries) {
   return all;
 }
 
+test("a check finds what the command's does", async () => {
+  const bytes = Buffer.from(fixture("redis-7.0/hashes.rdb"));
+  const checksum = Buffer.from(bytes);
+  checksum[checksum.length - 1] ^= 1;
+  const files = [bytes, checksum, bytes.subarray(0, bytes.length - 40), Buffer.concat([bytes, Buffer.from("xyz")]), fixture("redis-7.0/plain.aof").subarray(0, 300)];
+  for (const file of files) {
+    const input = join(folder, "checked");
+    writeFileSync(input, file);
+    const { findings } = JSON.parse(spawnSync(command, ["check", input, "--json"], { encoding: "utf8" }).stdout);
+    const found = await collect(aikv.check(chunks(file, 100)));
+    assert.deepEqual(found.map(({ severity, code, offset, repairable }) => [severity, code, offset, repairable]), findings.map(({ severity, code, offset, repairable }) => [severity, code, offset, repairable]));
+  }
+  const cut = await collect(aikv.check(fixture("compressed/nocompress.rdb.gz").subarray(0, 500)));
+  assert.equal(cut[0].compression, "gzip");
+});
+
 test("a damaged file is repaired as the command does it", async () => {
   const bytes = Buffer.from(fixture("redis-7.0/hashes.rdb"));
   for (const damaged of [bytes.subarray(0, bytes.length - 40), Buffer.concat([bytes.subarray(0, 200), Buffer.from([0xf1]), bytes.subarray(201)]), bytes]) {
