@@ -217,7 +217,8 @@ test("entries that were read are encoded again", async () => {
     writeFileSync(lines, native("convert", path(name), "jsonl").bytes);
     const expected = native("convert", lines, "rdb", "--to", "redis-8.6");
     const conversion = await aikv.encode(aikv.entries(createReadStream(path(name))), { to: "redis-8.6" });
-    assert.ok(expected.bytes.equals(await conversion.bytes()), name);
+    // Objects put names that are integers in front, so that fields may stand in another order.
+    assert.equal(difference(expected.bytes, await conversion.bytes(), "rdb"), "", name);
   }
   const empty = await aikv.encode([], { to: "redis-7.0" });
   assert.equal(Buffer.from(await empty.bytes()).toString("latin1", 0, 9), "REDIS0010");
