@@ -219,5 +219,5 @@ export function mountConvert(root, actions) {
     return null;
   }
 
-  return { render, focus: () => (rows.get(state?.convert.target ?? TARGETS[0].name)?.node ?? root).focus() };
+  return { render };
 }
