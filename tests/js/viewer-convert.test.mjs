@@ -208,7 +208,11 @@ test("by keyboard alone: open, filter, detail, copy, convert, save, and a server
       assert.fail(`no way to ${selector}`);
     };
     await tabTo(".target");
-    for (let at = 0; at < 20 && (await page.textContent('.target[aria-checked="true"] .num')) !== "7.0"; at += 1) await page.keyboard.press("ArrowUp");
+    const chosen = () => page.textContent('.target[aria-checked="true"] .num');
+    for (let now = await chosen(); now !== "7.0"; now = await chosen()) {
+      await page.keyboard.press("ArrowDown");
+      await page.waitForFunction((before) => document.querySelector('.target[aria-checked="true"] .num').textContent !== before, now);
+    }
     await onFocus('.target[aria-checked="true"]');
     await tabTo(".save-button");
     const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
