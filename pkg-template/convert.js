@@ -213,6 +213,39 @@ function repairBy(load) {
   };
 }
 
+/** `check` over the second module, which `load` gives, and `unpack`. */
+function checkBy(load, unpack) {
+  return async function* check(source, { lenient, signal, onProgress } = {}) {
+    const { Checker } = await load();
+    const checker = new Checker({ lenient });
+    let isBroken = false;
+    try {
+      let goesOn = true;
+      try {
+        for await (const chunk of unpack(counted(source, signal, onProgress && ((bytes) => onProgress({ bytes, pass: 1, passes: 1 }))))) {
+          for (let at = 0; goesOn && at < chunk.length; at += PIECE) {
+            goesOn = checker.feed(chunk.subarray(at, at + PIECE));
+            yield* checker.findings();
+          }
+          if (!goesOn) break;
+        }
+      } catch (error) {
+        if (!error.compression) throw error;
+        const { code, offset, compression, message: text } = error;
+        yield { severity: "error", code, offset, compression, text, repairable: false };
+      }
+      checker.finish();
+      yield* checker.findings();
+    } catch (error) {
+      isBroken = error instanceof WebAssembly.RuntimeError;
+      throw error;
+    } finally {
+      // An instance that has stopped takes nothing back.
+      if (!isBroken) checker.free();
+    }
+  };
+}
+
 /** `encode` over `convert`. */
 function encodeBy(convert) {
   return function encode(entries, { to, onLoss, container, signal } = {}) {
@@ -304,4 +337,4 @@ function spansOf(source) {
   throw new TypeError("expected bytes or a Blob, which can be read more than once");
 }
 
-export { convertBy, dumpBy, encodeBy, repairBy, restoreBy, surveyBy, targetsBy };
+export { checkBy, convertBy, dumpBy, encodeBy, repairBy, restoreBy, surveyBy, targetsBy };

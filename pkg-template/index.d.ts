@@ -570,6 +570,12 @@ export interface Survey extends Told {
 /** Reads a file once, and tells what conversions to the servers of every version would lose. */
 export function survey(source: Source, options?: Run & { container?: "rdb" | "aof" }): Promise<Survey>;
 
+/**
+ * Every finding in a file, not only the first: each element is looked at, and what stands twice. A damaged file is no failure
+ * here; what is neither snapshot nor log is a finding too.
+ */
+export function check(source: Source, options?: Run): AsyncIterableIterator<Finding>;
+
 /** What becomes of each byte of a damaged file, as `aikv repair --json` has it. */
 export interface RepairPlan {
   ranges: { start: number; end: number; kept: boolean; reason?: string }[];

@@ -2,7 +2,7 @@
 
 import loadView, { Session as Core, ValueReader, mayBeCompressed, sniff, supportedVersions, version } from "./glue.js";
 import startTools, * as toolsGlue from "./tools-glue.js";
-import { convertBy, dumpBy, encodeBy, repairBy, restoreBy, surveyBy, targetsBy } from "./convert.js";
+import { checkBy, convertBy, dumpBy, encodeBy, repairBy, restoreBy, surveyBy, targetsBy } from "./convert.js";
 import { entriesBy, unpackBy } from "./entries.js";
 import { sessionOver } from "./session.js";
 
@@ -40,6 +40,7 @@ function tools() {
 export const Session = /* @__PURE__ */ sessionOver(Core, mayBeCompressed, tools);
 export const unpack = /* @__PURE__ */ unpackBy(load);
 export const entries = /* @__PURE__ */ entriesBy(load, unpack);
+export const check = /* @__PURE__ */ checkBy(load, unpack);
 export const convert = /* @__PURE__ */ convertBy(load, unpack);
 export const encode = /* @__PURE__ */ encodeBy(convert);
 export const survey = /* @__PURE__ */ surveyBy(load, unpack);

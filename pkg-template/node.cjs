@@ -1,7 +1,7 @@
 // The door for Node: the first WebAssembly module is loaded when this file is, the second one when it is needed.
 
 const core = require("./core.cjs");
-const { convertBy, dumpBy, encodeBy, repairBy, restoreBy, surveyBy, targetsBy } = require("./convert.cjs");
+const { checkBy, convertBy, dumpBy, encodeBy, repairBy, restoreBy, surveyBy, targetsBy } = require("./convert.cjs");
 const { entriesBy, unpackBy } = require("./entries.cjs");
 const { sessionOver } = require("./session.cjs");
 
@@ -17,6 +17,7 @@ exports.Session = sessionOver(core.Session, core.mayBeCompressed, tools);
 exports.ValueReader = core.ValueReader;
 exports.unpack = unpackBy(tools);
 exports.entries = entriesBy(tools, exports.unpack);
+exports.check = checkBy(tools, exports.unpack);
 exports.convert = convertBy(tools, exports.unpack);
 exports.encode = encodeBy(exports.convert);
 exports.survey = surveyBy(tools, exports.unpack);

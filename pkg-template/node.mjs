@@ -1,6 +1,6 @@
 // The same objects as for `require`, under their names.
 
 export {
-  Session, ValueReader, convert, dump, encode, entries, init, loadTools, repair, restore, sniff, supportedVersions, survey, targets, unpack,
+  Session, ValueReader, check, convert, dump, encode, entries, init, loadTools, repair, restore, sniff, supportedVersions, survey, targets, unpack,
   version,
 } from "./node.cjs";

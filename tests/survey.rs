@@ -57,7 +57,7 @@ fn a_survey_tells_of_every_version_what_a_conversion_to_it_loses() {
         }
     }
     // The fixtures are of no use here without these.
-    for lost in [Lost::FieldExpiry, Lost::Stream, Lost::ModuleValue, Lost::Function, Lost::Idle, Lost::Array, Lost::EntriesRead] {
+    for lost in [Lost::FieldExpiry, Lost::Stream, Lost::ModuleValue, Lost::Function, Lost::Idle, Lost::EntriesRead] {
         assert!(told.contains(&lost), "{lost:?} in {told:?}");
     }
 }

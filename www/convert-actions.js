@@ -25,7 +25,11 @@ export function convertActions(store, client, announce) {
     const of = state.source;
     const answer = await client.call("survey", { job: mine, source: toMessage(of), options: { container, lenient: isLenient(state) } }).catch((error) => ({ error }));
     if (store.state.source !== of || mine !== job) return;
-    if (answer.error?.code === "ended") return update({ busy: null });
+    // Something else was asked for, or the worker was ended.
+    if (["ended", "stopped"].includes(answer.error?.code)) {
+      update({ busy: null });
+      return;
+    }
     const surveys = { ...store.state.convert.surveys, [container]: answer };
     update({ busy: null, surveys, target: store.state.convert.target ?? (answer.error ? null : suggested(answer)) });
   }
@@ -38,9 +42,6 @@ export function convertActions(store, client, announce) {
     },
     convertChoice(patch) {
       update({ ...patch, saved: null, failure: null });
-    },
-    surveyAgain() {
-      update({ surveys: {} });
     },
     stopConverting() {
       client.call("stopConverting", {}).catch(() => {});
@@ -112,8 +113,8 @@ export function isLenient(state) {
 
 /** The nearest target that the file is not for already: what somebody who opens this wants most likely. */
 function suggested(survey) {
-  const last = (kind) => TARGETS.find((target) => outcomeOf(target, survey, "rdb").kind === kind);
-  return (last("loss") ?? last("none") ?? last("need") ?? TARGETS[0]).name;
+  const first = (kind) => TARGETS.find((target) => outcomeOf(target, survey, "rdb").kind === kind);
+  return (first("loss") ?? first("none") ?? first("need") ?? TARGETS[0]).name;
 }
 
 /** Whether a chosen file is the one that is open, going by all that the browser tells of both. */

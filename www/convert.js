@@ -51,15 +51,22 @@ export function mountConvert(root, actions) {
   const nothing = el("div", { class: "nothing" });
   root.append(targets, result, nothing);
 
+  const phone = matchMedia("(max-width: 39.99em)");
   let state = null;
   let shown = "";
 
   function rowOf(target) {
     const outcome = el("span", { class: "outcome" });
-    const node = el("button", { class: "target", type: "button", role: "radio", onclick: () => actions.convertTo(target.servers.at(-1)) },
+    const node = el("button", { class: "target", type: "button", role: "radio", onclick: () => choose(target) },
       el("i", { class: "dot", "aria-hidden": "true" }), el("span", { class: "num" }, target.range), el("span", { class: "quiet num" }, target.format), outcome);
     rows.set(target.name, { node, outcome });
     return node;
+  }
+
+  function choose(target) {
+    actions.convertTo(target.servers.at(-1));
+    // On a phone what becomes of the file stands below the list.
+    if (phone.matches) result.scrollIntoView({ behavior: "instant" });
   }
 
   function onListKey(event) {
@@ -212,5 +219,5 @@ export function mountConvert(root, actions) {
     return null;
   }
 
-  return { render, focus: () => (rows.get(state?.convert.target ?? TARGETS[0].name)?.node ?? root).focus() };
+  return { render };
 }

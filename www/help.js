@@ -6,7 +6,7 @@ const KEYS = [
   ["/", "Find keys"], ["↑ ↓", "Row up, down (k j)"],
   ["Enter →", "Open the value; again: wide"], ["Home End", "First, last row"],
   ["Esc", "Up one level"], ["[ ]", "Page of elements"],
-  ["g k", "Keys"], ["g f", "Findings"],
+  ["g k", "Keys"], ["g f", "Findings"], ["g c", "Convert"],
   ["t", "To the prefixes"], ["m", "Treemap large"], ["d", "To the value"],
   ["1 – 8", "Type in chip order, on or off"], ["Shift 1 – 8", "Only this type"],
   ["c", "Copy the key"], ["Shift C", "Copy the value"],

@@ -17,7 +17,7 @@ export function mountLoadsIn(root, actions) {
     shown = key;
     fill(root, el("span", null, "Loads in"), chips.map(({ kind, text, title, server }) => {
       const run = () => (server ? actions.convertTo(server) : actions.view("findings"));
-      return el("button", { class: `load-chip ${kind}`, type: "button", title, "aria-label": title, onclick: run }, icon({ ok: "check", bad: "warn", other: "swap" }[kind]), text);
+      return el("button", { class: `load-chip ${kind}`, type: "button", title, "aria-label": `${text}. ${title}`, onclick: run }, icon({ ok: "check", bad: "warn", other: "swap" }[kind]), text);
     }));
   }
 

@@ -217,7 +217,8 @@ test("entries that were read are encoded again", async () => {
     writeFileSync(lines, native("convert", path(name), "jsonl").bytes);
     const expected = native("convert", lines, "rdb", "--to", "redis-8.6");
     const conversion = await aikv.encode(aikv.entries(createReadStream(path(name))), { to: "redis-8.6" });
-    assert.ok(expected.bytes.equals(await conversion.bytes()), name);
+    // Objects put names that are integers in front, so that fields may stand in another order.
+    assert.equal(difference(expected.bytes, await conversion.bytes(), "rdb"), "", name);
   }
   const empty = await aikv.encode([], { to: "redis-7.0" });
   assert.equal(Buffer.from(await empty.bytes()).toString("latin1", 0, 9), "REDIS0010");
@@ -233,6 +234,20 @@ async function collect(entries) {
   for await (const entry of entries) all.push(entry);
   return all;
 }
+
+test("a check finds what the command's does", async () => {
+  const bytes = Buffer.from(fixture("redis-7.0/hashes.rdb"));
+  const checksum = Buffer.from(bytes);
+  checksum[checksum.length - 1] ^= 1;
+  const files = [bytes, checksum, bytes.subarray(0, bytes.length - 40), Buffer.concat([bytes, Buffer.from("xyz")]), fixture("redis-7.0/plain.aof").subarray(0, 300)];
+  for (const file of files) {
+    const { findings } = JSON.parse(spawnSync(command, ["check", "-", "--json"], { encoding: "utf8", input: file }).stdout);
+    const found = await collect(aikv.check(chunks(file, 100)));
+    assert.deepEqual(found.map(({ severity, code, offset, repairable }) => [severity, code, offset, repairable]), findings.map(({ severity, code, offset, repairable }) => [severity, code, offset, repairable]));
+  }
+  const cut = await collect(aikv.check(fixture("compressed/nocompress.rdb.gz").subarray(0, 500)));
+  assert.equal(cut[0].compression, "gzip");
+});
 
 test("a damaged file is repaired as the command does it", async () => {
   const bytes = Buffer.from(fixture("redis-7.0/hashes.rdb"));

@@ -62,7 +62,10 @@ const outcomes = (page) => page.evaluate(() => Object.fromEntries([...document.q
   return [`${range} ${format}`, node.querySelector(".outcome").textContent];
 })));
 
-const chooseTarget = (page, range) => page.click(`.target:has-text("${range}")`);
+async function chooseTarget(page, range) {
+  await page.click(`.target:has(> .num:text-is("${range}"))`);
+  await page.waitForFunction((wanted) => document.querySelector(".convert-head h2").textContent.endsWith(` ${wanted}`) || document.querySelector(".convert-head h2").textContent === "As JSON Lines", range);
+}
 
 /** The bytes of what the button saves, and the name. */
 async function saved(page) {
@@ -98,6 +101,7 @@ test("every target tells what it would lose, and the header what loads the file"
     assert.equal(found["7.2 RDB 11"], "1 loss");
     assert.equal(found["7.2 – 8.1 RDB 11"], "1 loss");
     await chooseTarget(page, "7.2 – 8.1");
+    await page.waitForFunction(() => document.querySelector(".convert-panel dd")?.textContent);
     assert.match(await page.textContent(".convert-panel h3"), /^Expiry of single fields: \d+ fields in \d+ keys$/);
     assert.equal(await page.textContent(".convert-panel dd"), "The fields stay, and never expire");
     assert.equal(await page.textContent(".save-button"), "Save, with 1 loss");
@@ -126,7 +130,9 @@ test("what is saved is what the command line beside it writes", { skip }, async 
       await page.waitForFunction((wanted) => wanted === null || document.querySelector(".code-line code").textContent.endsWith(wanted), policy);
       const [file, expected] = [await saved(page), await byCommand(page, dump(name))];
       assert.equal(file.name, expected.name);
-      assert.ok(file.bytes.equals(expected.bytes), `${name} to ${range}`);
+      // Replaying takes the time: consumers were seen at it, which is no difference to the command.
+      if (name.endsWith(".aof")) assert.equal(spawnSync(command, ["diff", join(folder, "saved"), join(folder, expected.name)]).status, 0, `${name} to ${range}`);
+      else assert.ok(file.bytes.equals(expected.bytes), `${name} to ${range}`);
     });
   }
 });
@@ -182,7 +188,9 @@ test("by keyboard alone: open, filter, detail, copy, convert, save, and a server
     await page.keyboard.press("/");
     await page.keyboard.type("a");
     await page.waitForFunction(() => / of /.test(document.querySelector("#status .strong").textContent));
+    await page.waitForFunction(() => document.getElementById("grid").getAttribute("aria-busy") !== "true" && document.querySelector("#row-0 .key")?.textContent);
     await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.activeElement?.id === "grid" && document.activeElement.getAttribute("aria-activedescendant"));
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelector(".detail-key")?.textContent);
     const key = await page.textContent(".detail-key");
@@ -200,7 +208,11 @@ test("by keyboard alone: open, filter, detail, copy, convert, save, and a server
       assert.fail(`no way to ${selector}`);
     };
     await tabTo(".target");
-    for (let at = 0; at < 20 && (await page.textContent('.target[aria-checked="true"] .num')) !== "7.0"; at += 1) await page.keyboard.press("ArrowUp");
+    const chosen = () => page.textContent('.target[aria-checked="true"] .num');
+    for (let now = await chosen(); now !== "7.0"; now = await chosen()) {
+      await page.keyboard.press("ArrowDown");
+      await page.waitForFunction((before) => document.querySelector('.target[aria-checked="true"] .num').textContent !== before, now);
+    }
     await onFocus('.target[aria-checked="true"]');
     await tabTo(".save-button");
     const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);

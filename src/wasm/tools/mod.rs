@@ -1,5 +1,6 @@
 //! The module that is loaded when something of it is needed first: what unpacks, writes and changes files.
 
+mod check;
 mod convert;
 mod deviations;
 mod intake;
@@ -9,6 +10,7 @@ mod repair;
 mod survey;
 mod unpack;
 
+pub use check::Checker;
 pub use convert::{Converter, servers};
 pub use lines::{LineReader, Lines};
 pub use payload::{dump, restore};
