@@ -57,6 +57,7 @@ export function mountPrefixes(root, place, actions) {
   let separators = null;
   let shownPath = null;
   let wished = "";
+  let mapped = "";
   list.addEventListener("scroll", paint, { passive: true });
   new ResizeObserver(paint).observe(list);
 
@@ -80,6 +81,7 @@ export function mountPrefixes(root, place, actions) {
     state = next;
     const path = next.query.prefix?.bytes ?? new Uint8Array();
     if (next.source !== source || next.settings.separators !== separators) {
+      if (next.source !== source) for (const map of [small, large]) map.set([]);
       ({ source } = next);
       ({ separators } = next.settings);
       tree.clear();
@@ -145,7 +147,9 @@ export function mountPrefixes(root, place, actions) {
   }
 
   function renderMaps(path) {
-    if (!tree.level(path)) return;
+    const key = `${tree.version} ${idOf(path)}`;
+    if (!tree.level(path) || key === mapped) return;
+    mapped = key;
     const items = tree.children(path).map((line) => ({
       line, name: line.name ? withoutSeparator(line) : wordsOf(line), size: bytesText(line.bytes), type: line.type, weight: line.bytes,
       tip: `${line.name ? nameOf(line) : wordsOf(line)}: ${plural(line.keys, "key")}, ${bytesText(line.bytes)}${line.type ? `, mostly ${line.type}` : ""}`,
