@@ -37,7 +37,12 @@ export function mountFilter(root, actions) {
   function menuButton(label, run, clear) {
     const text = el("span", null, label);
     const button = el("button", { class: "filter-menu", type: "button", "aria-haspopup": "true", onclick: () => run(button) }, text, icon("down"));
-    const cross = el("button", { class: "clear", type: "button", "aria-label": `Clear ${label}`, hidden: true, onclick: clear }, icon("close", "small"));
+    const undo = () => {
+      clear();
+      // The cross goes, and the chip of a prefix with it.
+      (run === actions.focusPrefixes ? input : button).focus();
+    };
+    const cross = el("button", { class: "clear", type: "button", "aria-label": `Clear ${label}`, hidden: true, onclick: undo }, icon("close", "small"));
     return { text, button, cross, node: el("div", { class: "menu-group" }, button, cross) };
   }
 
