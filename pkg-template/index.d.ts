@@ -188,6 +188,10 @@ export class Session {
   expiry(nowMs: number): Expiry;
   /** Chooses and orders the rows read so far. */
   select(query: Query): Selection;
+  /** Begins to count the keys of a query by how their names go on behind `prefix`; a prefix of the query is left out of account. */
+  countPrefixes(query: Query, options: { prefix?: Uint8Array; separators: string[]; by?: "bytes" | "keys"; most?: number }): void;
+  /** Counts `rows` further rows. The level once all were counted, else `undefined`. */
+  countStep(rows: number): PrefixLevel | undefined;
   /** A window of the selection. */
   rows(from: number, count: number): Row[];
   /** Position of a row in the selection, -1 where it is not in it. */
@@ -236,7 +240,13 @@ export interface Query {
   nowMs?: number;
   minBytes?: number;
   maxBytes?: number;
-  sort?: "file" | "type" | "db" | "key" | "elements" | "size" | "encoding" | "expires" | "offset";
+  /** What the key begins with. */
+  prefix?: Uint8Array;
+  /** Only keys that none of `separators` parts behind the prefix. */
+  leaves?: boolean;
+  separators?: string[];
+  /** `idle`: by idle time, or by frequency where the file has it. */
+  sort?: "file" | "type" | "db" | "key" | "elements" | "size" | "encoding" | "expires" | "idle" | "offset";
   descending?: boolean;
 }
 
@@ -245,6 +255,20 @@ export interface Selection {
   count: number;
   bytes: number;
   total: number;
+  /** Where the query leaves some out: by type as if it named no types, and by expiry as if it named none. */
+  types?: { type: TypeName; keys: number; bytes: number }[];
+  expiry?: Expiry;
+}
+
+/** The keys under a prefix. At most `most` branches and leaves are named, 200 unless given; all are counted. */
+export interface PrefixLevel {
+  /** Pieces up to the next separator, each with its keys and the type that has most of their bytes. */
+  branches: { name: Uint8Array; keys: number; bytes: number; type: TypeName }[];
+  /** Keys without a further separator, the largest first. */
+  leaves: Row[];
+  /** `count`: the number of branches. */
+  inBranches: { count: number; keys: number; bytes: number; type: TypeName };
+  inLeaves: { keys: number; bytes: number; type: TypeName };
 }
 
 /** Every key is in one of these: expired, within an hour, a day, 7 days, 30 days, later, never. */

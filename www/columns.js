@@ -14,7 +14,7 @@ export const COLUMNS = [
   { id: "size", title: "Size", width: 8.4, right: true, sort: "size", build: buildSize, paint: paintSize },
   { id: "encoding", title: "Encoding", width: 12.8, sort: "encoding", from: 1440, build: plainCell, paint: paintEncoding },
   { id: "expires", title: "Expires", width: 7.4, right: true, sort: "expires", tip: "Time to live (TTL)", build: plainCell, paint: paintExpires },
-  { id: "idle", title: "Idle", width: 6.4, right: true, from: 1680, build: plainCell, paint: paintIdle },
+  { id: "idle", title: "Idle", width: 6.4, right: true, sort: "idle", from: 1680, build: plainCell, paint: paintIdle },
   { id: "offset", title: "Offset", width: 10.4, right: true, sort: "offset", from: Infinity, build: plainCell, paint: (cell, row) => setText(cell, count(row.offset)) },
 ];
 

@@ -22,6 +22,7 @@ export function mountFilter(root, actions) {
   const chips = el("div", { class: "chips", role: "group", "aria-label": "Types" });
   const rest = el("button", { class: "chip rest", type: "button", "aria-haspopup": "menu", hidden: true, onclick: restMenu });
   const prefix = menuButton("Prefix", actions.focusPrefixes, () => actions.prefix(null));
+  prefix.node.classList.add("of-prefix");
   const db = menuButton("db", dbMenu, () => actions.filter({ dbs: [] }));
   const expiry = menuButton("Expiry", expiryMenu, () => actions.filter({ expiry: null }));
   const size = menuButton("Size", sizeForm, () => actions.filter({ minBytes: null, maxBytes: null }));
@@ -36,7 +37,12 @@ export function mountFilter(root, actions) {
   function menuButton(label, run, clear) {
     const text = el("span", null, label);
     const button = el("button", { class: "filter-menu", type: "button", "aria-haspopup": "true", onclick: () => run(button) }, text, icon("down"));
-    const cross = el("button", { class: "clear", type: "button", "aria-label": `Clear ${label}`, hidden: true, onclick: clear }, icon("close", "small"));
+    const undo = () => {
+      clear();
+      // The cross goes, and the chip of a prefix with it.
+      (run === actions.focusPrefixes ? input : button).focus();
+    };
+    const cross = el("button", { class: "clear", type: "button", "aria-label": `Clear ${label}`, hidden: true, onclick: undo }, icon("close", "small"));
     return { text, button, cross, node: el("div", { class: "menu-group" }, button, cross) };
   }
 
@@ -270,7 +276,7 @@ function patternWords({ message, offset }, text) {
 }
 
 const PREFIX_SHOWN = 24;
-const SORT_LABEL = { type: "Type", db: "Database", key: "Key", elements: "Elements", size: "Size", encoding: "Encoding", expires: "Expires", offset: "Offset" };
+const SORT_LABEL = { type: "Type", db: "Database", key: "Key", elements: "Elements", size: "Size", encoding: "Encoding", expires: "Expires", idle: "Idle", offset: "Offset" };
 const SPANS = [["min", MINUTE], ["h", HOUR], ["d", DAY]];
 const SHORT_EXPIRY = { hour: "1 h", day: "1 d", week: "7 d", month: "30 d" };
 

@@ -67,8 +67,8 @@ const actions = {
     if (phone.matches || wanted === store.state.largeMap) return;
     store.update({ largeMap: wanted });
     // Where the focus was is out of sight now, and comes back later.
-    if (wanted) mapOpenedFrom = views.table.hasFocus() ? views.table : views.prefixes;
-    requestAnimationFrame(() => (wanted ? views.prefixes : mapOpenedFrom).focus());
+    if (wanted) mapOpenedFrom = byId("prefixes").contains(document.activeElement) ? views.prefixes : views.table;
+    requestAnimationFrame(() => (wanted ? views.prefixes.focusMap() : mapOpenedFrom.focus()));
   },
 
   async chooseFile() {

@@ -27,6 +27,8 @@ export class PrefixTree {
   #resting = null;
   #again = 0;
   #path = new Uint8Array();
+  #version = 0;
+  #lines = { version: -1, by: "", lines: [] };
 
   /** `count(prefix, most)` gives a level, or null where another counting came between; `changed()` is told of new counts. */
   constructor(count, changed) {
@@ -34,9 +36,15 @@ export class PrefixTree {
     this.#changed = changed;
   }
 
+  /** Another number whenever what there is to draw may be another. */
+  get version() {
+    return this.#version;
+  }
+
   /** Another file: nothing of the one before is left. */
   clear() {
     this.#round += 1;
+    this.#version += 1;
     this.#signature = "";
     for (const part of [this.#levels, this.#open, this.#parents, this.#stale]) part.clear();
   }
@@ -73,6 +81,7 @@ export class PrefixTree {
   /** Opens or closes the level below a prefix. */
   toggle(path, open) {
     const id = idOf(path);
+    this.#version += 1;
     if (open) this.#open.add(id);
     else this.#open.delete(id);
     if (open && !this.#levels.has(id)) this.#stale.add(id);
@@ -82,6 +91,7 @@ export class PrefixTree {
 
   /** Opens every level above a prefix, so that it is in sight. */
   reveal(path) {
+    this.#version += 1;
     for (let id = this.#parents.get(idOf(path)); id !== undefined; id = this.#parents.get(id)) this.#open.add(id);
   }
 
@@ -103,9 +113,11 @@ export class PrefixTree {
 
   /** The lines of the tree in sight, each `{ kind, depth, place, among, … }`, in the order of `by`. */
   lines(by) {
-    const out = [];
-    this.#add(out, new Uint8Array(), 1, by);
-    return out;
+    if (this.#lines.version !== this.#version || this.#lines.by !== by) {
+      this.#lines = { version: this.#version, by, lines: [] };
+      this.#add(this.#lines.lines, new Uint8Array(), 1, by);
+    }
+    return this.#lines.lines;
   }
 
   /** The lines of one level. */
@@ -155,6 +167,7 @@ export class PrefixTree {
 
   #take(id, path, level) {
     this.#levels.set(id, level);
+    this.#version += 1;
     for (const branch of level.branches) this.#parents.set(id + idOf(branch.name), id);
     // A level that is gone has nothing to open.
     if (id !== "" && !level.inBranches.keys && !level.inLeaves.keys) this.#open.delete(id);

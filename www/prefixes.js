@@ -57,6 +57,7 @@ export function mountPrefixes(root, place, actions) {
   let separators = null;
   let shownPath = null;
   let wished = "";
+  let mapped = "";
   list.addEventListener("scroll", paint, { passive: true });
   new ResizeObserver(paint).observe(list);
 
@@ -80,6 +81,7 @@ export function mountPrefixes(root, place, actions) {
     state = next;
     const path = next.query.prefix?.bytes ?? new Uint8Array();
     if (next.source !== source || next.settings.separators !== separators) {
+      if (next.source !== source) for (const map of [small, large]) map.set([]);
       ({ source } = next);
       ({ separators } = next.settings);
       tree.clear();
@@ -125,7 +127,11 @@ export function mountPrefixes(root, place, actions) {
     const key = JSON.stringify([chosen, query.prefix?.leaves, idOf(path)]);
     if (crumbs.dataset.key !== key) {
       crumbs.dataset.key = key;
-      for (const nav of [crumbs, largeCrumbs]) fill(nav, crumbsOf(path, query.prefix));
+      for (const nav of [crumbs, largeCrumbs]) {
+        const held = nav.contains(document.activeElement);
+        fill(nav, crumbsOf(path, query.prefix));
+        if (held) (nav.hidden ? list : nav.querySelector("button:last-of-type")).focus();
+      }
     }
     show(small.node, !largeMap);
     setIcon(expandIcon, largeMap ? "shrink" : "expand");
@@ -145,7 +151,9 @@ export function mountPrefixes(root, place, actions) {
   }
 
   function renderMaps(path) {
-    if (!tree.level(path)) return;
+    const key = `${tree.version} ${idOf(path)}`;
+    if (!tree.level(path) || key === mapped) return;
+    mapped = key;
     const items = tree.children(path).map((line) => ({
       line, name: line.name ? withoutSeparator(line) : wordsOf(line), size: bytesText(line.bytes), type: line.type, weight: line.bytes,
       tip: `${line.name ? nameOf(line) : wordsOf(line)}: ${plural(line.keys, "key")}, ${bytesText(line.bytes)}${line.type ? `, mostly ${line.type}` : ""}`,
@@ -243,10 +251,17 @@ export function mountPrefixes(root, place, actions) {
   /** A press on a line or a tile: filters by it; pressed again, no longer; a single key is opened. */
   function press(pressed) {
     const line = pressed.line ?? pressed;
-    if (line.kind === "leaf") actions.showRow(line.row);
+    if (line.kind === "leaf") openKey(line.row);
     else if (line.kind === "more") line.canAsk && tree.more(line.path);
     else if (isChosen(line)) actions.prefix(null);
     else actions.prefix({ bytes: line.path, leaves: line.kind === "bare" });
+  }
+
+  /** What lies over the key or its value gives way. */
+  function openKey(row) {
+    if (phone.matches) actions.view("keys");
+    over = false;
+    actions.showRow(row);
   }
 
   function onClick(event) {
@@ -336,6 +351,11 @@ export function mountPrefixes(root, place, actions) {
     render,
     focus() {
       if (root.classList.contains("rail") && !over) openOver(true);
+      else list.focus();
+    },
+    /** The treemap has got the table's place: the tree says what is in it, where there is one. */
+    focusMap() {
+      if (panel.hidden) shrink.focus();
       else list.focus();
     },
     /** Whether the pane lay over the table, which it now does no longer. */

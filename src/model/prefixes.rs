@@ -132,8 +132,8 @@ pub struct PrefixLevel {
     part: Part,
     parts_left: Vec<Part>,
     pub(super) most_at_once: usize,
-    /// Branches of the part, and where each stands among them by the hash of its name.
-    open: Vec<PrefixBranch>,
+    /// Branches of the part, and where each stands among them by the hash of its piece.
+    open: Vec<Hashed>,
     places: HashTable<u32>,
     branches: Vec<PrefixBranch>,
     branch_count: u64,
@@ -143,6 +143,9 @@ pub struct PrefixLevel {
     in_branches: PrefixTally,
     in_leaves: PrefixTally,
 }
+
+/// A branch with the hash of its piece.
+type Hashed = (u64, PrefixBranch);
 
 /// Prefixes whose hash ends in these bits.
 #[derive(Clone, Copy)]
@@ -214,32 +217,28 @@ impl PrefixLevel {
             return Some(());
         }
         let open = &self.open;
-        let is_same = |place: &u32| open.get(*place as usize).is_some_and(|branch| piece_of(index, branch, skipped) == piece);
-        match self.places.find(hash, is_same).copied() {
-            Some(place) => self.open.get_mut(place as usize)?.tally.add(row),
+        let is_same = |(other, branch): &Hashed| *other == hash && piece_of(index, branch, skipped) == piece;
+        match self.places.find(hash, |place| open.get(*place as usize).is_some_and(is_same)).copied() {
+            Some(place) => self.open.get_mut(place as usize)?.1.tally.add(row),
             None => {
-                let mut branch = PrefixBranch {
-                    row: row.id(),
-                    name_bytes: skipped.saturating_add(piece.len()),
-                    tally: PrefixTally::default(),
-                };
+                let name_bytes = skipped.saturating_add(piece.len());
+                let mut branch = PrefixBranch { row: row.id(), name_bytes, tally: PrefixTally::default() };
                 branch.tally.add(row);
                 self.open.try_reserve(1).ok()?;
-                self.open.push(branch);
-                self.place(index)?;
+                self.open.push((hash, branch));
+                self.place()?;
             }
         }
         while self.open.len() > self.most_at_once && self.part.mask < u64::MAX {
-            self.halve(index)?;
+            self.halve()?;
         }
         Some(())
     }
 
-    /// Notes the place of the branches that have none.
-    fn place(&mut self, index: &Index) -> Option<()> {
-        let Self { open, places, hasher, prefix, .. } = self;
-        let hash =
-            |place: &u32| open.get(*place as usize).map_or(0, |branch| hash_of(*hasher, piece_of(index, branch, prefix.len())));
+    /// Notes the places of the branches that have none.
+    fn place(&mut self) -> Option<()> {
+        let Self { open, places, .. } = self;
+        let hash = |place: &u32| open.get(*place as usize).map_or(0, |(hash, _)| *hash);
         while places.len() < open.len() {
             let place = u32::try_from(places.len()).ok()?;
             places.try_reserve(1, hash).ok()?;
@@ -250,14 +249,14 @@ impl PrefixLevel {
 
     /// Leaves half of the prefixes to a pass of its own.
     #[cold]
-    fn halve(&mut self, index: &Index) -> Option<()> {
-        let Self { part: Part { mask, bits }, hasher, prefix, .. } = self;
+    fn halve(&mut self) -> Option<()> {
+        let Part { mask, bits } = &mut self.part;
         let half = mask.saturating_add(1);
         *mask |= half;
         self.parts_left.push(Part { mask: *mask, bits: *bits | half });
-        self.open.retain(|branch| hash_of(*hasher, piece_of(index, branch, prefix.len())) & *mask == *bits);
+        self.open.retain(|(hash, _)| hash & *mask == *bits);
         self.places.clear();
-        self.place(index)
+        self.place()
     }
 
     fn leaf(&mut self, index: &Index, row: &Row<'_>) -> Option<()> {
@@ -289,8 +288,10 @@ impl PrefixLevel {
         self.keep_leaves(index).ok_or_else(|| no_memory(index, "memory for the order of the leaves"))?;
         self.is_first_pass = false;
         self.branch_count = self.branch_count.saturating_add(self.open.len() as u64);
-        self.open.iter().for_each(|branch| self.in_branches.merge(&branch.tally));
-        self.branches.append(&mut self.open);
+        for (_, branch) in core::mem::take(&mut self.open) {
+            self.in_branches.merge(&branch.tally);
+            self.branches.push(branch);
+        }
         self.places.clear();
         let rank = |branch: &PrefixBranch| match self.by {
             PrefixOrder::Bytes => branch.tally.bytes(),

@@ -2,7 +2,7 @@
 
 use super::columns::{Full, Row};
 use super::index::Index;
-use crate::rdb::ValueType;
+use crate::rdb::{Eviction, ValueType};
 use alloc::vec::Vec;
 
 /// What rows are sorted by.
@@ -16,6 +16,8 @@ pub enum Column {
     Elements,
     /// Name of the value type, such as `hash-listpack`.
     Encoding,
+    /// What the eviction policy knew: seconds idle, or frequency; 0 where nothing.
+    Eviction,
     /// Absolute expiry; keys that never expire come last.
     Expires,
     /// Bytes of the key; a key stands before those it is the beginning of.
@@ -32,6 +34,10 @@ pub(super) fn sort(index: &Index, rows: &mut [u32], column: Column, descending: 
         Column::Db => by_number(index, rows, descending, |row| u64::from(row.db())),
         Column::Elements => by_number(index, rows, descending, |row| row.elements_or_zero()),
         Column::Encoding => by_name(index, rows, descending, ValueType::name),
+        Column::Eviction => by_number(index, rows, descending, |row| match row.eviction() {
+            Eviction::None => 0,
+            Eviction::Freq(value) | Eviction::Idle(value) => value,
+        }),
         Column::Expires => by_number(index, rows, descending, |row| row.expires_at_ms().map_or(u64::MAX, ordered)),
         Column::Key => by_key(index, rows, descending),
         Column::Offset => by_number(index, rows, descending, |row| u64::from(row.id())),

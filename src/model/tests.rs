@@ -208,6 +208,11 @@ fn every_column_sorts_and_ties_stay_in_file_order() {
     assert_sorts(&facts, &index, Column::Db, |fact| fact.db);
     assert_sorts(&facts, &index, Column::Elements, |fact| fact.elements);
     assert_sorts(&facts, &index, Column::Encoding, |fact| name(fact).name());
+    let eviction = |fact: &Fact| match fact.eviction {
+        Eviction::None => 0,
+        Eviction::Freq(value) | Eviction::Idle(value) => value,
+    };
+    assert_sorts(&facts, &index, Column::Eviction, eviction);
     assert_sorts(&facts, &index, Column::Expires, |fact| fact.expires_at_ms.map_or((1, 0), |ms| (0, ms)));
     assert_sorts(&facts, &index, Column::Key, |fact| fact.key.clone());
     assert_sorts(&facts, &index, Column::Offset, |fact| fact.span.start);

@@ -38,6 +38,7 @@ impl Query {
             Some("size") => Some(Column::Bytes),
             Some("encoding") => Some(Column::Encoding),
             Some("expires") => Some(Column::Expires),
+            Some("idle") => Some(Column::Eviction),
             Some("offset") => Some(Column::Offset),
             Some(other) => return Err(error::usage(&format!("sort: there is no column {other}"))),
         };

@@ -263,7 +263,7 @@ impl Session {
         Ok(())
     }
 
-    /// Counts `rows` further rows. The level once all were counted, else `null`.
+    /// Counts `rows` further rows. The level once all were counted, else `undefined`.
     ///
     /// # Errors
     /// A `TypeError` where no counting was begun; `limit-exceeded` where memory ends.

@@ -323,6 +323,43 @@ test("a value is read from the unpacked bytes by the span of its row", async () 
   session.free();
 });
 
+test("prefixes, types and expiries are counted beside what a query chooses", () => {
+  const session = new aikv.Session();
+  session.feed(fixture("valkey-9.1/cluster.rdb"));
+  session.finish();
+  const keys = expectation(join(data, "valkey-9.1/cluster.json")).keys;
+  const separators = ["}"];
+  const level = (query, options) => {
+    session.countPrefixes(query, { separators, ...options });
+    for (;;) {
+      const counted = session.countStep(3);
+      if (counted) return counted;
+    }
+  };
+  const pieces = (chosen) => Object.fromEntries(chosen.map(({ key }) => key.slice(0, key.indexOf("}") + 1)).map((piece, _, all) => [piece, all.filter((other) => other === piece).length]));
+  const shown = ({ branches }) => Object.fromEntries(branches.map(({ name, keys: number }) => [Buffer.from(name).toString(), number]));
+  assert.deepEqual(shown(level({})), pieces(keys));
+  assert.deepEqual(shown(level({ types: ["hash"], prefix: Buffer.from("nothing") })), pieces(keys.filter(({ type }) => type === "hash")));
+  const named = level({}, { most: 1 });
+  assert.deepEqual([named.branches.length, named.inBranches.count, named.inBranches.keys], [1, Object.keys(pieces(keys)).length, keys.length]);
+  const prefix = Buffer.from("{slot-1}");
+  const under = keys.filter(({ key }) => key.startsWith("{slot-1}"));
+  assert.deepEqual(level({}, { prefix }).leaves.map((row) => Buffer.from(row.key).toString()).sort(), under.map(({ key }) => key).sort());
+
+  const { count, types, expiry } = session.select({ prefix, types: ["hash"], nowMs: 0 });
+  assert.equal(count, under.filter(({ type }) => type === "hash").length);
+  // Both as if their own rule was none.
+  assert.deepEqual(Object.fromEntries(types.map(({ type, keys: number }) => [type, number])), { string: 1, hash: 1 });
+  assert.deepEqual([expiry.never, expiry.later], [1, 0]);
+  assert.equal(session.select({ leaves: true, separators, prefix: Buffer.from("{slot-") }).count, 0);
+  assert.equal(session.select({ leaves: true, separators: ["hash"], prefix }).count, 1);
+  assert.equal(session.select({}).types, undefined);
+  assert.throws(() => session.countStep(1), TypeError);
+  assert.throws(() => session.countPrefixes({}, { separators: [1] }), TypeError);
+  assert.throws(() => session.select({ prefix: "text" }), TypeError);
+  session.free();
+});
+
 test("damage to the compression is told from damage to what is inside", async () => {
   for (const [extension, compression] of COMPRESSED) {
     const bytes = fixture(`compressed/nocompress.rdb.${extension}`);
