@@ -200,6 +200,10 @@ export class Session {
   row(id: number): Row;
   /** A reader for a page of a row's value. */
   valueReader(id: number, options?: { from?: number; count?: number; maxBytes?: number }): ValueReader;
+  /** A reader for a page of a stream's pending entries, by group. */
+  valueReader(id: number, options: { from?: number; count?: number; pending: true }): ValueReader<PendingPage>;
+  /** A reader that counts a stream's entries by hour. */
+  valueReader(id: number, options: { hours: true }): ValueReader<HoursPage>;
   /** A reader for a row as a line of JSON, in the form of `KeyEntry`. Needs `loadTools` in browsers. */
   lineReader(id: number): LineReader;
   /** Gives the memory back. The session is of no use afterwards. */
@@ -339,12 +343,12 @@ export interface Finding {
 export type MaybeCut = Uint8Array | { bytes: Uint8Array; cut: number };
 
 /** Reads a page of one value. Feed it the bytes `[row.offset, row.offset + row.bytes)` of the file, unpacked, in order. */
-export class ValueReader {
+export class ValueReader<Page = ValuePage> {
   private constructor();
   /** True once the page is whole and no more bytes are needed. */
   feed(chunk: Uint8Array): boolean;
   /** The page. */
-  finish(): ValuePage;
+  finish(): Page;
   /** Gives the memory back. */
   free(): void;
 }
@@ -379,6 +383,23 @@ export type ValuePage =
       from: number;
       items: { kind: "int" | "uint" | "float" | "double" | "string"; value: Integer | MaybeCut }[];
     };
+
+/** Pending entries of a stream, group after group. `group` and `consumer` count in `groups` and its `consumers`. */
+export interface PendingPage extends Omit<StreamPage, "items"> {
+  items: {
+    id: string;
+    group: number;
+    /** Absent where the entry was handed back and has none now. */
+    consumer?: number;
+    deliveredAtMs: Integer;
+    deliveries: Integer;
+  }[];
+}
+
+/** Entries of a stream by hour, as hours since 1970 and how many entries are in each. */
+export interface HoursPage extends Omit<StreamPage, "items"> {
+  hours: [Integer, number][];
+}
 
 export interface StreamPage {
   type: "stream";
