@@ -393,6 +393,45 @@ fn data_of_both_lineages_become_what_their_target_has() {
     }
 }
 
+/// A number of Redis Enterprise between the parts of a key's head: an expiry and a frequency in front of it stay.
+#[test]
+fn what_stands_in_front_of_a_number_of_redis_enterprise_is_kept() {
+    let source = b"REDIS0009\xfe\x00\xfc\0\x10\0\0\0\x02\0\0\xf9\x05\x6b\x07\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0";
+    let expected =
+        Entry { expires_at_ms: Some(0x200_0000_1000), eviction: Eviction::Freq(5), ..Value::String("v".into()).into() };
+    for version in [9, 12, 15].map(Version::redis) {
+        for chunk in [1, 64] {
+            let converted = convert_in(source, chunk, options(version, Container::Snapshot, OnLoss::Drop)).unwrap();
+            let told: Vec<_> = converted.losses.iter().map(|loss| (loss.lost, loss.count, loss.outcome)).collect();
+            assert_eq!(told, [(Lost::Enterprise, 1, Outcome::Stripped)], "{version}");
+            let held = Dataset::decode(&converted.bytes.unwrap()).unwrap();
+            assert_eq!(held.databases[&0][&b"k"[..]], expected, "{version}");
+        }
+    }
+}
+
+/// What commands refuse or take otherwise is restored: a group that has read more entries than were added, which `XGROUP SETID`
+/// lets it and `XGROUP CREATE` does not; an expiry of a field at the beginning of time.
+#[test]
+fn what_commands_do_not_take_is_restored() {
+    let mut stream = stream();
+    (stream.groups[0].entries_read, stream.idempotency) = (Some(1 << 40), None);
+    stream.groups[0].unowned.clear();
+    for (entry, from, to) in [
+        (Entry::from(Value::Stream(Box::new(stream.clone()))), Version::redis(11), Version::redis(10)),
+        (Value::Stream(Box::new(stream)).into(), Version::redis(11), Version::redis(13)),
+        (hash(&[field("f", Some(0)), field("g", Some(1 << 41)), field("h", None)]), Version::valkey(80), Version::valkey(80)),
+    ] {
+        let source = snapshot(from, &[("k", entry)]);
+        let converted = convert(&source, to, Container::Commands, OnLoss::Degrade);
+        let expected = without(Dataset::decode(&source).unwrap(), &converted.losses, to);
+        let mut load = LoadLog::new(ReplayOptions::new(1 << 50, [3, 4]));
+        Reader::new(Limits::default()).feed(&converted.bytes.unwrap(), &mut load).unwrap();
+        load.end_file();
+        assert_eq!(data(load.finish().unwrap().0).databases, data(expected).databases, "{to}");
+    }
+}
+
 #[test]
 fn what_a_filter_leaves_out_is_no_loss() {
     let stream: Entry = Value::Stream(Box::new(stream())).into();

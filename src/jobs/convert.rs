@@ -342,7 +342,8 @@ impl Convert {
             let name = key.key.with_text(Bytes::copy_from_slice);
             self.lose(Lost::Enterprise, enterprise, Outcome::Stripped, Some((key.db, name)), None);
         }
-        if self.copies(key, has_metadata) {
+        // A number stands in the middle of a head, whose parts do not come in one step then.
+        if enterprise == 0 && self.copies(key, has_metadata) {
             self.course = Course::Copy;
             self.begin_key(key.db)?;
             self.report.copied_keys = self.report.copied_keys.saturating_add(1);

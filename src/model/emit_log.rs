@@ -22,10 +22,11 @@ use alloc::vec::Vec;
 /// that version: module values, keys with metadata of modules, and streams with
 /// - pending entries that were deleted or that no consumer has, or with delivery times before 1970;
 /// - the ids of producers; consumers without pending entries, for Redis 5.0 to 6.2;
-/// - ids or counters that a server could not have come to by commands;
+/// - ids or counters that a server could not have come to by commands, or a group that has read more entries than
+///   were added;
 ///
-/// and what commands would change: sorted sets with a score of -0, for Redis 7.0 and later, and hashes of Redis
-/// with expiries of fields beyond 2^46 - 1.
+/// and what commands would change or refuse: sorted sets with a score of -0, for Redis 7.0 and later, and hashes
+/// with an expiry of a field at 0, or for Redis beyond 2^46 - 1.
 ///
 /// What a version has no form for is `Unrepresentable`, as [`Emitter`](super::Emitter) says, but that there are
 /// no fields about the snapshot. A log of commands has no room for two more things, which servers drop as well when
@@ -258,7 +259,9 @@ fn value(key: &[u8], value: &Value, version: Version, log: &mut Log<'_>) -> bool
             log.bytes(score_text(scored.score, &mut Buffer::new())).bytes(&scored.member);
         }),
         Value::Hash(fields) => {
-            if version.dialect() == Dialect::Redis && fields.iter().any(|field| field.expires_at_ms > Some(LAST_EXPIRY_MS)) {
+            // `HSETEX` and `HPEXPIREAT` take none of the beginning of time either.
+            let is_taken = |at: i64| at > 0 && (version.dialect() == Dialect::Valkey || at <= LAST_EXPIRY_MS);
+            if !fields.iter().filter_map(|field| field.expires_at_ms).all(is_taken) {
                 return false;
             }
             hash(key, fields, version, items, log);
@@ -330,8 +333,12 @@ pub(super) fn is_made_by_commands(stream: &Stream, version: Version) -> bool {
     };
     // `XGROUP CREATECONSUMER` came with Redis 6.2, whose snapshots are of the same version as those of 5.0.
     let is_consumer_taken = |consumer: &StreamConsumer| !consumer.pending.is_empty() || version.number() >= 10;
+    // `XGROUP CREATE` takes no more than were added.
+    let is_read_taken =
+        |group: &StreamGroup| version.number() < 10 || group.entries_read.is_none_or(|read| read <= stream.entries_added);
     let is_group_taken = |group: &StreamGroup| {
-        group.unowned.is_empty()
+        is_read_taken(group)
+            && group.unowned.is_empty()
             && group.consumers.iter().all(|consumer| is_consumer_taken(consumer) && consumer.pending.iter().all(is_pending_taken))
     };
     let has_producers = |ids: &StreamIdempotency| !ids.producers.is_empty() || ids.added > 0 || ids.duplicates > 0;
