@@ -149,9 +149,12 @@ test("text, types, expiry and prefixes show each other's effect", { skip }, asyn
     const hashes = keys.filter((key) => key.type === "hash");
     await untilPieces(pieces(hashes));
     await page.click(".chip:has-text('hash')");
+    // The bars are drawn for all keys again.
+    await untilPieces(pieces(keys));
     await page.click("[aria-label='Keys by expiry'] > [data-bucket=never]");
     await untilPieces(pieces(keys.filter((key) => key.never)));
     await page.click("[aria-label='Keys by expiry'] > [data-bucket=never]");
+    await untilPieces(pieces(keys));
     const [name] = Object.entries(pieces(keys)).sort((a, b) => b[1] - a[1]).map(([piece]) => piece).filter((piece) => piece !== "no prefix");
     const named = keys.filter(({ key }) => key.startsWith(name));
     assert.ok(named.length < keys.length, name);
