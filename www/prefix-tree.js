@@ -192,7 +192,8 @@ function linesOf(level, path, by) {
   lines.sort(orders[by]);
   const shown = lines.reduce((sum, line) => ({ keys: sum.keys + line.keys, bytes: sum.bytes + line.bytes }), { keys: 0, bytes: 0 });
   const left = { keys: inLeaves.keys + inBranches.keys - shown.keys, bytes: inLeaves.bytes + inBranches.bytes - shown.bytes };
-  if (left.keys > 0) lines.push({ kind: "more", id: `${idOf(path)} more`, path, name: null, type: null, ...left, canAsk: level.most < NAMED_MOST });
+  const { type } = inBranches.bytes > inLeaves.bytes ? inBranches : inLeaves;
+  if (left.keys > 0) lines.push({ kind: "more", id: `${idOf(path)} more`, path, name: null, type, ...left, canAsk: level.most < NAMED_MOST });
   return lines;
 }
 

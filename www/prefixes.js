@@ -155,8 +155,8 @@ export function mountPrefixes(root, place, actions) {
     if (!tree.level(path) || key === mapped) return;
     mapped = key;
     const items = tree.children(path).map((line) => ({
-      line, name: line.name ? withoutSeparator(line) : wordsOf(line), size: bytesText(line.bytes), type: line.type, weight: line.bytes,
-      tip: `${line.name ? nameOf(line) : wordsOf(line)}: ${plural(line.keys, "key")}, ${bytesText(line.bytes)}${line.type ? `, mostly ${line.type}` : ""}`,
+      line, name: line.name ? withoutSeparator(line) : wordsOf(line), size: bytesText(line.bytes), type: line.type, weight: line.bytes, rest: line.kind === "more",
+      tip: `${line.name ? nameOf(line) : wordsOf(line)}: ${plural(line.keys, "key")}, ${bytesText(line.bytes)}, mostly ${line.type}`,
     }));
     for (const map of [small, large]) map.set(items);
   }

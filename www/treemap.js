@@ -2,15 +2,14 @@
 // so that it is hidden from assistive technology.
 
 import { el, rem, textWidth } from "./dom.js";
+import { bytesText } from "./format.js";
 import { TYPES } from "./types.js";
 
-const MOST_TILES = 120;
+/** Smaller areas are drawn as one, in square px. */
+const LEAST_AREA = 64;
 const GAP_PX = 2;
 
-/**
- * `choose(item)` is called for a pressed tile. Items are `{ name, size, type, tip, weight }`; one without
- * a type stands for what is left over, and cannot be pressed.
- */
+/** `choose(item)` is called for a pressed tile. Items are `{ name, size, type, tip, weight }`; those that are `rest` are drawn as one. */
 export function treemap(choose) {
   const node = el("div", { class: "treemap", "aria-hidden": "true" });
   let items = [];
@@ -22,13 +21,13 @@ export function treemap(choose) {
     const key = JSON.stringify([width, height, items.map(({ name, size, type, tip, weight }) => [name, size, type, tip, weight])]);
     if (key === drawn) return;
     drawn = key;
-    const tiles = gathered(items);
+    const tiles = gathered(items, width * height);
     node.replaceChildren(...squarified(tiles.map((item) => item.weight), width, height).map((box, at) => tileOf(tiles[at], box)));
   }
 
   function tileOf(item, { left, top, width, height }) {
     const [w, h] = [Math.max(0, width - GAP_PX), Math.max(0, height - GAP_PX)];
-    const tile = el("div", { class: `tile ${item.type ? `t-${item.type}` : "rest"}`, title: item.tip, onclick: item.type ? () => choose(item) : null }, labelOf(item, w, h));
+    const tile = el("div", { class: `tile t-${item.type}${item.rest ? " rest" : ""}`, title: item.tip, onclick: item.rest ? null : () => choose(item) }, labelOf(item, w, h));
     tile.style.left = `${left}px`;
     tile.style.top = `${top}px`;
     tile.style.width = `${w}px`;
@@ -52,20 +51,24 @@ function labelOf({ name, size, type }, width, height) {
   const sizeFits = textWidth(size, `400 ${rem(1.15)}px system-ui, sans-serif`) <= room;
   if (nameFits && sizeFits && height >= rem(4)) return [el("b", null, name), el("span", null, size)];
   if (nameFits && height >= rem(2.2)) return el("b", null, name);
-  return type && width >= rem(1.6) && height >= rem(1.6) ? el("i", null, TYPES[type].letter) : null;
+  return width >= rem(1.6) && height >= rem(1.6) ? el("i", null, TYPES[type].letter) : null;
 }
 
-/** The largest items, and one for all the others. */
-function gathered(items) {
-  const seen = items.filter((item) => item.weight > 0).sort((a, b) => b.weight - a.weight);
-  const others = seen.slice(MOST_TILES);
-  if (!others.length) return seen;
-  const weight = others.reduce((sum, item) => sum + item.weight, 0);
-  return [...seen.slice(0, MOST_TILES), { name: "others", size: "", type: null, tip: "All others", weight }];
+/** Items that can be seen and pressed, the largest first, and behind them one for all the others. */
+function gathered(items, area) {
+  const whole = items.reduce((sum, item) => sum + item.weight, 0);
+  const isSeen = (item) => !item.rest && item.weight * area >= LEAST_AREA * whole;
+  const seen = items.filter(isSeen).sort((a, b) => b.weight - a.weight);
+  const weight = whole - seen.reduce((sum, item) => sum + item.weight, 0);
+  if (weight <= 0) return seen;
+  const byType = {};
+  for (const item of items) if (!isSeen(item)) byType[item.type] = (byType[item.type] ?? 0) + item.weight;
+  const [type] = Object.keys(byType).sort((a, b) => byType[b] - byType[a]);
+  return [...seen, { name: "others", size: bytesText(weight), type, tip: `All others: ${bytesText(weight)}, mostly ${type}`, rest: true, weight }];
 }
 
 /**
- * Boxes for `weights`, which descend: rows are filled along the shorter side for as long as that makes
+ * Boxes for `weights`, which best descend: rows are filled along the shorter side for as long as that makes
  * their boxes squarer (Bruls, Huizing and van Wijk, "Squarified Treemaps", 2000).
  */
 export function squarified(weights, width, height) {
@@ -78,14 +81,15 @@ export function squarified(weights, width, height) {
   while (at < weights.length) {
     const side = Math.min(free.width, free.height);
     let end = at + 1;
-    let area = weights[at] * scale;
+    let row = { area: weights[at] * scale, most: weights[at] * scale, least: weights[at] * scale };
     while (end < weights.length) {
-      const wider = area + weights[end] * scale;
-      const [most, least] = [weights[at] * scale, weights[end - 1] * scale];
-      if (worst(most, weights[end] * scale, wider, side) > worst(most, least, area, side)) break;
-      area = wider;
+      const next = weights[end] * scale;
+      const longer = { area: row.area + next, most: Math.max(row.most, next), least: Math.min(row.least, next) };
+      if (worst(longer, side) > worst(row, side)) break;
+      row = longer;
       end += 1;
     }
+    const { area } = row;
     const depth = Math.min(area / side || 0, Math.max(free.width, free.height));
     let along = 0;
     for (; at < end; at += 1) {
@@ -102,8 +106,8 @@ export function squarified(weights, width, height) {
   return boxes;
 }
 
-/** The worst aspect of a row with this area, its largest and its smallest box. */
-function worst(most, least, area, side) {
+/** The worst aspect of the boxes in a row along `side`. */
+function worst({ area, most, least }, side) {
   const square = area * area;
   return Math.max((side * side * most) / square, square / (side * side * least));
 }

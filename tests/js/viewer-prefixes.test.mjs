@@ -149,9 +149,12 @@ test("text, types, expiry and prefixes show each other's effect", { skip }, asyn
     const hashes = keys.filter((key) => key.type === "hash");
     await untilPieces(pieces(hashes));
     await page.click(".chip:has-text('hash')");
+    // The bars are drawn for all keys again.
+    await untilPieces(pieces(keys));
     await page.click("[aria-label='Keys by expiry'] > [data-bucket=never]");
     await untilPieces(pieces(keys.filter((key) => key.never)));
     await page.click("[aria-label='Keys by expiry'] > [data-bucket=never]");
+    await untilPieces(pieces(keys));
     const [name] = Object.entries(pieces(keys)).sort((a, b) => b[1] - a[1]).map(([piece]) => piece).filter((piece) => piece !== "no prefix");
     const named = keys.filter(({ key }) => key.startsWith(name));
     assert.ok(named.length < keys.length, name);
@@ -350,6 +353,34 @@ test("of 30,000 prefixes the largest are named, the others counted, and only tho
     await page.waitForFunction(() => Number(document.querySelector(".tree-line").ariaSetSize) === 2001);
     assert.ok((await page.locator(".tree-line").count()) < 60);
   });
+});
+
+test("prefixes are counted while the file is read, and again at its end", { skip }, async () => {
+  const keys = Array.from({ length: 60_000 }, (_, n) => `${n % 3 ? "even" : "third"}:${n}`);
+  const bytes = snapshot(keys);
+  site.opened = { name: "slow.rdb", bytes, stallAfter: bytes.length >> 1 };
+  const page = await openPage(browser, `${site.url}?file=slow.rdb`);
+  try {
+    const counts = () => page.evaluate(() => [...document.querySelectorAll(".tree-line")].map((one) => Number(one.querySelector(".tree-keys").title.replaceAll(",", ""))).reduce((a, b) => a + b, 0));
+    await page.waitForSelector(".news button:has-text('Stop')");
+    // As many as the table has rows, once the count has caught up.
+    await page.waitForFunction(() => {
+      const counted = [...document.querySelectorAll(".tree-line")].map((one) => Number(one.querySelector(".tree-keys").title.replaceAll(",", ""))).reduce((a, b) => a + b, 0);
+      return counted > 1000 && counted === Number(document.getElementById("grid").ariaRowCount) - 1;
+    });
+    assert.ok((await counts()) < keys.length);
+    await line(page, "third:").click();
+    await page.waitForFunction(() => / of /.test(document.querySelector("#status .strong").textContent));
+    site.resume();
+    await untilRead(page);
+    await page.waitForFunction((wanted) => document.querySelector(".tree-line[aria-selected=true] .tree-keys").title === wanted, "20,000");
+    await statusCount(page, "20,000 of 60,000 ");
+    assert.equal(await counts(), keys.length);
+    assert.deepEqual(page.record.problems, []);
+  } finally {
+    site.opened = null;
+    await page.context().close();
+  }
 });
 
 test("the pane becomes a rail where there is no room, and opens over the table", { skip }, async () => {
