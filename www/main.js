@@ -170,6 +170,7 @@ const actions = {
       return true;
     } catch {
       announce.alert("The browser did not let this page copy.");
+      if (store.state.view === "keys") views.detail.flash("The browser did not let this page copy.");
       return false;
     }
   },
@@ -185,13 +186,9 @@ const actions = {
     const text = await client.call("copyText", { format: views.detail.viewer().format(), bytes });
     if (await actions.copy(text, "value")) views.detail.flash();
   },
-  async copyJson() {
-    try {
-      if (await actions.copy(await value.jsonLine(), "key as JSON")) views.detail.flash();
-    } catch (error) {
-      announce.alert(error.message);
-    }
-  },
+  copyJson: () => copyMade(value.jsonLine, "key as JSON"),
+  copyCommands: () => copyMade(() => value.redisCli("commands"), "commands"),
+  copyRestore: () => copyMade(() => value.redisCli("restore"), "RESTORE command"),
   async copyOffset() {
     if (await actions.copy(String(store.state.detail.row.offset), "offset")) views.detail.flash();
   },
@@ -204,15 +201,24 @@ const actions = {
   /** The selected key as a file. */
   async exportKey(form) {
     try {
-      const { id, bytes } = store.state.detail.row;
-      if (form === "jsonl") save("key.jsonl", `${await value.jsonLine()}\n`);
-      else save("key.bin", (await client.call("raw", { id, maxBytes: bytes })).bytes);
+      save(`key.${form}`, form === "jsonl" ? `${await value.jsonLine()}\n` : await value.keyFile(form));
       announce.say("Saved key");
     } catch (error) {
       announce.alert(error.message);
+      views.detail.flash(error.message);
     }
   },
 };
+
+/** Copies what has to be made first. */
+async function copyMade(make, what) {
+  try {
+    if (await actions.copy(await make(), what)) views.detail.flash();
+  } catch (error) {
+    announce.alert(error.message);
+    views.detail.flash(error.message);
+  }
+}
 
 /** Hands content to the browser as a file. */
 function save(name, content) {

@@ -17,13 +17,13 @@ export function findServer(name) {
 }
 
 /**
- * Runs `use(ask)` with a server; `ask(...words)` resolves to its answer, bulk strings as Buffers. `files`, by their names,
- * lie in its folder when it starts: a `dump.rdb` is loaded.
+ * Runs `use(ask)` with a server; `ask(...words)` resolves to its answer, bulk strings as Buffers, and `ask.line(text)` to
+ * that of a line as a reader types it. `files`, by their names, lie in its folder when it starts: a `dump.rdb` is loaded.
  */
-export async function withServer(path, use, files = {}) {
+export async function withServer(path, use, files = {}, options = []) {
   const place = mkdtempSync(join(tmpdir(), "aikv-s-"));
   for (const [name, bytes] of Object.entries(files)) writeFileSync(join(place, name), bytes);
-  const child = spawn(path, ["--port", "0", "--unixsocket", "s", "--save", "", "--dir", place], { cwd: place, stdio: "ignore" });
+  const child = spawn(path, ["--port", "0", "--unixsocket", "s", "--save", "", "--dir", place, ...options], { cwd: place, stdio: "ignore" });
   let socket;
   try {
     socket = await connected(join(place, "s"), child);
@@ -64,8 +64,17 @@ function asker(socket) {
     held = Buffer.concat([held, chunk]);
     wake?.();
   });
-  return async (...words) => {
+  const ask = (...words) => {
     socket.write(Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...words.flatMap((word) => [Buffer.from(`$${Buffer.byteLength(word)}\r\n`), Buffer.from(word), Buffer.from("\r\n")])]));
+    return answered();
+  };
+  ask.line = (text) => {
+    socket.write(`${text}\r\n`);
+    return answered();
+  };
+  return ask;
+
+  async function answered() {
     for (;;) {
       const answer = parse(held);
       if (answer) {
@@ -77,7 +86,7 @@ function asker(socket) {
         wake = resolve;
       });
     }
-  };
+  }
 }
 
 /** One answer that is no array: `{ value, end }`, or null when it is not whole. */
