@@ -89,7 +89,7 @@ function asker(socket) {
   }
 }
 
-/** One answer that is no array: `{ value, end }`, or null when it is not whole. */
+/** One answer: `{ value, end }`, or null when it is not whole. */
 function parse(bytes) {
   const line = bytes.indexOf("\r\n");
   if (line < 0) return null;
@@ -102,6 +102,17 @@ function parse(bytes) {
       const length = Number(text);
       if (length < 0) return { value: null, end: line + 2 };
       return bytes.length < line + 4 + length ? null : { value: bytes.subarray(line + 2, line + 2 + length), end: line + 4 + length };
+    }
+    case "*": {
+      const value = [];
+      let end = line + 2;
+      for (let left = Number(text); left > 0; left -= 1) {
+        const item = parse(bytes.subarray(end));
+        if (!item) return null;
+        value.push(item.value);
+        end += item.end;
+      }
+      return { value, end };
     }
     default: throw new Error(`an answer this reader does not know: ${text}`);
   }
