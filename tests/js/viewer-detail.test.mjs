@@ -12,6 +12,16 @@ const tab = (page, name) => page.click(`.detail-body [role=radio]:visible:text-i
 const text = (value) => (typeof value === "string" ? value : bytes(value).toString("latin1"));
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.className);
 
+/** Copies by an item of the menu, once the button says so. */
+async function copied(page, item) {
+  await page.click(".detail-tools button:has-text('Copy')");
+  await page.click(`.menu-item:has-text('${item}')`);
+  await page.waitForFunction(() => document.querySelector(".detail-tools").textContent.includes("Copied"));
+  const held = await page.evaluate(() => navigator.clipboard.readText());
+  await page.waitForFunction(() => !document.querySelector(".detail-tools").textContent.includes("Copied"));
+  return held;
+}
+
 test("a value is shown in the format that suits it, others follow by x, and the choice holds for the prefix", { skip }, async () => {
   const file = strings([
     ["a:json", '{"n":12345678901234567890,"__proto__":"x"}'], ["a:text", "plain"], ["a:again", "[1]"],
@@ -336,17 +346,9 @@ test("a module value that is not understood is kept as it is, and shown as bytes
 test("what a key is copied as is said on the button, and by a polite word", { skip }, async () => {
   await withFile(strings([["k:<b>", "[1,2]"]]), async (page) => {
     await openKey(page, "k:<b>");
-    const copied = async (item) => {
-      await page.click(".detail-tools button:has-text('Cop')");
-      await page.click(`.menu-item:has-text('${item}')`);
-      await page.waitForFunction(() => document.querySelector(".detail-tools").textContent.includes("Copied"));
-      const held = await page.evaluate(() => navigator.clipboard.readText());
-      await page.waitForFunction(() => !document.querySelector(".detail-tools").textContent.includes("Copied"));
-      return held;
-    };
-    assert.equal(await copied("Value as shown"), "[\n  1,\n  2\n]");
-    assert.deepEqual(JSON.parse(await copied("JSON line")), { db: 0, key: "k:<b>", type: "string", encoding: "string", value: "[1,2]" });
-    assert.equal(await copied("Offset"), "9");
+    assert.equal(await copied(page, "Value as shown"), "[\n  1,\n  2\n]");
+    assert.deepEqual(JSON.parse(await copied(page, "JSON line")), { db: 0, key: "k:<b>", type: "string", encoding: "string", value: "[1,2]" });
+    assert.equal(await copied(page, "Offset"), "9");
     await page.keyboard.press("c");
     await page.waitForFunction(() => /^Copied/.test(document.getElementById("polite").textContent));
   }, { permissions: ["clipboard-read", "clipboard-write"] });
@@ -370,12 +372,9 @@ for (const [name, wanted] of COPIED) {
           const before = await digest();
           await openKey(page, key);
           for (const item of ["Commands for redis-cli", "RESTORE command"]) {
-            await page.evaluate(() => navigator.clipboard.writeText(""));
-            await page.click(".detail-tools button:has-text('Cop')");
-            await page.click(`.menu-item:has-text('${item}')`);
-            await page.waitForFunction(() => navigator.clipboard.readText());
+            const lines = await copied(page, item);
             assert.equal(await ask("DEL", key), 1);
-            for (const line of (await page.evaluate(() => navigator.clipboard.readText())).split("\n")) await ask.line(line);
+            for (const line of lines.split("\n")) await ask.line(line);
             assert.deepEqual(await digest(), before, `${key}, ${item}`);
           }
         }

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const folder = process.env.AIKV_SERVERS ?? fileURLToPath(new URL("../../../.servers", import.meta.url));
 const START_MS = 10_000;
+const ANSWER_MS = 20_000;
 
 /** The path of the server `name` (`tests/data/servers.sh` obtains them), or null. */
 export function findServer(name) {
@@ -82,8 +83,12 @@ function asker(socket) {
         if (answer.value instanceof Error) throw answer.value;
         return answer.value;
       }
-      await new Promise((resolve) => {
-        wake = resolve;
+      await new Promise((resolve, reject) => {
+        const late = setTimeout(() => reject(new Error(`no answer, but ${held.length} bytes of one`)), ANSWER_MS);
+        wake = () => {
+          clearTimeout(late);
+          resolve();
+        };
       });
     }
   }
