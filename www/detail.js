@@ -31,7 +31,7 @@ export function mountDetail(root, actions) {
   const widen = el("button", { class: "icon-button only-wide", type: "button", onclick: () => actions.widen(!state.detail.wide) }, widenIcon);
   const close = el("button", { class: "icon-button only-wide", type: "button", "aria-label": "Close", title: "Close (Esc)", onclick: () => actions.closeDetail() }, icon("close"));
   const key = el("h2", { class: "detail-key mono", tabIndex: -1 });
-  const refusal = el("p", { class: "expired-line warn", hidden: true });
+  const told = el("p", { class: "expired-line warn", hidden: true });
   const facts = el("dl", { class: "detail-facts" });
   const expiredNote = el("p", { class: "expired-line warn", hidden: true });
   const head = el("div", { class: "detail-head" }, el("div", { class: "detail-tools" }, back, typeBadge, el("span", { class: "push" }), copy, exportKey, widen, close), key);
@@ -53,7 +53,7 @@ export function mountDetail(root, actions) {
     el("p", null, "Pick a key to see its value. ", el("span", { class: "while-reading" }, "Values can be read while the rest of the file is still coming.")),
     el("p", { class: "detail-hints" }, el("kbd", null, "j"), el("kbd", null, "k"), "move", el("kbd", null, "↵"), "open"));
   const split = splitter("Width of the value", widths, (px) => actions.setting({ [state.detail.wide ? "detailWide" : "detailWidth"]: px === null ? null : px / rem(1) }));
-  const filled = el("div", { class: "detail-filled" }, head, refusal, facts, expiredNote, body);
+  const filled = el("div", { class: "detail-filled" }, head, told, facts, expiredNote, body);
   root.append(split.node, filled, empty);
 
   let state = null;
@@ -115,7 +115,7 @@ export function mountDetail(root, actions) {
     widen.title = `${words} (Enter)`;
     if (row === keyShown) return;
     keyShown = row;
-    show(refusal, false);
+    show(told, false);
     since = performance.now();
     fill(typeBadge, badge(row.type), el("span", null, row.type));
     const cut = row.key.length > KEY_SHOWN;
@@ -189,11 +189,14 @@ export function mountDetail(root, actions) {
       else if (row?.type === "stream") stream.focus();
       else if (row) elements.focus();
     },
-    /** The word on the copy button, for a moment; why nothing was copied stands below until another key is shown. */
-    flash(failure = null) {
-      setText(refusal, failure ?? "");
-      show(refusal, failure !== null);
-      if (failure !== null) return;
+    /** What there is to say of a copy or an export stands below the key until another is shown. */
+    tell(words) {
+      setText(told, words);
+      show(told, true);
+    },
+    /** The word on the copy button, for a moment. */
+    flash() {
+      show(told, false);
       setText(copyText, "Copied");
       setTimeout(() => setText(copyText, "Copy"), 1200);
     },

@@ -170,7 +170,7 @@ const actions = {
       return true;
     } catch {
       announce.alert("The browser did not let this page copy.");
-      if (store.state.view === "keys") views.detail.flash("The browser did not let this page copy.");
+      if (store.state.view === "keys") views.detail.tell("The browser did not let this page copy.");
       return false;
     }
   },
@@ -186,7 +186,7 @@ const actions = {
     const text = await client.call("copyText", { format: views.detail.viewer().format(), bytes });
     if (await actions.copy(text, "value")) views.detail.flash();
   },
-  copyJson: () => copyMade(value.jsonLine, "key as JSON"),
+  copyJson: () => copyMade(async () => ({ text: await value.jsonLine(), lost: "" }), "key as JSON"),
   copyCommands: () => copyMade(() => value.redisCli("commands"), "commands"),
   copyRestore: () => copyMade(() => value.redisCli("restore"), "RESTORE command"),
   async copyOffset() {
@@ -201,11 +201,13 @@ const actions = {
   /** The selected key as a file. */
   async exportKey(form) {
     try {
-      save(`key.${form}`, form === "jsonl" ? `${await value.jsonLine()}\n` : await value.keyFile(form));
+      const { bytes, lost } = form === "jsonl" ? { bytes: `${await value.jsonLine()}\n`, lost: "" } : await value.keyFile(form);
+      save(`key.${form}`, bytes);
       announce.say("Saved key");
+      if (lost) views.detail.tell(leftOut(lost));
     } catch (error) {
       announce.alert(error.message);
-      views.detail.flash(error.message);
+      views.detail.tell(error.message);
     }
   },
 };
@@ -213,11 +215,18 @@ const actions = {
 /** Copies what has to be made first. */
 async function copyMade(make, what) {
   try {
-    if (await actions.copy(await make(), what)) views.detail.flash();
+    const { text, lost } = await make();
+    if (!(await actions.copy(text, what))) return;
+    views.detail.flash();
+    if (lost) views.detail.tell(leftOut(lost));
   } catch (error) {
     announce.alert(error.message);
-    views.detail.flash(error.message);
+    views.detail.tell(error.message);
   }
+}
+
+function leftOut(lost) {
+  return `Left out, since this form has no room for it: ${lost}.`;
 }
 
 /** Hands content to the browser as a file. */
