@@ -31,7 +31,7 @@ export function mountDetail(root, actions) {
   const widen = el("button", { class: "icon-button only-wide", type: "button", onclick: () => actions.widen(!state.detail.wide) }, widenIcon);
   const close = el("button", { class: "icon-button only-wide", type: "button", "aria-label": "Close", title: "Close (Esc)", onclick: () => actions.closeDetail() }, icon("close"));
   const key = el("h2", { class: "detail-key mono", tabIndex: -1 });
-  const told = el("p", { class: "expired-line warn", hidden: true });
+  const told = el("p", { class: "told-line warn", hidden: true });
   const facts = el("dl", { class: "detail-facts" });
   const expiredNote = el("p", { class: "expired-line warn", hidden: true });
   const head = el("div", { class: "detail-head" }, el("div", { class: "detail-tools" }, back, typeBadge, el("span", { class: "push" }), copy, exportKey, widen, close), key);
