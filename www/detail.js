@@ -4,7 +4,7 @@ import { badge } from "./columns.js";
 import { el, fill, icon, pick, rem, setAttr, setIcon, setText, show, turnRadio } from "./dom.js";
 import { mountElements, prefixOf } from "./elements.js";
 import { bytesExact, bytesText, count, dateTimeUtc, expiry, plural, span } from "./format.js";
-import { COPY_BYTES } from "./limits.js";
+import { COMMAND_CHARS, COPY_BYTES } from "./limits.js";
 import { openMenu } from "./menu.js";
 import { splitter } from "./splitter.js";
 import { mountStream } from "./stream.js";
@@ -13,6 +13,7 @@ import { elementWord, TYPES } from "./types.js";
 import { moduleTabOf, wholeOf } from "./value.js";
 import { valueViewer } from "./viewer.js";
 
+const KEY_FORMS = [["jsonl", "JSON Lines"], ["resp", "Commands"], ["rdb", "Snapshot"], ["dump", "Payload for RESTORE"]];
 const LATE_MS = 100;
 const KEY_SHOWN = 16_384;
 const LEAST = 32;
@@ -30,6 +31,7 @@ export function mountDetail(root, actions) {
   const widen = el("button", { class: "icon-button only-wide", type: "button", onclick: () => actions.widen(!state.detail.wide) }, widenIcon);
   const close = el("button", { class: "icon-button only-wide", type: "button", "aria-label": "Close", title: "Close (Esc)", onclick: () => actions.closeDetail() }, icon("close"));
   const key = el("h2", { class: "detail-key mono", tabIndex: -1 });
+  const told = el("p", { class: "told-line warn", hidden: true });
   const facts = el("dl", { class: "detail-facts" });
   const expiredNote = el("p", { class: "expired-line warn", hidden: true });
   const head = el("div", { class: "detail-head" }, el("div", { class: "detail-tools" }, back, typeBadge, el("span", { class: "push" }), copy, exportKey, widen, close), key);
@@ -51,7 +53,7 @@ export function mountDetail(root, actions) {
     el("p", null, "Pick a key to see its value. ", el("span", { class: "while-reading" }, "Values can be read while the rest of the file is still coming.")),
     el("p", { class: "detail-hints" }, el("kbd", null, "j"), el("kbd", null, "k"), "move", el("kbd", null, "↵"), "open"));
   const split = splitter("Width of the value", widths, (px) => actions.setting({ [state.detail.wide ? "detailWide" : "detailWidth"]: px === null ? null : px / rem(1) }));
-  const filled = el("div", { class: "detail-filled" }, head, facts, expiredNote, body);
+  const filled = el("div", { class: "detail-filled" }, head, told, facts, expiredNote, body);
   root.append(split.node, filled, empty);
 
   let state = null;
@@ -76,16 +78,15 @@ export function mountDetail(root, actions) {
       { label: "Key", hint: "c", run: () => actions.copyKey() },
       { label: one || row.type === "string" ? "Value as shown" : "Open element as shown", hint: "Shift+C", disabled: !hasBytes, run: () => actions.copyValue() },
       { label: "Key as JSON line", disabled: row.bytes > COPY_BYTES, run: () => actions.copyJson() },
+      { label: "Commands for redis-cli", disabled: row.bytes > COMMAND_CHARS, run: () => actions.copyCommands() },
+      { label: "RESTORE command", disabled: row.bytes > COMMAND_CHARS, run: () => actions.copyRestore() },
       { label: "Offset in the file", hint: count(row.offset), run: () => actions.copyOffset() },
     ], { label: "Copy", align: "right" });
   }
 
   function exportMenu() {
     const { row } = state.detail;
-    openMenu(exportKey, [
-      { label: "JSON Lines", disabled: row.bytes > COPY_BYTES, run: () => actions.exportKey("jsonl") },
-      { label: "Its bytes of the file", hint: bytesText(row.bytes), run: () => actions.exportKey("raw") },
-    ], { label: "Export key", align: "right" });
+    openMenu(exportKey, KEY_FORMS.map(([form, label]) => ({ label, hint: `.${form}`, disabled: row.bytes > COPY_BYTES, run: () => actions.exportKey(form) })), { label: "Export key", align: "right" });
   }
 
   function render(next) {
@@ -114,6 +115,7 @@ export function mountDetail(root, actions) {
     widen.title = `${words} (Enter)`;
     if (row === keyShown) return;
     keyShown = row;
+    show(told, false);
     since = performance.now();
     fill(typeBadge, badge(row.type), el("span", null, row.type));
     const cut = row.key.length > KEY_SHOWN;
@@ -187,8 +189,14 @@ export function mountDetail(root, actions) {
       else if (row?.type === "stream") stream.focus();
       else if (row) elements.focus();
     },
+    /** What there is to say of a copy or an export stands below the key until another is shown. */
+    tell(words) {
+      setText(told, words);
+      show(told, true);
+    },
     /** The word on the copy button, for a moment. */
     flash() {
+      show(told, false);
       setText(copyText, "Copied");
       setTimeout(() => setText(copyText, "Copy"), 1200);
     },

@@ -10,6 +10,8 @@ export const SHOWN_MOST = 16 << 20;
 /** Values are gathered whole, to be searched or put in order, up to here. */
 export const GATHER_ELEMENTS = 1_000_000;
 const GATHER_BYTES = 64 << 20;
+/** Characters of commands that are copied, at most. */
+export const COMMAND_CHARS = 1 << 20;
 /** Values are copied whole, so only up to here. */
 export const COPY_BYTES = 64 << 20;
 

@@ -170,6 +170,7 @@ const actions = {
       return true;
     } catch {
       announce.alert("The browser did not let this page copy.");
+      if (store.state.view === "keys") views.detail.tell("The browser did not let this page copy.");
       return false;
     }
   },
@@ -185,13 +186,9 @@ const actions = {
     const text = await client.call("copyText", { format: views.detail.viewer().format(), bytes });
     if (await actions.copy(text, "value")) views.detail.flash();
   },
-  async copyJson() {
-    try {
-      if (await actions.copy(await value.jsonLine(), "key as JSON")) views.detail.flash();
-    } catch (error) {
-      announce.alert(error.message);
-    }
-  },
+  copyJson: () => copyMade(async () => ({ text: await value.jsonLine(), lost: "" }), "key as JSON"),
+  copyCommands: () => copyMade(() => value.redisCli("commands"), "commands"),
+  copyRestore: () => copyMade(() => value.redisCli("restore"), "RESTORE command"),
   async copyOffset() {
     if (await actions.copy(String(store.state.detail.row.offset), "offset")) views.detail.flash();
   },
@@ -204,15 +201,33 @@ const actions = {
   /** The selected key as a file. */
   async exportKey(form) {
     try {
-      const { id, bytes } = store.state.detail.row;
-      if (form === "jsonl") save("key.jsonl", `${await value.jsonLine()}\n`);
-      else save("key.bin", (await client.call("raw", { id, maxBytes: bytes })).bytes);
+      const { bytes, lost } = form === "jsonl" ? { bytes: `${await value.jsonLine()}\n`, lost: "" } : await value.keyFile(form);
+      save(`key.${form}`, bytes);
       announce.say("Saved key");
+      if (lost) views.detail.tell(leftOut(lost));
     } catch (error) {
       announce.alert(error.message);
+      views.detail.tell(error.message);
     }
   },
 };
+
+/** Copies what has to be made first. */
+async function copyMade(make, what) {
+  try {
+    const { text, lost } = await make();
+    if (!(await actions.copy(text, what))) return;
+    views.detail.flash();
+    if (lost) views.detail.tell(leftOut(lost));
+  } catch (error) {
+    announce.alert(error.message);
+    views.detail.tell(error.message);
+  }
+}
+
+function leftOut(lost) {
+  return `Left out, since this form has no room for it: ${lost}.`;
+}
 
 /** Hands content to the browser as a file. */
 function save(name, content) {

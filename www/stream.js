@@ -120,6 +120,8 @@ export function mountStream(actions, viewer) {
     const { row, page, item, itemValue, field } = detail;
     const open = item !== null && field !== null && itemValue !== null && page.items[item]?.fields;
     show(lower, Boolean(open));
+    // The value takes the place of what is about the whole stream.
+    node.classList.toggle("reading-field", Boolean(open));
     if (!open) return;
     const heading = [el("span", { class: "mid-head" }, text(open[field][0])), el("span", { class: "num viewer-size" }, bytesText(itemValue.length))];
     viewer.render({ value: itemValue, keyPrefix: prefixOf(row), heading, wrap: settings.wrap, wide: detail.wide });

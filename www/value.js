@@ -218,6 +218,8 @@ export function valueActions(store, client) {
       return part.bytes ?? part;
     },
     jsonLine: () => client.call("jsonLine", { id: store.state.detail.row.id }),
+    redisCli: (form) => client.call("redisCli", { id: store.state.detail.row.id, form }),
+    keyFile: (form) => client.call("keyFile", { id: store.state.detail.row.id, form }),
   };
 }
 

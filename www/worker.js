@@ -9,6 +9,7 @@ import { ElementReader } from "./elements-reader.js";
 import { Conversions } from "./conversion.js";
 import { copyText, prepare, study } from "./formats.js";
 import { fetchTools, freshTools, giveTools, needTools } from "./tools.js";
+import { commandsOf, encodedKey, payloadOf, restoreOf } from "./key-forms.js";
 import { Unpacking } from "./unpack.js";
 
 const STREAM_BUFFER = 4 << 20;
@@ -200,6 +201,20 @@ const operations = {
 
   async stopConverting() {
     conversions.stop();
+  },
+
+  /** The key as lines for redis-cli: `commands` or `restore`. */
+  async redisCli({ id, form }) {
+    const { session, values } = need();
+    const line = await values.line(id);
+    return form === "commands" ? commandsOf(line, session.report()) : restoreOf(line, session.row(id), session.report());
+  },
+
+  /** The key as a file of its own: `resp`, `rdb` or `dump`. */
+  async keyFile({ id, form }) {
+    const { session, values } = need();
+    const line = await values.line(id);
+    return form === "dump" ? payloadOf(line, session.report()) : encodedKey(line, session.report(), form);
   },
 
   async jsonLine({ id }) {

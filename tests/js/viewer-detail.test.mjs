@@ -2,13 +2,25 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { findServer, withServer } from "./support/server.mjs";
 import { violations } from "./support/site.mjs";
-import { bytes, chosenFormat, facts, formatsOffered, gridCells, gridTitles, openKey, settled, shownLines, skip, snapshot, strings, untilFormat, withDump, withFile } from "./support/viewer.mjs";
+import { bytes, dump, facts, formatsOffered, gridCells, gridTitles, openKey, settled, shownLines, skip, snapshot, strings, untilFormat, withDump, withFile } from "./support/viewer.mjs";
 
 const tab = (page, name) => page.click(`.detail-body [role=radio]:visible:text-is("${name}")`);
 const text = (value) => (typeof value === "string" ? value : bytes(value).toString("latin1"));
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.className);
+
+/** Copies by an item of the menu, once the button says so. */
+async function copied(page, item) {
+  await page.click(".detail-tools button:has-text('Copy')");
+  await page.click(`.menu-item:has-text('${item}')`);
+  await page.waitForFunction(() => document.querySelector(".detail-tools").textContent.includes("Copied"));
+  const held = await page.evaluate(() => navigator.clipboard.readText());
+  await page.waitForFunction(() => !document.querySelector(".detail-tools").textContent.includes("Copied"));
+  return held;
+}
 
 test("a value is shown in the format that suits it, others follow by x, and the choice holds for the prefix", { skip }, async () => {
   const file = strings([
@@ -334,20 +346,58 @@ test("a module value that is not understood is kept as it is, and shown as bytes
 test("what a key is copied as is said on the button, and by a polite word", { skip }, async () => {
   await withFile(strings([["k:<b>", "[1,2]"]]), async (page) => {
     await openKey(page, "k:<b>");
-    const copied = async (item) => {
-      await page.click(".detail-tools button:has-text('Cop')");
-      await page.click(`.menu-item:has-text('${item}')`);
-      await page.waitForFunction(() => document.querySelector(".detail-tools").textContent.includes("Copied"));
-      const held = await page.evaluate(() => navigator.clipboard.readText());
-      await page.waitForFunction(() => !document.querySelector(".detail-tools").textContent.includes("Copied"));
-      return held;
-    };
-    assert.equal(await copied("Value as shown"), "[\n  1,\n  2\n]");
-    assert.deepEqual(JSON.parse(await copied("JSON line")), { db: 0, key: "k:<b>", type: "string", encoding: "string", value: "[1,2]" });
-    assert.equal(await copied("Offset"), "9");
+    assert.equal(await copied(page, "Value as shown"), "[\n  1,\n  2\n]");
+    assert.deepEqual(JSON.parse(await copied(page, "JSON line")), { db: 0, key: "k:<b>", type: "string", encoding: "string", value: "[1,2]" });
+    assert.equal(await copied(page, "Offset"), "9");
     await page.keyboard.press("c");
     await page.waitForFunction(() => /^Copied/.test(document.getElementById("polite").textContent));
   }, { permissions: ["clipboard-read", "clipboard-write"] });
+});
+
+const server = findServer("redis-7.0");
+const skipServer = skip || (server ? false : "the server is not there; tests/data/servers.sh obtains it");
+const COPIED = [
+  ["strings", ["binary:all-bytes", "binary:crlf", "int:-1", "text:-0"]], ["hashes", ["one", "empty-parts", "binary"]], ["lists", ["empties", "binary"]],
+  ["sets", ["mixed", "int64"]], ["zsets", ["one", "equal-scores", "scores-packed"]], ["streams", ["readers", "deleted-some", "odd-names"]], ["expiry", ["hash", "list", "stream", "string:ms"]],
+];
+for (const [name, wanted] of COPIED) {
+  test(`a server that takes the lines for redis-cli has the keys of ${name} again`, { skip: skipServer }, async () => {
+    const file = `redis-7.0/${name}.rdb`;
+    await withServer(server, async (ask) => {
+      await withDump(file, async (page, keys) => {
+        const chosen = keys.filter((key) => wanted.includes(key.key));
+        assert.equal(chosen.length, wanted.length);
+        for (const { key } of chosen) {
+          const digest = async () => [String(await ask("DEBUG", "DIGEST-VALUE", key)), await ask("PEXPIRETIME", key)];
+          const before = await digest();
+          await openKey(page, key);
+          for (const item of ["Commands for redis-cli", "RESTORE command"]) {
+            const lines = await copied(page, item);
+            assert.equal(await ask("DEL", key), 1);
+            for (const line of lines.split("\n")) await ask.line(line);
+            assert.deepEqual(await digest(), before, `${key}, ${item}`);
+          }
+        }
+      }, { permissions: ["clipboard-read", "clipboard-write"] });
+    }, { "dump.rdb": dump(file) }, ["--enable-debug-command", "yes"]);
+  });
+}
+
+test("a key is saved as lines, commands, a snapshot and a payload", { skip }, async () => {
+  await withDump("redis-7.0/hashes.rdb", async (page, keys) => {
+    const { value } = keys.find((key) => key.key === "one");
+    await openKey(page, "one");
+    const saved = async (item) => {
+      await page.click(".detail-tools .export-key");
+      const [download] = await Promise.all([page.waitForEvent("download"), page.click(`.menu-item:has-text('${item}')`)]);
+      return readFileSync(await download.path());
+    };
+    assert.deepEqual(JSON.parse(await saved("JSON Lines")).value, value);
+    assert.match(String(await saved("Commands")), /^\*/);
+    assert.match(String(await saved("Snapshot")), /^REDIS0010/);
+    const payload = await saved("Payload");
+    assert.equal(payload.readUInt16LE(payload.length - 10), 10);
+  });
 });
 
 test("focus goes back to where the value was opened from", { skip }, async () => {

@@ -7,6 +7,7 @@ import { deflateSync, gzipSync } from "node:zlib";
 import { lineCount } from "../../www/document.js";
 import { copyText, prepare, study } from "../../www/formats.js";
 import { hyperLogLog } from "../../www/hyperloglog.js";
+import { commandLines, restoreLine } from "../../www/redis-cli.js";
 import { findServer, withServer } from "./support/server.mjs";
 
 const hex = (digits) => Uint8Array.from(Buffer.from(digits.replaceAll(" ", ""), "hex"));
@@ -134,6 +135,14 @@ test("bytes that only begin like a HyperLogLog are none", () => {
   assert.equal(of([0x7f, 0xff, 0x80]), null, "more registers than there are");
   assert.equal(of([0x7f, 0xff]).estimate, 0);
   assert.equal(hyperLogLog(Uint8Array.from(Buffer.from("HYLL\0"))), null);
+});
+
+test("words for redis-cli are quoted where they are more than plain characters", () => {
+  const resp = (...words) => Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...words.map((word) => Buffer.concat([Buffer.from(`$${Buffer.byteLength(word)}\r\n`), Buffer.from(word), Buffer.from("\r\n")]))]);
+  const log = Buffer.concat([resp("SELECT", "0"), resp("SET", "a b", 'c"\\\r\n\t'), resp("SET", "", Buffer.from([0, 0xff])), resp("SET", "é", "it's")]);
+  assert.equal(commandLines(log), 'SET "a b" "c\\"\\\\\\r\\n\\t"\nSET "" "\\x00\\xff"\nSET "\\xc3\\xa9" "it\'s"');
+  const row = { key: Buffer.from("k"), expiresAtMs: 5, idleSeconds: null, freq: 7 };
+  assert.equal(restoreLine(row, Buffer.from([0, 1])), 'RESTORE k 5 "\\x00\\x01" ABSTTL FREQ 7');
 });
 
 for (const name of ["redis-7.0", "redis-8.6", "valkey-9.1"]) {

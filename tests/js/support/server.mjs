@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const folder = process.env.AIKV_SERVERS ?? fileURLToPath(new URL("../../../.servers", import.meta.url));
 const START_MS = 10_000;
+const ANSWER_MS = 20_000;
 
 /** The path of the server `name` (`tests/data/servers.sh` obtains them), or null. */
 export function findServer(name) {
@@ -17,13 +18,13 @@ export function findServer(name) {
 }
 
 /**
- * Runs `use(ask)` with a server; `ask(...words)` resolves to its answer, bulk strings as Buffers. `files`, by their names,
- * lie in its folder when it starts: a `dump.rdb` is loaded.
+ * Runs `use(ask)` with a server; `ask(...words)` resolves to its answer, bulk strings as Buffers, and `ask.line(text)` to
+ * that of a line as a reader types it. `files`, by their names, lie in its folder when it starts: a `dump.rdb` is loaded.
  */
-export async function withServer(path, use, files = {}) {
+export async function withServer(path, use, files = {}, options = []) {
   const place = mkdtempSync(join(tmpdir(), "aikv-s-"));
   for (const [name, bytes] of Object.entries(files)) writeFileSync(join(place, name), bytes);
-  const child = spawn(path, ["--port", "0", "--unixsocket", "s", "--save", "", "--dir", place], { cwd: place, stdio: "ignore" });
+  const child = spawn(path, ["--port", "0", "--unixsocket", "s", "--save", "", "--dir", place, ...options], { cwd: place, stdio: "ignore" });
   let socket;
   try {
     socket = await connected(join(place, "s"), child);
@@ -64,8 +65,17 @@ function asker(socket) {
     held = Buffer.concat([held, chunk]);
     wake?.();
   });
-  return async (...words) => {
+  const ask = (...words) => {
     socket.write(Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...words.flatMap((word) => [Buffer.from(`$${Buffer.byteLength(word)}\r\n`), Buffer.from(word), Buffer.from("\r\n")])]));
+    return answered();
+  };
+  ask.line = (text) => {
+    socket.write(`${text}\r\n`);
+    return answered();
+  };
+  return ask;
+
+  async function answered() {
     for (;;) {
       const answer = parse(held);
       if (answer) {
@@ -73,14 +83,18 @@ function asker(socket) {
         if (answer.value instanceof Error) throw answer.value;
         return answer.value;
       }
-      await new Promise((resolve) => {
-        wake = resolve;
+      await new Promise((resolve, reject) => {
+        const late = setTimeout(() => reject(new Error(`no answer, but ${held.length} bytes of one`)), ANSWER_MS);
+        wake = () => {
+          clearTimeout(late);
+          resolve();
+        };
       });
     }
-  };
+  }
 }
 
-/** One answer that is no array: `{ value, end }`, or null when it is not whole. */
+/** One answer: `{ value, end }`, or null when it is not whole. */
 function parse(bytes) {
   const line = bytes.indexOf("\r\n");
   if (line < 0) return null;
@@ -93,6 +107,17 @@ function parse(bytes) {
       const length = Number(text);
       if (length < 0) return { value: null, end: line + 2 };
       return bytes.length < line + 4 + length ? null : { value: bytes.subarray(line + 2, line + 2 + length), end: line + 4 + length };
+    }
+    case "*": {
+      const value = [];
+      let end = line + 2;
+      for (let left = Number(text); left > 0; left -= 1) {
+        const item = parse(bytes.subarray(end));
+        if (!item) return null;
+        value.push(item.value);
+        end += item.end;
+      }
+      return { value, end };
     }
     default: throw new Error(`an answer this reader does not know: ${text}`);
   }
