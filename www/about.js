@@ -8,14 +8,14 @@ import { BUCKET_LONG, BUCKETS } from "./types.js";
 export function mountAbout(root, actions) {
   let shown = "";
 
-  function render({ report, expiry, source, packing, progress }) {
+  function render({ report, expiry, source, packing, progress, log }) {
     if (root.hidden || !report) return;
     const key = JSON.stringify([progress, expiry, report.keys]);
     if (key === shown) return;
     shown = key;
     fill(root,
       el("h2", null, "This file"),
-      el("dl", { class: "pairs" }, pairs(report, source, packing)),
+      el("dl", { class: "pairs" }, pairs(report, source, packing, log)),
       el("h2", null, "Keys by type"),
       table(["Type", "Keys", "Bytes"], report.types.map((one) => [[badge(one.type), pick(one.type, () => actions.toggleType(one.type, true))], count(one.keys), bytesText(one.bytes)])),
       el("h2", null, "Keys by expiry"),
@@ -33,9 +33,10 @@ export function mountAbout(root, actions) {
   return { render };
 }
 
-function pairs(report, source, packing) {
+function pairs(report, source, packing, log) {
   const packed = packing ? [["Compressed", `${packing.compression}, ${bytesText(packing.source.size)}`]] : [];
-  const list = [...packed, ["Size", bytesText(source.size)], ["Format", `${report.format.toUpperCase()} ${report.version || ""}`.trim()]];
+  const list = [...packed, ["Size", bytesText(source.size)], ["Format", log ? "AOF" : `${report.format.toUpperCase()} ${report.version || ""}`.trim()]];
+  if (log) list.push(["Commands", count(log.made?.applied ?? 0)]);
   if (report.producer) list.push(["Written by", report.producer]);
   if (report.savedAtMs !== null && report.savedAtMs !== undefined) list.push(["Saved", dateTimeUtc(report.savedAtMs)]);
   list.push(["Keys and values", bytesText(report.bytes, 4)]);

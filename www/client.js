@@ -49,6 +49,11 @@ export class Client {
     return facts;
   }
 
+  /** The bytes of the second module, null while they are not there. */
+  get tools() {
+    return this.#tools;
+  }
+
   /** Runs one operation in the worker. Rejects with an `Error` that has `code`, `offset`, `db`, `keyText`. */
   async call(op, args, transfer) {
     await this.start();

@@ -3,10 +3,9 @@
 import { bytesText, plural } from "./format.js";
 import { toPackage } from "./query.js";
 import { toMessage } from "./source.js";
-import { findings, isFiltered } from "./state.js";
+import { askWhere, download } from "./saving.js";
+import { findings, isFiltered, keysOf, openedOf } from "./state.js";
 import { outcomeOf, outputName, TARGETS, targetOf } from "./targets.js";
-
-const KEPT_MS = 60_000;
 
 export function convertActions(store, client, announce) {
   let job = 0;
@@ -21,10 +20,10 @@ export function convertActions(store, client, announce) {
     if (state.view !== "convert" || !canConvert(state) || convert.busy || convert.surveys[container]) return;
     job += 1;
     const mine = job;
-    update({ busy: { job: mine, kind: "survey", bytes: 0, total: state.source.size } });
-    const of = state.source;
+    const of = keysOf(state);
+    update({ busy: { job: mine, kind: "survey", bytes: 0, total: of.size } });
     const answer = await client.call("survey", { job: mine, source: toMessage(of), options: { container, lenient: isLenient(state) } }).catch((error) => ({ error }));
-    if (store.state.source !== of || mine !== job) return;
+    if (keysOf(store.state) !== of || mine !== job) return;
     // Something else was asked for, or the worker was ended.
     if (["ended", "stopped"].includes(answer.error?.code)) {
       update({ busy: null });
@@ -53,24 +52,20 @@ export function convertActions(store, client, announce) {
 
     async saveConverted() {
       const { state } = store;
-      const { convert, source } = state;
+      const { convert } = state;
+      const source = keysOf(state);
       const target = TARGETS.find(({ name }) => name === convert.target);
       if (convert.busy || !target) return;
       const { container } = convert;
       const name = outputName(source.name, target, container);
-      let handle = null;
-      if (globalThis.showSaveFilePicker) {
-        try {
-          handle = await globalThis.showSaveFilePicker({ suggestedName: name });
-          if (await isSame(handle, state.packing?.source ?? source)) {
-            update({ failure: { message: "This is the file that is open. Choose another name: the open file stays as it is." } });
-            return;
-          }
-        } catch (error) {
-          // Nothing was chosen.
-          if (error.name === "AbortError") return;
-          handle = null;
-        }
+      let handle;
+      try {
+        const where = await askWhere(name, openedOf(state));
+        if (!where) return;
+        ({ handle } = where);
+      } catch (error) {
+        update({ failure: { message: error.message } });
+        return;
       }
       job += 1;
       const mine = job;
@@ -81,13 +76,13 @@ export function convertActions(store, client, announce) {
       if (convert.onlyShown && isFiltered(state.query)) options.filter = toPackage(state);
       try {
         const { bytes, blob, losses } = await client.call("convert", { job: mine, source: toMessage(source), options, handle });
-        if (store.state.source !== source) return;
+        if (keysOf(store.state) !== source) return;
         if (blob) download(blob, name);
         const saved = { name: handle?.name ?? name, bytes, losses };
         update({ busy: null, saved });
         announce.say(`Saved ${saved.name}, ${bytesText(bytes)}${losses ? `, with ${plural(losses, "loss", "losses")}` : ""}`);
       } catch (error) {
-        if (store.state.source !== source) return;
+        if (keysOf(store.state) !== source) return;
         if (error.code === "stopped") announce.alert("Writing stopped. No file was saved.");
         else announce.alert(error.message);
         update({ busy: null, failure: error.code === "stopped" ? null : { code: error.code, message: error.message } });
@@ -102,8 +97,8 @@ export function surveyed(container) {
 }
 
 /** Whether the file was read, so that it can be read again. */
-export function canConvert({ phase }) {
-  return phase === "read" || phase === "damaged";
+export function canConvert({ phase, log }) {
+  return (phase === "read" || phase === "damaged") && (!log || log.keys === "ready");
 }
 
 /** Whether it has to be read past what is wrong. */
@@ -116,19 +111,3 @@ function suggested(survey) {
   const first = (kind) => TARGETS.find((target) => outcomeOf(target, survey, "rdb").kind === kind);
   return (first("loss") ?? first("none") ?? first("need") ?? TARGETS[0]).name;
 }
-
-/** Whether a chosen file is the one that is open, going by all that the browser tells of both. */
-async function isSame(handle, source) {
-  const file = await handle.getFile();
-  return file.size > 0 && file.name === source.name && file.size === source.size && file.lastModified === source.lastModified;
-}
-
-function download(blob, name) {
-  const address = URL.createObjectURL(blob);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), KEPT_MS);
-}
-

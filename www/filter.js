@@ -8,7 +8,7 @@ import { facets } from "./state.js";
 import { plain } from "./text.js";
 import { BUCKET_LONG, BUCKETS, TYPE_NAMES } from "./types.js";
 
-const MODES = [["text", "text", "any part, no case"], ["glob", "glob", "whole key, * ? [a-z]"], ["regex", "regex", "(?i) for no case"]];
+export const MODES = [["text", "text", "any part, no case"], ["glob", "glob", "whole key, * ? [a-z]"], ["regex", "regex", "(?i) for no case"]];
 const UNITS = [["B", 1], ["KiB", 1 << 10], ["MiB", 1 << 20], ["GiB", 1 << 30]];
 
 export function mountFilter(root, actions) {

@@ -17,6 +17,9 @@ const BY_CODE = {
   "bad-checksum": "Checksum does not match",
   "bad-command": "A command that does not hold together",
   "bad-manifest": "A manifest that does not hold together",
+  "not-applied": "Commands that are not carried out",
+  "no-effect": "Commands without effect",
+  "unsupported-command": "A command that cannot be applied",
   "duplicate": "The same twice",
   "limit-exceeded": "Larger than this viewer reads",
   "trailing-data": "Bytes behind the end",
@@ -53,6 +56,7 @@ export function keyWords(one) {
 
 /** Expected and found, as a sentence with marks for the fixed font. */
 export function sentenceOf(one, { progress, source, packing }) {
+  if (one.words) return one.words;
   if (one.code === "truncated") {
     const size = one.compression ? packing.source.size : source.size;
     const place = [one.encoding, one.db === undefined || one.db === null ? null : `db ${one.db}`].filter(Boolean).join(", ");

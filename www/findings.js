@@ -169,7 +169,8 @@ const whereOf = (one) => `byte ${count(one.offset)}${one.compression ? ` of the 
 
 /** The file that a finding's offset counts in. */
 function sourceOf({ source, packing }, one) {
-  return one.compression ? packing.source : source;
+  // One of a log has the file it is in.
+  return one.source ?? (one.compression ? packing.source : source);
 }
 
 /** Whether reading ended at this finding. */

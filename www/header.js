@@ -31,17 +31,19 @@ export function mountHeader(root, actions) {
   const keysTab = tab("keys", "Keys");
   const bad = el("span", { class: "count" });
   const findingsTab = tab("findings", "Findings", bad);
+  const commandsTab = tab("commands", "Commands");
   const convertTab = tab("convert", "Convert");
-  const tabs = el("nav", { class: "tabs", "aria-label": "Views" }, keysTab, findingsTab, convertTab);
+  const tabs = el("nav", { class: "tabs", "aria-label": "Views" }, keysTab, commandsTab, findingsTab, convertTab);
   const news = el("div", { class: "news" });
   const openButton = el("button", { class: "button", type: "button", title: "Open another file (o)", onclick: actions.chooseFile }, icon("folder"), "Open");
+  const exportButton = el("button", { class: "button", type: "button", title: "Export (e)", "aria-haspopup": "menu", onclick: () => exportMenu() }, icon("save"), "Export");
   const themeIcon = icon("moon");
   const themeButton = el("button", { class: "icon-button", type: "button", "aria-label": "Theme", title: "Theme", "aria-haspopup": "menu", onclick: themeMenu }, themeIcon);
   const helpButton = el("button", { class: "icon-button", type: "button", "aria-label": "Keyboard and help", title: "Keyboard (?)", onclick: actions.help }, "?");
   const moreButton = el("button", { class: "icon-button only-narrow more", type: "button", "aria-label": "Menu", "aria-haspopup": "menu", onclick: moreMenu }, icon("more"));
   const loads = el("div", { class: "loads-in", hidden: true });
   const loadsIn = mountLoadsIn(loads, actions);
-  const tools = el("div", { class: "tools" }, openButton, themeButton, helpButton, moreButton);
+  const tools = el("div", { class: "tools" }, exportButton, openButton, themeButton, helpButton, moreButton);
   const bar = el("i");
   const progress = el("div", { class: "progress", role: "progressbar", "aria-label": "Reading", "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, bar);
   root.append(mark(), brand, file, tabs, news, loads, tools, progress);
@@ -55,6 +57,13 @@ export function mountHeader(root, actions) {
     return el("button", { class: "tab", type: "button", onclick: () => actions.view(view) }, label, extra);
   }
 
+  /** From the keyboard too, where the button may be out of sight. */
+  function exportMenu() {
+    const items = state && canExport(state) ? actions.exportItems() : [];
+    const anchor = exportButton.offsetParent ? exportButton : moreButton;
+    if (items.length) openMenu(anchor, items, { label: "Export", align: "right" });
+  }
+
   function themeMenu() {
     const items = [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"]].map(([theme, label]) => ({
       label, kind: "radio", checked: state.settings.theme === theme, run: () => actions.setting({ theme }),
@@ -66,7 +75,7 @@ export function mountHeader(root, actions) {
     const themes = [["auto", "Theme as the system"], ["light", "Light theme"], ["dark", "Dark theme"]].map(([theme, label]) => ({
       label, kind: "radio", checked: state.settings.theme === theme, run: () => actions.setting({ theme }),
     }));
-    openMenu(moreButton, [{ label: "Open a file", run: actions.chooseFile }, { label: "Open a sample", run: actions.openSample }, { line: true }, ...themes], { label: "Menu", align: "right" });
+    openMenu(moreButton, [{ label: "Open a file", run: actions.chooseFile }, { label: "Open a sample", run: actions.openSample }, { label: "Export…", disabled: !canExport(state), run: () => queueMicrotask(exportMenu) }, { line: true }, ...themes], { label: "Menu", align: "right" });
   }
 
   function render(next) {
@@ -75,10 +84,11 @@ export function mountHeader(root, actions) {
     show(brand, !open);
     show(file, open);
     show(tabs, open);
+    show(exportButton, canExport(next) && !next.offered && next.saving?.phase !== "writing");
     show(openButton, open && next.phase !== "reading" && !next.offered);
     const isDark = next.settings.theme === "dark" || (next.settings.theme === "auto" && dark.matches);
     setIcon(themeIcon, isDark ? "sun" : "moon");
-    show(progress, open && (next.phase === "reading" || next.convert.busy !== null));
+    show(progress, open && (next.phase === "reading" || next.convert.busy !== null || next.saving?.phase === "writing"));
     loadsIn.render(next);
     if (open) {
       setText(name, next.source.name);
@@ -90,10 +100,10 @@ export function mountHeader(root, actions) {
     renderNews(next);
   }
 
-  function renderFacts({ source, packing, report }) {
+  function renderFacts({ source, packing, report, log }) {
     const size = bytesText(source.size);
     const sizes = packing ? `${packing.compression}, ${bytesText(packing.source.size)} unpacked to ${size}` : size;
-    const parts = [sizes, ...formatFacts(report)];
+    const parts = [sizes, ...(log ? logFacts(log, report) : formatFacts(report))];
     if (facts.dataset.text === parts.join("|")) return;
     facts.dataset.text = parts.join("|");
     fill(facts, parts.map((text) => el("span", null, text)));
@@ -101,8 +111,9 @@ export function mountHeader(root, actions) {
   }
 
   function renderTabs(next) {
-    const current = { findings: findingsTab, convert: convertTab }[next.view] ?? keysTab;
-    for (const one of [keysTab, findingsTab, convertTab]) setAttr(one, "aria-current", one === current ? "page" : null);
+    const current = { findings: findingsTab, convert: convertTab, commands: next.log ? commandsTab : keysTab }[next.view] ?? keysTab;
+    show(commandsTab, Boolean(next.log));
+    for (const one of [keysTab, commandsTab, findingsTab, convertTab]) setAttr(one, "aria-current", one === current ? "page" : null);
     const found = findings(next);
     const errors = found.filter((one) => one.severity === "error").length;
     show(bad, next.phase !== "reading" || found.length > 0);
@@ -110,14 +121,17 @@ export function mountHeader(root, actions) {
     bad.className = `count${errors ? " bad" : found.length ? " odd" : ""}`;
   }
 
-  function renderProgress({ progress: now, phase, convert: { busy } }) {
-    if (busy && phase !== "reading") {
-      const done = Math.min(100, (busy.bytes / Math.max(1, busy.total)) * 100);
-      bar.style.width = `${done}%`;
-      setAttr(progress, "aria-valuenow", Math.floor(done));
-      setAttr(progress, "aria-label", busy.kind === "save" ? "Writing" : "Looking for losses");
-      setAttr(progress, "aria-valuetext", `${Math.floor(done)} percent`);
-    }
+  function renderWriting(done, total, label) {
+    const part = Math.min(100, (done / Math.max(1, total)) * 100);
+    bar.style.width = `${part}%`;
+    setAttr(progress, "aria-valuenow", Math.floor(part));
+    setAttr(progress, "aria-label", label);
+    setAttr(progress, "aria-valuetext", `${Math.floor(part)} percent`);
+  }
+
+  function renderProgress({ progress: now, phase, convert: { busy }, saving }) {
+    if (phase !== "reading" && saving?.phase === "writing") renderWriting(saving.offset, saving.total, "Writing");
+    else if (phase !== "reading" && busy) renderWriting(busy.bytes, busy.total, busy.kind === "save" ? "Writing" : "Looking for losses");
     if (phase !== "reading") return;
     const done = Math.min(100, (now.offset / Math.max(1, now.total)) * 100);
     bar.style.width = `${done}%`;
@@ -134,8 +148,9 @@ export function mountHeader(root, actions) {
     }
     show(news, kind !== "");
     if (kind === "reading") readingNumbers(news, next.progress);
+    else if (kind.startsWith("writing")) setText(news.firstChild, `Writing ${next.saving.name} ${percent(next.saving.offset, next.saving.total)}`);
     else if (news.firstChild?.classList?.contains("text")) {
-      const words = next.offered ? `Open ${next.offered.source.name} instead of ${next.source.name}?` : endWords(next);
+      const words = next.offered ? `Open ${next.offered.source.name} instead of ${next.source.name}?` : next.saving ? next.saving.text : endWords(next);
       if (news.firstChild.title === words) return;
       news.firstChild.title = words;
       fill(news.firstChild, next.offered ? words : marked(words));
@@ -147,6 +162,9 @@ export function mountHeader(root, actions) {
     const text = el("span", { class: "text" });
     switch (kind.split(" ")[0]) {
       case "reading": return [el("span", { class: "strong num" }), el("span", { class: "num part" }), el("span", { class: "num part" }), el("span", { class: "num left" }), button("Stop", actions.stop)];
+      case "writing": return [text, button("Stop", actions.stopExport)];
+      case "saved": return [text, button("Close", actions.closeExport)];
+      case "failed": return [text, next.saving.command ? button("Copy the command", () => actions.copy(next.saving.command, "command")) : null, button("Close", actions.closeExport)];
       case "stopped": return [text, button("Read on", actions.readOn, "primary")];
       case "broken": return [text, button("Open it again", actions.chooseFile)];
       case "crashed": return [text, button("Read again", actions.readAgain, "primary"), button("Copy report", () => actions.copy(crashReport(next), "report"))];
@@ -156,11 +174,17 @@ export function mountHeader(root, actions) {
     }
   }
 
-  return { render, openButton };
+  return { render, openButton, exportMenu };
 }
 
-function newsKind({ phase, offered }) {
+/** Whether there is something whole to be exported. */
+function canExport({ phase, log }) {
+  return ["read", "stopped", "damaged"].includes(phase) && !(log && log.keys === "reading");
+}
+
+function newsKind({ phase, offered, saving }) {
   if (offered) return `offer ${offered.source.name}`;
+  if (saving) return `${saving.phase} ${saving.name}`;
   return ["reading", "stopped", "broken", "crashed", "memory"].includes(phase) ? phase : "";
 }
 
@@ -184,6 +208,14 @@ function formatFacts(report) {
   else facts.push(snapshot);
   if (report.savedAtMs !== null && report.savedAtMs !== undefined) facts.push(`saved ${dateTimeUtc(report.savedAtMs)}`);
   return facts;
+}
+
+/** Likewise of a log: what it begins with, and in how many files it is. */
+function logFacts({ files, report }, made) {
+  const snapshot = report?.files.find((file) => file.snapshot)?.snapshot;
+  const version = snapshot && `${snapshot.dialect === "valkey" && snapshot.version >= 80 ? "VALKEY" : "RDB"} ${snapshot.version}`;
+  const kind = snapshot ? `AOF with ${version} in front` : "AOF";
+  return [...(made?.producer ? [made.producer] : []), kind, ...(files.length > 1 ? [`${files.length} files`] : [])];
 }
 
 function crashReport({ version, failure, progress, report }) {

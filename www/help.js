@@ -7,6 +7,7 @@ const KEYS = [
   ["Enter →", "Open the value; again: wide"], ["Home End", "First, last row"],
   ["Esc", "Up one level"], ["[ ]", "Page of elements"],
   ["g k", "Keys"], ["g f", "Findings"], ["g c", "Convert"],
+  ["g l", "Commands of a log"], ["e", "Export"],
   ["t", "To the prefixes"], ["m", "Treemap large"], ["d", "To the value"],
   ["1 – 8", "Type in chip order, on or off"], ["Shift 1 – 8", "Only this type"],
   ["c", "Copy the key"], ["Shift C", "Copy the value"],

@@ -1,13 +1,15 @@
 // From a dropped file to a read one: sniff, read, stop, read on, and everything that can end it early.
 
 import { bytesSpoken, count, hex, partOf, plural, sentence } from "./format.js";
+import { chosenOf, FileSet } from "./gather.js";
+import { emptyLog } from "./log.js";
 import { readSpan, ServedFile, SourceError, toMessage } from "./source.js";
 import { findings, hasFile } from "./state.js";
 
 const SNIFF_BYTES = 4096;
 const QUARTERS = [25, 50, 75];
 
-export function lifecycleActions(store, client, announce, query) {
+export function lifecycleActions(store, client, announce, query, logs) {
   let job = 0;
   let told = 0;
   let toldDamage = false;
@@ -18,10 +20,15 @@ export function lifecycleActions(store, client, announce, query) {
     const run = job;
     told = 0;
     toldDamage = false;
+    logs.close();
     const kept = keptFilter(store.state.query, run);
     const progress = { offset: 0, keys: 0, total: source.size, started: performance.now(), spent: 0 };
     store.reset({ phase: hasFile(store.state) ? "reading" : "sniffed", source, dropped, lenient, progress, offered: null, dragging: false, query: kept, clock: clockFor(store.state.clock), view: run === 1 ? store.state.view : "keys" });
     try {
+      if (source instanceof FileSet) {
+        await openSet(run, source);
+        return;
+      }
       const head = await readSpan(source, 0, Math.min(SNIFF_BYTES, source.size));
       await client.close();
       const sniffed = await client.call("sniff", { prefix: head });
@@ -38,6 +45,54 @@ export function lifecycleActions(store, client, announce, query) {
     }
   }
 
+  /** Opens the log that several files are, or else one of them. */
+  async function openSet(run, set) {
+    await client.close();
+    let chosen;
+    try {
+      chosen = await chosenOf(set, logs.order);
+    } catch (error) {
+      if (!error.refusal) throw error;
+      if (run !== job) return;
+      store.update({ phase: "refused", refusal: error.refusal });
+      announce.alert(error.refusal.text);
+      return;
+    }
+    if (run !== job) return;
+    if (chosen.file) {
+      await open(chosen.file, { lenient: store.state.lenient, dropped: set.files.length });
+      return;
+    }
+    const size = chosen.files.reduce((sum, { source }) => sum + source.size, 0);
+    const source = Object.assign(set, { name: chosen.name, size });
+    store.update({ source, progress: { ...store.state.progress, total: size } });
+    await nextFrame();
+    if (run === job) await readLog(run, source, chosen.files);
+  }
+
+  /** Reads the commands of a log, and then, as a snapshot, the keys that they make. */
+  async function readLog(run, source, files) {
+    store.update({ phase: "reading", log: emptyLog(files), progress: { ...store.state.progress, started: performance.now() } });
+    announce.say(`Reading ${source.name}, ${bytesSpoken(source.size)}`);
+    try {
+      const { blob, failure } = await logs.read(files, { lenient: store.state.lenient, nowMs: store.state.clock.ms });
+      if (run !== job) return;
+      if (blob) {
+        const made = new File([blob], source.name);
+        store.update({ log: { ...store.state.log, snapshot: made } });
+        await follow(run, client.call("read", { job: run, source: toMessage(made), query: store.state.query, nowMs: store.state.clock.ms }));
+        const broken = findings(store.state).some((one) => one.severity === "error");
+        if (broken && run === job) store.update({ phase: "damaged", view: "findings" });
+        return;
+      }
+      const isFull = failure.code === "limit-exceeded" || failure.code === "out-of-memory";
+      store.update({ phase: isFull ? "memory" : "damaged", failure, progress: spent(store.state.progress), view: isFull ? "commands" : "findings" });
+      announce.alert(isFull ? "This tab has no memory for the keys of this log" : `The commands cannot be applied from byte ${count(failure.offset)} on`);
+    } catch (error) {
+      if (run === job) ended(error);
+    }
+  }
+
   /** Reads the file if it is one that is read. */
   async function take(run, source, sniffed, head) {
     const refusal = refuse(sniffed, head, source, store.state);
@@ -49,7 +104,8 @@ export function lifecycleActions(store, client, announce, query) {
     store.update({ head });
     await nextFrame();
     if (run !== job) return;
-    await begin(run, source);
+    if (sniffed.kind === "aof" || isPreamble(head)) await readLog(run, source, [{ name: source.name, source, isIncrement: false }]);
+    else await begin(run, source);
   }
 
   /** Waits for the end of an unpacking that was begun or taken up again, and reads what came of it. */
@@ -125,7 +181,9 @@ export function lifecycleActions(store, client, announce, query) {
   function progress(message) {
     if (message.job !== job) return;
     const { state } = store;
-    const patch = { report: message.report, expiry: message.expiry, progress: { ...state.progress, offset: message.offset, keys: message.keys } };
+    // What was read of a log is the log, and not the snapshot made of it.
+    const offset = state.log ? state.progress.offset : message.offset;
+    const patch = { report: message.report, expiry: message.expiry, progress: { ...state.progress, offset, keys: message.keys } };
     if (message.selection && query.isCurrent(message.selection.generation)) patch.selection = message.selection;
     store.update(patch);
     const found = message.report.findings.find((one) => one.severity === "error" && one.nextRow !== undefined);
@@ -176,11 +234,23 @@ export function lifecycleActions(store, client, announce, query) {
     },
 
     stop() {
-      if (store.state.phase === "reading") client.call("pause", {});
+      const { phase, log } = store.state;
+      if (phase !== "reading") return;
+      if (log?.keys === "reading") {
+        logs.pause();
+        store.update({ phase: "stopped", progress: spent(store.state.progress) });
+        announce.alert("Reading stopped");
+      } else {
+        client.call("pause", {});
+      }
     },
     readOn() {
       const before = store.state.progress;
       store.update({ phase: "reading", progress: { ...before, started: performance.now() - before.spent } });
+      if (store.state.log?.keys === "reading") {
+        logs.goOn();
+        return;
+      }
       const resumed = client.call("resume", {});
       if (before.unpacking) unpack(job, store.state.source, resumed);
       else follow(job, resumed);
@@ -236,7 +306,7 @@ function refuse(sniffed, head, source, { lenient, packing, supported }) {
   }
   if (sniffed.kind === "rdb" || sniffed.kind === "aof") return null;
   if (sniffed.kind === "manifest") {
-    return { text: "This is the manifest of a log in several files.", advice: "Open the base file beside it, the one ending in .base.rdb or .base.aof." };
+    return { text: "This is the manifest of a log in several files.", advice: "Open its whole folder, or choose all of its files at once." };
   }
   if (sniffed.kind === "jsonl") return { text: "This is an export in JSON Lines.", advice: "The viewer opens the RDB or AOF file it was made from." };
   const shown = [...head.subarray(0, 16)].map((byte) => hex(byte)).join(" ");
@@ -256,9 +326,18 @@ function knownVersions(supported) {
 
 const FIRST_SERVER = { 11: "Redis 7.2, Valkey 8.1", 12: "Redis 8.4", 13: "Redis 8.6", 14: "Redis 8.8", 15: "Redis 8.10" };
 
+const textOf = new TextDecoder("latin1");
+
+/** Whether a snapshot says that it stands at the head of a log: the field `aof-preamble` with the integer 1. */
+function isPreamble(head) {
+  return textOf.decode(head).includes("aof-preamble\xc0\x01");
+}
+
 /** What the header says of a reading that ended early. */
-export function endWords({ phase, progress, failure, source }) {
+export function endWords({ phase, progress, failure, source, log }) {
   const done = progress ? Math.floor((progress.offset / Math.max(1, progress.total)) * 100) : 0;
+  if (log && phase === "stopped" && log.keys === "reading") return `Stopped at ${done} %. ${plural(log.rows, "command")} ${log.rows === 1 ? "is" : "are"} shown.`;
+  if (log && phase === "memory" && log.keys === "failed") return "This tab has no memory for the keys of this log. Its commands are shown. aikv convert makes a snapshot of it.";
   switch (phase) {
     case "stopped": return progress.unpacking ? `Unpacking stopped at ${done} %.` : `Stopped at ${done} %. ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
     case "broken": return `${failure.message} ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;

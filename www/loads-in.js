@@ -27,7 +27,8 @@ export function mountLoadsIn(root, actions) {
 /** At most two: what loads it, and the nearest family that does not. */
 function chipsOf(state) {
   const loads = state.report?.loadsIn;
-  if (!hasFile(state) || state.phase === "reading" || !loads) return [];
+  // Which server loads a log is not told by the snapshot that is made of it here.
+  if (!hasFile(state) || state.phase === "reading" || !loads || state.log) return [];
   const lineages = Object.keys(LINEAGES);
   if (lineages.every((lineage) => !loads[lineage])) return [{ kind: "bad", text: "no server as it is", title: "No server loads this file as it is. See Findings.", server: null }];
   const all = lineages.filter((lineage) => loads[lineage]).map((lineage) => nameOf(loads[lineage])).join(" and ");

@@ -4,10 +4,13 @@ import { mountAbout } from "./about.js";
 import { announcer } from "./announce.js";
 import { mountBottom } from "./bottom.js";
 import { Client } from "./client.js";
-import { convertActions } from "./convert-actions.js";
+import { mountCommand } from "./command-detail.js";
+import { mountCommands } from "./commands.js";
 import { mountConvert } from "./convert.js";
+import { convertActions } from "./convert-actions.js";
 import { mountDetail } from "./detail.js";
 import { isTextField, show } from "./dom.js";
+import { exportActions } from "./export.js";
 import { mountFilter } from "./filter.js";
 import { mountFindings } from "./findings.js";
 import { MINUTE } from "./format.js";
@@ -16,9 +19,11 @@ import { mountHelp } from "./help.js";
 import { acceptLaunches, keepForOffline } from "./installed.js";
 import { lifecycleActions } from "./lifecycle.js";
 import { COPY_BYTES } from "./limits.js";
-import { acceptDrops, chooseFile, mountStart } from "./open.js";
+import { logActions } from "./log.js";
+import { acceptDrops, chooseFile, chooseFolder, mountStart } from "./open.js";
 import { mountPrefixes } from "./prefixes.js";
 import { queryActions } from "./query.js";
+import { download } from "./saving.js";
 import { applyTheme, fromFragment, loadSettings, saveSettings, toFragment } from "./settings.js";
 import { listenToKeys } from "./shortcuts.js";
 import { readSpan } from "./source.js";
@@ -35,8 +40,10 @@ const announce = announcer(byId("polite"), byId("assertive"));
 const client = new Client((message) => (message.event === "converting" ? actions.converting(message) : actions.onEvent(message)));
 const query = queryActions(store, client, announce);
 const value = valueActions(store, client);
-const life = lifecycleActions(store, client, announce, query);
+const logs = logActions(store, client, announce);
+const life = lifecycleActions(store, client, announce, query, logs);
 const conversion = convertActions(store, client, announce);
+const exports = exportActions(store, client, announce);
 const phone = matchMedia("(max-width: 39.99em)");
 const narrow = matchMedia("(max-width: 50em)");
 /** What had the focus when the detail was opened, if not the table. */
@@ -49,6 +56,8 @@ const actions = {
   ...value,
   ...life,
   ...conversion,
+  ...logs.actions,
+  ...exports,
 
   rows: (generation, from, count) => client.call("rows", { generation, from, count }),
   row: (id) => client.call("row", { id }).catch(() => null),
@@ -75,6 +84,11 @@ const actions = {
     const file = await chooseFile();
     if (file) life.open(file);
   },
+  async chooseFolder() {
+    const folder = await chooseFolder();
+    if (folder) life.open(folder);
+  },
+  exportMenu: (anchor) => views.header.exportMenu(anchor),
 
   view(view) {
     if (view === store.state.view) return;
@@ -154,6 +168,20 @@ const actions = {
     if (at >= 0) views.table.goTo(at);
   },
 
+  selectCommand(row) {
+    if (narrow.matches && !store.state.log.row) history.pushState({ detail: true }, "");
+    actions.openCommand(row);
+    if (narrow.matches) requestAnimationFrame(() => views.command.focus());
+  },
+  leaveCommand() {
+    if (narrow.matches && history.state?.detail) {
+      history.back();
+      return;
+    }
+    actions.closeCommand();
+    views.commands.focus();
+  },
+
   finding: (finding) => store.update({ finding }),
   nextFinding(way) {
     const total = findings(store.state).length;
@@ -196,13 +224,13 @@ const actions = {
   /** A value too large to show, as a file. */
   async saveValue() {
     const bytes = await wholeValue();
-    if (bytes) save("value.bin", bytes);
+    if (bytes) download(new Blob([bytes]), "value.bin");
   },
   /** The selected key as a file. */
   async exportKey(form) {
     try {
       const { bytes, lost } = form === "jsonl" ? { bytes: `${await value.jsonLine()}\n`, lost: "" } : await value.keyFile(form);
-      save(`key.${form}`, bytes);
+      download(new Blob([bytes]), `key.${form}`);
       announce.say("Saved key");
       if (lost) views.detail.tell(leftOut(lost));
     } catch (error) {
@@ -210,6 +238,12 @@ const actions = {
       views.detail.tell(error.message);
     }
   },
+  /** Likewise an argument of a command, straight from the file. */
+  saveArgument(row, { start, length }) {
+    const { source } = store.state.log.files[row.file];
+    download(source.slice(row.offset + start, row.offset + start + length), "argument.bin");
+  },
+  tell: announce.say,
 };
 
 /** Copies what has to be made first. */
@@ -227,16 +261,6 @@ async function copyMade(make, what) {
 
 function leftOut(lost) {
   return `Left out, since this form has no room for it: ${lost}.`;
-}
-
-/** Hands content to the browser as a file. */
-function save(name, content) {
-  const address = URL.createObjectURL(new Blob([content]));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), MINUTE);
 }
 
 /** The value in full, or null after saying why it cannot be read. */
@@ -271,6 +295,8 @@ const views = {
   convert: mountConvert(byId("convert"), actions),
   about: mountAbout(byId("about"), actions),
   detail: mountDetail(byId("detail"), actions),
+  commands: mountCommands(byId("commands"), actions),
+  command: mountCommand(byId("command"), actions),
   status: mountStatus(byId("status"), actions),
   bottom: mountBottom(byId("bottom"), actions),
   help: mountHelp(actions),
@@ -280,24 +306,28 @@ const views = {
 const frame = {
   render(state) {
     const open = hasFile(state);
-    const view = PHONE_VIEWS.includes(state.view) && !phone.matches ? "keys" : state.view;
+    const isOther = (PHONE_VIEWS.includes(state.view) && !phone.matches) || (state.view === "commands" && !state.log);
+    const view = isOther ? "keys" : state.view;
     const screen = !open ? "start" : view === "summary" ? "about" : view;
     const changed = document.body.dataset.screen !== screen;
     document.body.dataset.screen = screen;
     show(byId("start"), !open);
     show(byId("prefixes"), open && (view === "prefixes" || (view === "keys" && !phone.matches)));
-    show(byId("summary"), open && !PHONE_VIEWS.includes(view));
+    show(byId("summary"), open && !PHONE_VIEWS.includes(view) && view !== "commands");
     show(byId("filter"), open && view === "keys");
     show(byId("keys"), open && view === "keys");
     show(byId("findings"), open && view === "findings");
     show(byId("convert"), open && view === "convert");
     show(byId("about"), open && view === "summary");
     show(byId("detail"), open && view === "keys" && !(narrow.matches && !state.detail.row));
+    show(byId("commands"), open && view === "commands");
+    show(byId("command"), open && view === "commands" && !(narrow.matches && !state.log.row));
     show(byId("status"), open);
     show(byId("bottom"), open && phone.matches);
     document.title = state.source && open ? `${state.source.name} · aikv` : "aikv viewer";
     if (changed && screen === "keys") queueMicrotask(views.table.comeBack);
     else if (changed && phone.matches) byId("app").scrollTop = 0;
+    if (changed && screen === "commands") queueMicrotask(views.commands.measure);
     remember(false);
   },
 };
@@ -317,6 +347,7 @@ function remember(step) {
 
 addEventListener("popstate", () => {
   if (store.state.detail.row && narrow.matches) leaveDetail();
+  if (store.state.log?.row && narrow.matches) actions.closeCommand();
   const { view, query: wanted } = fromFragment(location.hash);
   store.update({ view });
   const { sort = "file", descending = false, types, dbs, expiry = null } = wanted;

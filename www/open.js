@@ -2,6 +2,7 @@
 // said when the bytes are not a dump this viewer reads.
 
 import { el, fill, icon, setText, show } from "./dom.js";
+import { dropped, ofFolder, together } from "./gather.js";
 import { hex } from "./format.js";
 
 const CELLS = 9;
@@ -11,7 +12,9 @@ export function mountStart(root, actions) {
   const cells = Array.from({ length: CELLS }, () => el("div", { class: "cell" }, el("span"), el("b")));
   const cellRow = el("div", { class: "cells", "aria-hidden": "true" }, cells);
   const title = el("p", { class: "zone-title" });
-  const note = el("p", { class: "zone-note" });
+  const noteText = el("span");
+  const folder = el("button", { class: "button link only-wide", type: "button", onclick: actions.chooseFolder }, "a whole appendonlydir folder");
+  const note = el("p", { class: "zone-note" }, noteText, folder);
   const invite = el("div", null, title, note);
   const refusal = el("div", { class: "refusal", role: "group", "aria-label": "Why this file is not shown", hidden: true });
   const choose = el("button", { class: "button large primary", type: "button", onclick: actions.chooseFile }, "Choose a file");
@@ -50,7 +53,7 @@ export function mountStart(root, actions) {
     show(refusal, isRefused);
     if (isRefused) sayRefusal(state);
     setText(title, dragging ? "Let go to open" : phase === "sniffed" ? "Opening" : phone.matches ? "Open an RDB or AOF file" : "Drop an RDB or AOF file anywhere on this page");
-    setText(note, phone.matches ? "From Files, or from another app" : "One file, of any size");
+    setText(noteText, phone.matches ? "From Files, or from another app" : "One file of any size, or ");
   }
 
   function sayRefusal({ refusal: why, source }) {
@@ -78,7 +81,7 @@ function fact(title, ...text) {
   return el("div", { class: extra }, el("dt", null, title), el("dd", null, text));
 }
 
-/** Lets the whole window take a drop, and gives what was dropped to `take(source, note)`. */
+/** Lets the whole window take a drop, and gives what was dropped to `take(source)`. */
 export function acceptDrops({ dragging, take, refuse }) {
   let depth = 0;
   const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
@@ -103,22 +106,31 @@ export function acceptDrops({ dragging, take, refuse }) {
     event.preventDefault();
     depth = 0;
     dragging(false);
-    const isFolder = [...event.dataTransfer.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory);
-    const files = [...event.dataTransfer.files];
-    if (isFolder) refuse("A folder cannot be opened.", "Drop a single file of it, such as the one ending in .base.rdb.");
-    else if (files.length) take(files[0], files.length);
+    dropped(event.dataTransfer).then(
+      (source) => (source ? take(source) : refuse("This folder is empty.", "It holds no files at all.")),
+      () => refuse("The browser did not let this folder be read.", "Choose its files instead."),
+    );
   });
 }
 
-/** The system's file dialog. Resolves with the file, or null. */
+/** The system's file dialog. Resolves with the file, several files of one log as a set, or null. */
 export function chooseFile() {
+  return choose({ multiple: true }, together);
+}
+
+/** Likewise for a folder. */
+export function chooseFolder() {
+  return choose({ webkitdirectory: true }, ofFolder);
+}
+
+function choose(how, taken) {
   // It stands in the page while the dialog is open, else the browser may throw it away with its answer.
-  const input = el("input", { type: "file", hidden: true });
+  const input = el("input", { type: "file", hidden: true, ...how });
   document.body.append(input);
   return new Promise((resolve) => {
     const done = () => {
       input.remove();
-      resolve(input.files[0] ?? null);
+      resolve(taken([...input.files]));
     };
     input.addEventListener("change", done);
     input.addEventListener("cancel", done);

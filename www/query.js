@@ -111,7 +111,7 @@ export function toPackage({ query, clock: { ms: nowMs }, settings }) {
 }
 
 /** The rule of the package for a bucket, `{ withinMs }` from the clock on, or `{ fromMs, toMs }`. */
-function bucket(name, now) {
+export function bucket(name, now) {
   if (name.withinMs) return { fromMs: now + 1, toMs: now + name.withinMs };
   switch (name) {
     case "hour": return { fromMs: now + 1, toMs: now + HOUR };

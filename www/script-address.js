@@ -1,6 +1,6 @@
-// The one place that says which scripts this page starts beside its modules: the worker and the service worker.
+// The one place that says which scripts this page starts beside its modules: the workers and the service worker.
 
-const SCRIPTS = ["worker.js", "sw.js"];
+const SCRIPTS = ["worker.js", "file-worker.js", "sw.js"];
 
 const policy = globalThis.trustedTypes?.createPolicy("aikv", {
   createScriptURL: (name) => {

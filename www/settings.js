@@ -5,7 +5,7 @@ import { BUCKETS, TYPE_NAMES } from "./types.js";
 
 const STORE = "aikv.viewer";
 const SORTS = ["file", "type", "db", "key", "elements", "size", "encoding", "expires", "idle", "offset"];
-const VIEWS = ["keys", "prefixes", "findings", "convert", "summary"];
+const VIEWS = ["keys", "prefixes", "commands", "findings", "convert", "summary"];
 const ORDERS = ["name", "keys", "bytes"];
 
 const defaults = { theme: "auto", singleKeys: true, detailWidth: null, detailWide: null, prefixesWidth: null, prefixOrder: "bytes", separators: [":"], columns: {}, wrap: false };

@@ -5,7 +5,7 @@ import { menuIsOpen } from "./menu.js";
 import { hasFile } from "./state.js";
 
 const SEQUENCE_MS = 1200;
-const REGIONS = ["header", "summary", "filter", "prefixes", "grid", "convert", "detail", "status"];
+const REGIONS = ["header", "summary", "filter", "prefixes", "grid", "convert", "detail", "commands", "command", "status"];
 
 export function listenToKeys(store, actions, views) {
   let first = null;
@@ -31,7 +31,12 @@ export function listenToKeys(store, actions, views) {
   });
 
   function withControl(event) {
-    if (!event.ctrlKey || event.altKey || !hasFile(store.state) || store.state.view !== "keys") return;
+    if (!event.ctrlKey || event.altKey || !hasFile(store.state)) return;
+    if (store.state.view === "commands" && event.key === "f" && views.commands.hasFocus()) {
+      event.preventDefault();
+      views.commands.focusSearch();
+    }
+    if (store.state.view !== "keys") return;
     if (event.key === "." && (views.filter.hasFocus() || views.table.hasFocus())) {
       event.preventDefault();
       views.filter.turnMode();
@@ -49,7 +54,7 @@ export function listenToKeys(store, actions, views) {
     const second = first === "g" && performance.now() - firstAt < SEQUENCE_MS;
     first = null;
     if (second) {
-      const view = { k: "keys", f: "findings", c: "convert" }[key];
+      const view = { k: "keys", f: "findings", c: "convert", l: store.state.log ? "commands" : null }[key];
       return view ? did(() => actions.view(view)) : false;
     }
     if (key === "g") {
@@ -58,7 +63,23 @@ export function listenToKeys(store, actions, views) {
       return true;
     }
     if (key === "n" || key === "p") return did(() => actions.nextFinding(key === "n" ? 1 : -1));
+    if (key === "e") return did(() => actions.exportMenu());
+    if (store.state.view === "commands") return inCommands(event);
     return store.state.view === "keys" && inKeys(event);
+  }
+
+  function inCommands({ key }) {
+    switch (key) {
+      case "/": return did(views.commands.focusSearch);
+      case "j": return did(() => { views.commands.focus(); views.commands.move(1); });
+      case "k": return did(() => { views.commands.focus(); views.commands.move(-1); });
+      case "t": return did(views.commands.focus);
+      case "d": return store.state.log.row ? did(views.command.focus) : false;
+      case "[": return store.state.log.row ? did(() => views.command.turnPage(-1)) : false;
+      case "]": return store.state.log.row ? did(() => views.command.turnPage(1)) : false;
+      case "x": return store.state.log.row ? did(() => views.command.nextFormat()) : false;
+      default: return false;
+    }
   }
 
   function inKeys({ key, code, shiftKey }) {
@@ -87,6 +108,13 @@ export function listenToKeys(store, actions, views) {
   /** Up one level: the open element, wide, the detail, the filter. */
   function up() {
     const { state } = store;
+    if (hasFile(state) && state.view === "commands" && state.log) {
+      if (!views.command.up()) {
+        if (state.log.row) actions.leaveCommand();
+        else actions.clearCommands();
+      }
+      return true;
+    }
     if (!hasFile(state) || state.view !== "keys") return false;
     const { detail } = state;
     if (views.prefixes.closeOver()) return true;

@@ -25,6 +25,10 @@ const ofFile = () => ({
   /** Whether it is read though its version is later than those that are known. */
   lenient: false,
   head: null,
+  /** Of a log: its commands and what is known of its keys, as `emptyLog` says. */
+  log: null,
+  /** What is being written, or was: `{ phase: writing | saved | failed | refused, name, offset, total, keys, bytes, text, command }`. */
+  saving: null,
   refusal: null,
   progress: null,
   report: null,
@@ -77,7 +81,8 @@ export function facets({ query, selection, report, expiry }) {
 /** Every finding: of the compression, those of the report, and the failure that ended the reading. */
 export function findings(state) {
   const outer = state.packing?.failure;
-  return outer ? [outer, ...findingsInside(state)] : findingsInside(state);
+  const found = [...(state.log?.findings ?? []), ...findingsInside(state)];
+  return outer ? [outer, ...found] : found;
 }
 
 function findingsInside(state) {
@@ -86,6 +91,16 @@ function findingsInside(state) {
   if (!failure || !failure.damage || listed.some((one) => one.code === failure.code && one.offset === failure.offset)) return listed;
   const last = { severity: "error", code: failure.code, offset: failure.offset, db: failure.db, key: failure.key, keyText: failure.keyText, text: failure.message };
   return [...listed, last].sort((a, b) => a.offset - b.offset);
+}
+
+/** The file that the keys are read from: of a log, a snapshot made of it. */
+export function keysOf({ source, log }) {
+  return log ? log.snapshot : source;
+}
+
+/** The files that must not be written over. */
+export function openedOf({ source, packing, log }) {
+  return [source, packing?.source, ...(log?.files ?? []).map((file) => file.source)].filter(Boolean);
 }
 
 /** A file is on screen, whole or in part. */

@@ -1,6 +1,7 @@
 // The status bar: counts, how the reading went, that the file stays here, and the clock for expiry.
 
 import { el, fill, icon } from "./dom.js";
+import { commandWords } from "./commands.js";
 import { bothTimes, bytesText, count, dateTime, dateTimeUtc, plural, took } from "./format.js";
 import { fromValue, localValue } from "./filter.js";
 import { openForm, openMenu } from "./menu.js";
@@ -80,8 +81,9 @@ function partsOf(state) {
     keys: filtered ? `${count(selection.count)} of ${plural(selection.total, "key")}, ${bytesText(selection.bytes)}` : `${plural(keys, "key")}${reading ? " so far" : ""}`,
     rest: [],
   };
+  if (state.log && (state.view === "commands" || state.log.keys !== "ready")) out.keys = `${commandWords(state)}${reading ? " so far" : ""}`;
   if (state.dropped > 1) out.rest.push({ text: `the first of ${count(state.dropped)} files` });
-  if (reading && query.sort === "file") out.rest.push({ text: "in file order" });
+  if (reading && !state.log && query.sort === "file") out.rest.push({ text: "in file order" });
   const waiting = keys - selection.total;
   if (selection.generation > 0 && waiting > 0 && query.sort !== "file") {
     out.rest.push({ text: `${plural(waiting, "more key")} read` }, { text: "Sort again", run: "refresh" });
@@ -96,6 +98,10 @@ function partsOf(state) {
     const rate = progress.spent > 0 ? (progress.offset / progress.spent) * 1000 : 0;
     out.rest.push({ icon: errors || phase !== "read" ? null : "check", text: `${phase === "stopped" ? "Stopped after" : "Read in"} ${took(progress.spent)}` });
     if (progress.spent >= 100 && progress.offset > 0) out.rest.push({ text: `${bytesText(rate)}/s` });
+  }
+  if (state.log) {
+    if (state.log.made) out.rest.push({ text: "commands applied" });
+    return out;
   }
   const sum = report?.version ? CHECKSUM[report.checksum] : null;
   if (sum && phase === "read" && !errors) out.rest.push({ text: sum });

@@ -1,6 +1,7 @@
 // The servers a file can be written for, as the page groups them; what each loses of a file, in words; and the same on the
 // command line.
 
+import { filterFlags, quoted } from "./command-line.js";
 import { count, plural } from "./format.js";
 
 /**
@@ -151,33 +152,4 @@ export function commandLine({ source, output, target, container, onLoss, hasLoss
   if (lenient) words.push("--lenient");
   if (filter) words.push(...filterFlags(filter));
   return words.map(quoted).join(" ");
-}
-
-/** A query as the flags of the command. */
-function filterFlags({ text, mode, types = [], dbs = [], expiry, nowMs, minBytes, maxBytes, prefix, leaves, separators = [] }) {
-  const flags = [];
-  if (text && mode === "glob") flags.push("--glob", text);
-  else if (text) flags.push("--key", mode === "regex" ? text : `(?i)${text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")}`);
-  if (prefix?.length) flags.push("--key", `(?-u)^${bytePattern(prefix)}`);
-  if (leaves) {
-    const parts = separators.map((one) => bytePattern(new TextEncoder().encode(one)));
-    flags.push("--not-key", `(?s-u)^${bytePattern(prefix ?? [])}.*(${parts.join("|")})`);
-  }
-  for (const type of types) flags.push("-t", type);
-  for (const db of dbs) flags.push("-d", String(db));
-  if (expiry === "expired") flags.push("--expiry", `~${nowMs}`);
-  else if (typeof expiry === "string") flags.push("--expiry", expiry);
-  else if (expiry) flags.push("--expiry", `${expiry.fromMs ?? ""}~${expiry.toMs ?? ""}`);
-  if (minBytes !== undefined || maxBytes !== undefined) flags.push("--bytes", `${minBytes ?? ""}~${maxBytes ?? ""}`);
-  return flags;
-}
-
-/** A regular expression for just these bytes. */
-function bytePattern(bytes) {
-  return [...bytes].map((byte) => (/[A-Za-z0-9_:/-]/.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`)).join("");
-}
-
-/** A word as a shell reads it back. */
-function quoted(word) {
-  return /^[\w@%+=:,./~-]+$/.test(word) && !word.startsWith("~") ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -4,6 +4,7 @@
 
 import { __wbg_reset_state as freshInstance } from "./aikv/glue.js";
 import { init, Session, sniff, supportedVersions, version } from "./aikv/index.js";
+import { chunksOf, turn, TURN_MS } from "./chunks.js";
 import { asSourceError, fromMessage, readSpan } from "./source.js";
 import { ElementReader } from "./elements-reader.js";
 import { Conversions } from "./conversion.js";
@@ -12,9 +13,7 @@ import { fetchTools, freshTools, giveTools, needTools } from "./tools.js";
 import { commandsOf, encodedKey, payloadOf, restoreOf } from "./key-forms.js";
 import { Unpacking } from "./unpack.js";
 
-const STREAM_BUFFER = 4 << 20;
 const PROGRESS_EVERY_MS = 100;
-const TURN_MS = 12;
 /** Bytes handed to the session at once. What one piece adds to the index is far less than the room kept for it. */
 const PIECE = 1 << 20;
 /** Memory that stays free beside the rows, for the next piece and for looking at values; and for each row, to filter and sort. */
@@ -402,41 +401,6 @@ function postUnpacking(file) {
 
 function withClock(file, query) {
   return { ...query, nowMs: file.nowMs };
-}
-
-/** Lets messages that wait be handled before going on. */
-function turn() {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(0);
-  });
-}
-
-/** Chunks of a source from a byte on: into one reused buffer where streams can do that, else as they come. */
-async function chunksOf(source, from = 0) {
-  const stream = await (from ? source.slice(from, source.size).stream() : source.stream());
-  let reader;
-  let buffer = null;
-  try {
-    reader = stream.getReader({ mode: "byob" });
-    buffer = new ArrayBuffer(STREAM_BUFFER);
-  } catch {
-    reader = stream.getReader();
-  }
-  return {
-    async next() {
-      const { value, done } = await (buffer ? reader.read(new Uint8Array(buffer)) : reader.read());
-      if (buffer && value) buffer = value.buffer;
-      return done ? null : value;
-    },
-    cancel() {
-      reader.cancel().catch(() => {});
-    },
-  };
 }
 
 onmessage = async ({ data: { id, op, args } }) => {

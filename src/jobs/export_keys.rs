@@ -55,7 +55,7 @@ pub struct ExportKeys {
     source: Option<Option<Version>>,
     line: Line,
     text: Vec<u8>,
-    keys: u64,
+    written: u64,
 }
 
 /// The line of the key in hand.
@@ -82,7 +82,7 @@ impl Job for ExportKeys {
                     self.form.skip_key(key, &mut self.text)?;
                     return Ok(Flow::SkipValue);
                 }
-                self.keys = self.keys.saturating_add(1);
+                self.written = self.written.saturating_add(1);
                 let is_open = self.filter.size.is_open();
                 self.line = if is_open { Line::Open } else { Line::Held { start: self.text.len(), bytes: 0 } };
             }
@@ -104,9 +104,9 @@ impl Job for ExportKeys {
         let KeyForm::Json(_) = self.form else { return Ok(()) };
         let start = self.text.len();
         self.log.push(event, offset, self.file_name.as_deref(), &mut self.text);
-        if let (aof::Event::Command(command), Some(only)) = (event, &mut self.only) {
-            if only.matches(*command) {
-                self.keys = self.keys.saturating_add(1);
+        if let aof::Event::Command(command) = event {
+            if self.only.as_mut().is_none_or(|only| only.matches(*command)) {
+                self.written = self.written.saturating_add(1);
             } else {
                 self.text.truncate(start);
             }
@@ -120,7 +120,17 @@ impl ExportKeys {
     #[must_use]
     pub fn new(filter: Filter, form: KeyForm) -> Self {
         let text = if let KeyForm::Csv(_) = form { ExportCsv::HEADER.into() } else { Vec::new() };
-        Self { filter, form, log: ExportLog::new(), only: None, file_name: None, source: None, line: Line::Open, text, keys: 0 }
+        Self {
+            filter,
+            form,
+            log: ExportLog::new(),
+            only: None,
+            file_name: None,
+            source: None,
+            line: Line::Open,
+            text,
+            written: 0,
+        }
     }
 
     /// The keys were not read from a snapshot.
@@ -132,7 +142,7 @@ impl ExportKeys {
         self
     }
 
-    /// Writes these commands of a log, and no keys; they are counted instead.
+    /// Writes these commands of a log, and no keys.
     #[must_use]
     pub fn only_commands(self, commands: CommandMatch) -> Self {
         Self { only: Some(commands), ..self }
@@ -148,10 +158,10 @@ impl ExportKeys {
         self.file_name = name.map(<[u8]>::to_vec);
     }
 
-    /// Keys written so far; commands, where only these are.
+    /// Keys and commands written so far.
     #[must_use]
-    pub fn keys(&self) -> u64 {
-        self.keys
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// The form, which knows what it left out.
@@ -198,7 +208,7 @@ impl ExportKeys {
         let is_whole = matches!(event, Event::KeyEnd { .. });
         if size.max.is_some_and(|max| bytes > max) || is_whole && !size.matches(bytes) {
             self.text.truncate(start);
-            self.keys = self.keys.saturating_sub(1);
+            self.written = self.written.saturating_sub(1);
             self.line = Line::Skipped;
             if let KeyForm::Commands(commands) = &mut self.form {
                 commands.take_back();

@@ -39,19 +39,6 @@ impl Pattern {
         Regex::new(pattern).map(Self::Regex).map_err(too_large)
     }
 
-    /// This key and no other.
-    #[must_use]
-    pub fn exactly(key: &[u8]) -> Self {
-        let mut pattern = Vec::with_capacity(key.len());
-        for byte in key {
-            if matches!(byte, b'*' | b'?' | b'[' | b'\\') {
-                pattern.push(b'\\');
-            }
-            pattern.push(*byte);
-        }
-        Self::Glob(pattern)
-    }
-
     /// Keys that have `text` in them, in any case.
     #[must_use]
     pub fn text(text: &str) -> Self {

@@ -5,6 +5,8 @@
 //! pattern, `[]` matches nothing, and in `[a-]` the range ends at `]`.
 //! Source: Redis 8.0 `util.c` `stringmatchlen()`, `KEYS` on a running server.
 
+use alloc::vec::Vec;
+
 /// Whether `pattern` matches all of `text`. Takes at most the product of their
 /// lengths in time, and no memory.
 #[must_use]
@@ -80,9 +82,31 @@ fn match_class(class: &[u8], byte: u8) -> ClassMatch<'_> {
     }
 }
 
+/// A glob that matches `text` and nothing else.
+#[must_use]
+pub fn glob_literal(text: &[u8]) -> Vec<u8> {
+    let mut pattern = Vec::with_capacity(text.len());
+    for byte in text {
+        if matches!(byte, b'*' | b'?' | b'[' | b'\\') {
+            pattern.push(b'\\');
+        }
+        pattern.push(*byte);
+    }
+    pattern
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_literal_matches_itself_alone() {
+        for text in [&b""[..], b"a", b"*", b"a?b[c]d\\e", b"[^a-z]", b"\\", b"\xff\0*"] {
+            assert!(glob_matches(&glob_literal(text), text), "{}", text.escape_ascii());
+            assert!(!glob_matches(&glob_literal(text), &[text, b"a"].concat()), "{}", text.escape_ascii());
+        }
+        assert!(!glob_matches(&glob_literal(b"a?c"), b"abc") && !glob_matches(&glob_literal(b"a*"), b"ab"));
+    }
 
     /// Each line was asked of Redis 7.0.15 with `KEYS`.
     #[test]

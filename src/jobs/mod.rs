@@ -68,7 +68,7 @@ pub use export_keys::{ExportKeys, KeyForm};
 pub use export_log::{ExportLog, Transactions};
 pub use filter::{BadPattern, ExpiryRule, Filter, Pattern, SizeRule};
 pub use fingerprint::Fingerprints;
-pub use glob::glob_matches;
+pub use glob::{glob_literal, glob_matches};
 pub use hand_over::HandOver;
 pub use import::{Import, Imported};
 pub use json::Json;

@@ -58,6 +58,8 @@ const OPEN: u32 = u32::MAX;
 #[derive(Default)]
 pub struct CommandIndex {
     rows: u32,
+    /// Whether it is still to come where the last record ends.
+    is_open: bool,
     segments: Vec<Segment>,
     names: Names,
     /// The first row of each file.
@@ -159,7 +161,8 @@ impl CommandIndex {
     pub fn snapshot(&mut self, snapshot: Snapshot) -> Result<(), Fault> {
         self.snapshots.try_reserve(1).map_err(|_| self.full())?;
         let row = self.rows;
-        self.push(0, SNAPSHOT)?;
+        self.push(0, 0, SNAPSHOT)?;
+        self.is_open = false;
         self.snapshots.push((row, snapshot));
         Ok(())
     }
@@ -177,7 +180,7 @@ impl CommandIndex {
         if command.argc() <= 2 {
             self.follow(command, row)?;
         }
-        self.push(offset, number)
+        self.push(offset, written_bytes(command), number)
     }
 
     /// Says that the log names a second, `offset` bytes into the file.
@@ -189,12 +192,14 @@ impl CommandIndex {
         Self::turn(&mut self.times, self.rows, unix_s).map_err(|_| self.full())
     }
 
-    /// Says where the last record ends: where another one begins, whatever it is, or the file ends.
+    /// Says where the last record ends: where another one begins, whatever it is, or the file ends. Until then, or where
+    /// neither is known, it is taken to be as long as servers write it.
     pub fn end_at(&mut self, offset: u64) {
+        if !core::mem::take(&mut self.is_open) {
+            return;
+        }
         let Some(segment) = self.segments.last_mut() else { return };
-        if let (Some(start), Some(bytes)) = (segment.start.last(), segment.bytes.last_mut())
-            && *bytes == 0
-        {
+        if let (Some(start), Some(bytes)) = (segment.start.last(), segment.bytes.last_mut()) {
             *bytes = u32::try_from(offset.saturating_sub(*start)).unwrap_or(u32::MAX);
         }
     }
@@ -204,7 +209,7 @@ impl CommandIndex {
         Fault::new(&FULL, u64::from(self.rows))
     }
 
-    fn push(&mut self, start: u64, name: u16) -> Result<(), Fault> {
+    fn push(&mut self, start: u64, bytes: u64, name: u16) -> Result<(), Fault> {
         let Some(next) = self.rows.checked_add(1).filter(|next| *next < OPEN) else { return Err(self.full()) };
         if self.segments.last().is_none_or(|last| last.start.len() == SEGMENT_ROWS) {
             let segment = Segment::new().and_then(|segment| self.segments.try_reserve(1).map(|()| segment));
@@ -213,10 +218,11 @@ impl CommandIndex {
         let Some(segment) = self.segments.last_mut() else { return Err(self.full()) };
         segment.start.push(start);
         // A snapshot's length has a place of its own.
-        segment.bytes.push(if name == SNAPSHOT { 1 } else { 0 });
+        segment.bytes.push(u32::try_from(bytes).unwrap_or(u32::MAX));
         segment.name.push(name);
         self.names.count(name);
         self.rows = next;
+        self.is_open = true;
         Ok(())
     }
 
@@ -345,6 +351,12 @@ impl CommandIndex {
     }
 }
 
+/// The bytes of a command as servers write it: its count, and its arguments as they are.
+fn written_bytes(command: Command<'_>) -> u64 {
+    let digits = command.argc().checked_ilog10().unwrap_or(0);
+    (command.framed().len() as u64).saturating_add(u64::from(digits)).saturating_add(4)
+}
+
 /// What holds at `row`.
 fn turned(turns: &[(u32, u64)], row: u32) -> Option<u64> {
     let index = turns.partition_point(|(from, _)| *from <= row).checked_sub(1)?;
@@ -434,7 +446,6 @@ mod tests {
                 None => {}
             }
         }
-        index.end_at(log.len() as u64);
         index
     }
 
@@ -444,6 +455,18 @@ mod tests {
         let spans: Vec<_> = (0..3).map(|id| index.row(id).unwrap()).map(|row| (row.offset, row.bytes)).collect();
         assert_eq!(spans, [(0, 27), (34, 20), (64, 20)]);
         assert_eq!(index.row(3), None);
+        // Behind one that a server reads, and never writes.
+        let mut lenient = CommandIndex::new();
+        lenient.begin_file().unwrap();
+        let mut decoder = Decoder::new().leniently();
+        let log = b"*+01\r\n$04\r\nPING\r\n";
+        let command = match decoder.step(log).unwrap().event {
+            Some(Event::Command(command)) => command,
+            other => panic!("{other:?}"),
+        };
+        lenient.command(command, 0).unwrap();
+        lenient.end_at(log.len() as u64);
+        assert_eq!(lenient.row(0).unwrap().bytes, log.len() as u64);
     }
 
     #[test]

@@ -24,6 +24,8 @@ mod damage;
 // Of these each module uses a part.
 #[cfg_attr(not(all(feature = "wasm", feature = "wasm-tools")), allow(dead_code))]
 mod error;
+#[cfg(feature = "wasm-tools")]
+mod logs;
 #[cfg_attr(not(all(feature = "wasm", feature = "wasm-tools")), allow(dead_code))]
 mod object;
 #[cfg_attr(not(all(feature = "wasm", feature = "wasm-tools")), allow(dead_code))]
@@ -45,6 +47,8 @@ mod value;
 #[cfg_attr(not(all(feature = "wasm", feature = "wasm-tools")), allow(dead_code))]
 mod wanted;
 
+#[cfg(feature = "wasm-tools")]
+pub use logs::*;
 #[cfg(feature = "wasm")]
 pub use session::Session;
 #[cfg(feature = "wasm")]

@@ -2,6 +2,8 @@
 
 use super::error;
 use super::option::{bytes, flag, list, member, millis, number, string, to_u64, whole};
+#[cfg(feature = "wasm-tools")]
+use crate::jobs::glob_literal;
 use crate::jobs::{ExpiryRule, Filter, Pattern, SizeRule};
 use crate::model::Separators;
 use crate::rdb::Kind;
@@ -94,23 +96,23 @@ impl Wanted {
         if filter.kinds.is_empty() && !self.types.is_empty() {
             return Err(error::usage("types: there is none of these"));
         }
-        let prefix = escaped(&self.prefix);
+        let prefix = glob_literal(&self.prefix);
         if !prefix.is_empty() {
             filter.keys.push(Pattern::glob(&[&prefix, &b"*"[..]].concat()));
         }
         if self.leaf_of.is_some() {
             for separator in texts(query)?.iter().filter(|separator| !separator.is_empty()) {
-                filter.not_keys.push(Pattern::glob(&[&prefix, &b"*"[..], &escaped(separator), b"*"].concat()));
+                filter.not_keys.push(Pattern::glob(&[&prefix, &b"*"[..], &glob_literal(separator), b"*"].concat()));
             }
         }
         Ok(filter)
     }
 }
 
-/// A text as a glob that means just this text.
+/// The pattern that a query looks for, by its members `text` and `mode`.
 #[cfg(feature = "wasm-tools")]
-fn escaped(text: &[u8]) -> Vec<u8> {
-    text.iter().flat_map(|byte| [b'\\', *byte]).collect()
+pub(super) fn pattern(query: &JsValue) -> Result<Option<Pattern>, JsValue> {
+    Ok(Wanted::parse(query)?.facts()?.keys.pop())
 }
 
 /// The member `separators`.

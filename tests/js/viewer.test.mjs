@@ -532,16 +532,6 @@ test("aikv view serves the page with its file", { skip: skipCommand }, async () 
   }
 });
 
-test("a log shows the keys of its snapshot, and says that its commands are not applied", { skip }, async () => {
-  await withPage(async (page) => {
-    await drop(page, "preamble.aof", dump("redis-6.2/preamble.aof"));
-    await untilRead(page);
-    assert.match(await page.textContent(".file-facts"), /AOF with RDB 9 in front/);
-    assert.ok((await rowCount(page)) > 0);
-    assert.match(await page.textContent("#status"), /\d+ commands behind the snapshot are not applied/);
-  });
-});
-
 test("the sample opens when asked for, with one request", { skip }, async () => {
   await withPage(async (page) => {
     await page.click("button:has-text('Open a sample')");

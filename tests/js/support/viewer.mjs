@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { drop, findChromium, openPage, serve, untilRead } from "./site.mjs";
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
-const data = join(root, "tests/data");
+export const root = fileURLToPath(new URL("../../../", import.meta.url));
+export const data = join(root, "tests/data");
 const executablePath = findChromium();
 
 /** Why the tests of a browser are left out, or false. */
@@ -35,16 +35,19 @@ export const dump = (name) => readFileSync(join(data, name));
 export const expected = (name) => JSON.parse(readFileSync(join(data, name.replace(/\.rdb$/, ".json")), "utf8")).keys;
 export const bytes = (value) => (typeof value === "string" ? Buffer.from(value, "utf8") : Buffer.from(value.$b64, "base64"));
 
+/** What the page asks its own server for when it opens a log or exports for the first time. */
+export const OF_FILES = /\/(file-worker|chunks|limits|resp|source)\.js$|\/aikv\/(tools-glue\.js|aikv_tools_bg\.wasm)$/;
+
 /**
  * A page that is ready; nothing unwanted may have happened when `use` is done with it. Where the `address` names a file
- * of the server, that may be asked for.
+ * of the server, that may be asked for, and so may what `asks` matches.
  */
-export async function withPage(use, { address = "", ...options } = {}) {
+export async function withPage(use, { address = "", asks = /^$/, ...options } = {}) {
   const page = await openPage(browser, site.url + address, options);
   try {
     await use(page);
     assert.deepEqual(page.record.problems, [], "errors, warnings and policy reports");
-    const others = page.record.requests.filter((asked) => address === "" || asked !== `${site.url}opened-file`);
+    const others = page.record.requests.filter((asked) => !asks.test(asked) && (address === "" || asked !== `${site.url}opened-file`));
     assert.deepEqual(others, [], "requests after the page was ready");
   } finally {
     await page.context().close();
