@@ -315,8 +315,7 @@ function targetsBy(load) {
 /** The chunks of a source, until `signal` says otherwise; `tell` is told of the bytes so far. */
 async function* counted(source, signal, tell) {
   let bytes = 0;
-  for await (const chunk of chunksOf(source)) {
-    signal?.throwIfAborted();
+  for await (const chunk of chunksOf(source, { signal })) {
     bytes += chunk.length;
     yield chunk;
     tell?.(bytes);

@@ -1,5 +1,7 @@
 // The bytes of a file, unpacked, and its entries as objects, one line of JSON Lines at a time.
 
+import { chunksOf } from "./sources.js";
+
 /** Bytes handed to the module at once: bounds what one step can expand to. */
 const PIECE = 1 << 16;
 /** An integer of 16 digits may be beyond 2^53, and so no number of its own. */
@@ -9,11 +11,11 @@ const INTEGER = /^-?\d+$/;
 
 /** `unpack` over the second module, which `load` gives. */
 function unpackBy(load) {
-  return async function* unpack(source) {
+  return async function* unpack(source, options) {
     const { Unpacker } = await load();
     const unpacker = new Unpacker();
     try {
-      for await (const chunk of chunksOf(source)) {
+      for await (const chunk of chunksOf(source, options)) {
         let at = 0;
         for (; at < chunk.length && !unpacker.isPlain; at += PIECE) {
           unpacker.feed(chunk.subarray(at, at + PIECE));
@@ -35,12 +37,12 @@ function entriesBy(load, unpack) {
     const { Lines } = await load();
     const lines = new Lines(options);
     try {
-      for await (const chunk of unpack(source)) {
+      for await (const chunk of unpack(source, options)) {
         for (let at = 0; at < chunk.length; at += PIECE) {
-          yield* fed(lines, () => lines.feed(chunk.subarray(at, at + PIECE)));
+          yield* fed(lines, () => lines.feed(chunk.subarray(at, at + PIECE)), options?.signal);
         }
       }
-      yield* fed(lines, () => lines.finish());
+      yield* fed(lines, () => lines.finish(), options?.signal);
     } finally {
       lines.free();
     }
@@ -48,7 +50,7 @@ function entriesBy(load, unpack) {
 }
 
 /** What was whole before a failure comes before the failure. */
-function* fed(lines, step) {
+function* fed(lines, step, signal) {
   let failure = null;
   try {
     step();
@@ -58,6 +60,7 @@ function* fed(lines, step) {
   const text = lines.take();
   for (let at = 0; at < text.length; ) {
     const end = text.indexOf("\n", at);
+    signal?.throwIfAborted();
     yield parse(text.slice(at, end));
     at = end + 1;
   }
@@ -76,43 +79,6 @@ function parse(line) {
     return isExact ? token : `{"${mark}":"${token}"}`;
   });
   return JSON.parse(marked, (_, value) => (value !== null && typeof value === "object" && mark in value ? BigInt(value[mark]) : value));
-}
-
-async function* chunksOf(source) {
-  if (source instanceof Uint8Array) {
-    yield source;
-  } else if (source instanceof ArrayBuffer) {
-    yield new Uint8Array(source);
-  } else if (typeof source?.stream === "function") {
-    yield* streamed(source.stream());
-  } else if (typeof source?.getReader === "function") {
-    yield* streamed(source);
-  } else if (typeof source?.[Symbol.asyncIterator] === "function") {
-    for await (const chunk of source) yield bytesOf(chunk);
-  } else {
-    throw new TypeError("expected bytes, a Blob, a stream or an async iterable of bytes");
-  }
-}
-
-async function* streamed(stream) {
-  const reader = stream.getReader();
-  let isWhole = false;
-  try {
-    for (;;) {
-      const { value, done } = await reader.read();
-      isWhole = done;
-      if (done) return;
-      yield bytesOf(value);
-    }
-  } finally {
-    if (!isWhole) await reader.cancel().catch(() => {});
-    reader.releaseLock();
-  }
-}
-
-function bytesOf(chunk) {
-  if (chunk instanceof Uint8Array) return chunk;
-  throw new TypeError("expected chunks of bytes");
 }
 
 export { chunksOf, entriesBy, parse, unpackBy };

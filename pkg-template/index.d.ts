@@ -126,8 +126,8 @@ export type Entry =
   | { snapshot: { dialect: "redis" | "valkey"; version: number } }
   | { aux: [Bytes, Bytes] }
   | { function: Bytes }
-  /** Of a log, behind the keys of the snapshot in front of it. Commands are not applied. */
-  | { command: Bytes[]; offset: Integer; timestamp_s?: Integer; transaction?: Integer }
+  /** Of a log, behind the keys of the snapshot in front of it. */
+  | CommandEntry
   /** What was passed over in the entry before; only where `lenient` was asked for. */
   | { deviation: Deviation };
 
@@ -155,17 +155,84 @@ export interface Leniency {
   lenient?: boolean;
 }
 
+/** How reading is watched and stopped. */
+export interface Reading {
+  /** Once it is aborted, what is read rejects with its reason, and the source is let go. */
+  signal?: AbortSignal;
+  /** Called behind each chunk of the source. */
+  onProgress?: (progress: ReadingProgress) => void;
+}
+
+export interface ReadingProgress {
+  /** Bytes of the source that were read, before any unpacking. */
+  bytes: number;
+  /** All bytes of the source; `null` for a stream. */
+  totalBytes: number | null;
+}
+
+/** Bytes of which any span can be read again, such as a `Blob`, a `File` or, in Node, what `openFile` gives. */
+export interface Spans {
+  readonly size: number;
+  stream(): ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+  slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
+}
+
+/** What can be read more than once. */
+export type LastingSource = Uint8Array | ArrayBuffer | Blob | Spans;
+
 /** Where entries are read from. Node's streams and file handles' streams are async iterables. */
-export type Source = Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+export type Source = LastingSource | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /**
  * The bytes of a file as they are, or unpacked where the file is compressed as a whole. Pieces have at most 4 MiB, those of
  * a file that is not compressed as many bytes as its chunks. A zstd frame with a window of more than 64 MiB is refused.
  */
-export function unpack(source: Source): AsyncIterableIterator<Uint8Array>;
+export function unpack(source: Source, options?: Reading): AsyncIterableIterator<Uint8Array>;
 
 /** Reads the entries of a file, unpacked where it is compressed, one by one, in memory of the largest of them. */
-export function entries(source: Source, options?: Leniency): AsyncIterableIterator<Entry>;
+export function entries(source: Source, options?: Leniency & Reading): AsyncIterableIterator<Entry>;
+
+/** A command of a log. Commands are not applied. */
+export interface CommandEntry {
+  command: Bytes[];
+  /** Byte of the file where it begins. */
+  offset: Integer;
+  /** Unix seconds of the last time that the log names in front of it. */
+  timestamp_s?: Integer;
+  /** The number of the `MULTI` it stands in. */
+  transaction?: Integer;
+}
+
+/** Reads the commands of a log: those of `entries`. A snapshot has none. */
+export function commands(source: Source, options?: Leniency & Reading): AsyncIterableIterator<CommandEntry>;
+
+/** Reads a file whole and tells what it is and holds, in memory of about 48 bytes a key beside the keys themselves. */
+export function info(source: Source, options?: Leniency & Reading & { nowMs?: number }): Promise<Report & { expiry: Expiry }>;
+
+/** Reads a file whole, and keeps the index of its keys; values are read from the source when they are asked for. */
+export function openIndex(source: LastingSource, options?: Leniency & Reading & { maxItemBytes?: number }): Promise<Index>;
+
+/** The keys of a file, and its values by span. What a compressed file was unpacked to is held in a `Blob`. */
+export interface Index {
+  readonly rowCount: number;
+  report(): Report;
+  /** Keys by when they expire, seen from a clock; now, unless it is given. */
+  expiry(nowMs?: number): Expiry;
+  /** Chooses and orders the rows. */
+  select(query?: Query): Selection;
+  /** A window of the selection. */
+  rows(from: number, count: number): Row[];
+  /** Position of a row in the selection, -1 where it is not in it. */
+  find(id: number): number;
+  /** A row by its position in the file. */
+  row(id: number): Row;
+  /** A page of a row's value: 200 elements unless said otherwise. Reads the value's bytes only. */
+  value(id: number, options?: { from?: number; count?: number; maxBytes?: number; signal?: AbortSignal }): Promise<ValuePage>;
+  /** A row with its whole value, as `entries` gives it. */
+  entry(id: number, options?: { signal?: AbortSignal }): Promise<KeyEntry>;
+  /** Gives the memory back. The index is of no use afterwards. */
+  close(): void;
+}
 
 /** One file being read, and an index of its keys. */
 export class Session {
@@ -634,4 +701,9 @@ export interface RepairPlan {
 }
 
 /** A new file of every key or command that is whole, from bytes or a Blob that is not compressed. The report is there at once. */
-export function repair(source: Uint8Array | ArrayBuffer | Blob, options?: Omit<Run, "lenient">): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;
+export function repair(source: LastingSource, options?: Omit<Run, "lenient">): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;
+
+// What follows is of Node's door only.
+
+/** A file by its path, for reading from its beginning and by span. Functions that take a source take the path itself too. */
+export function openFile(path: string | URL): Promise<Spans>;

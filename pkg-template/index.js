@@ -4,6 +4,7 @@ import loadView, { Session as Core, ValueReader, mayBeCompressed, sniff, support
 import startTools, * as toolsGlue from "./tools-glue.js";
 import { checkBy, convertBy, dumpBy, encodeBy, repairBy, restoreBy, surveyBy, targetsBy } from "./convert.js";
 import { entriesBy, unpackBy } from "./entries.js";
+import { commandsBy, infoBy, openIndexBy } from "./reading.js";
 import { sessionOver } from "./session.js";
 
 /** Loads the first module, from its place beside this file unless `source` says otherwise. */
@@ -48,5 +49,8 @@ export const repair = /* @__PURE__ */ repairBy(load);
 export const dump = /* @__PURE__ */ dumpBy(load);
 export const restore = /* @__PURE__ */ restoreBy(load);
 export const targets = /* @__PURE__ */ targetsBy(load);
+export const commands = /* @__PURE__ */ commandsBy(entries);
+export const info = /* @__PURE__ */ infoBy(Session, sniff, load);
+export const openIndex = /* @__PURE__ */ openIndexBy(Session, sniff, load, unpack);
 
 export { ValueReader, sniff, supportedVersions, version };

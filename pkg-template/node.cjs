@@ -3,6 +3,8 @@
 const core = require("./core.cjs");
 const { checkBy, convertBy, dumpBy, encodeBy, repairBy, restoreBy, surveyBy, targetsBy } = require("./convert.cjs");
 const { entriesBy, unpackBy } = require("./entries.cjs");
+const { openFile, takingPaths, takingPathsEach } = require("./file.cjs");
+const { commandsBy, infoBy, openIndexBy } = require("./reading.cjs");
 const { sessionOver } = require("./session.cjs");
 
 const tools = () => require("./tools-core.cjs");
@@ -15,13 +17,17 @@ exports.loadTools = async function loadTools() {
 };
 exports.Session = sessionOver(core.Session, core.mayBeCompressed, tools);
 exports.ValueReader = core.ValueReader;
-exports.unpack = unpackBy(tools);
-exports.entries = entriesBy(tools, exports.unpack);
-exports.check = checkBy(tools, exports.unpack);
-exports.convert = convertBy(tools, exports.unpack);
+exports.openFile = openFile;
+exports.unpack = takingPathsEach(unpackBy(tools));
+exports.entries = takingPathsEach(entriesBy(tools, exports.unpack));
+exports.commands = commandsBy(exports.entries);
+exports.info = takingPaths(infoBy(exports.Session, core.sniff, tools));
+exports.openIndex = takingPaths(openIndexBy(exports.Session, core.sniff, tools, exports.unpack));
+exports.check = takingPaths(checkBy(tools, exports.unpack));
+exports.convert = takingPaths(convertBy(tools, exports.unpack));
 exports.encode = encodeBy(exports.convert);
-exports.survey = surveyBy(tools, exports.unpack);
-exports.repair = repairBy(tools);
+exports.survey = takingPaths(surveyBy(tools, exports.unpack));
+exports.repair = takingPaths(repairBy(tools));
 exports.dump = dumpBy(tools);
 exports.restore = restoreBy(tools);
 exports.targets = targetsBy(tools);

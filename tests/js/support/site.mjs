@@ -29,13 +29,13 @@ export function findChromium() {
 /**
  * Serves `root`. `opened` is the file behind `/opened-file`, as `aikv view FILE` has it: `{ name, bytes }`,
  * with `stallAfter` bytes sent before the answer waits for `resume()`. `replaced` are files that are sent instead of
- * those of the site, by path.
+ * those of the site, by path. Pages of others have no `policy`.
  */
-export async function serve(root) {
+export async function serve(root, { policy = POLICY } = {}) {
   const site = { opened: null, resume: () => {}, replaced: new Map() };
   const server = createServer((request, answer) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
-    const headers = { "Content-Security-Policy": POLICY, "Cache-Control": "no-cache" };
+    const headers = { ...(policy && { "Content-Security-Policy": policy }), "Cache-Control": "no-cache" };
     if (path === "/opened-file" && site.opened) {
       sendOpened(site, request, answer, headers);
       return;
