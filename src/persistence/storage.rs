@@ -3,7 +3,7 @@
 //! A writer works in one folder and names files in it, so that nothing outside of it can be meant.
 //! Names are taken literally: a link is never followed.
 
-use super::files::{demand_regular, no_file};
+use super::files::demand_regular;
 use std::any::Any;
 use std::boxed::Box;
 use std::ffi::{OsStr, OsString};
@@ -73,6 +73,7 @@ pub(super) use unix::Disk;
 
 #[cfg(unix)]
 mod unix {
+    use super::super::files::no_file;
     use super::*;
     use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Uid};
     use rustix::io::Errno;
