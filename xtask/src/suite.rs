@@ -9,7 +9,6 @@ use crate::tools::{self, is_ci};
 use crate::view;
 use anyhow::Result;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -89,7 +88,7 @@ pub fn test() -> Result<ExitCode> {
     suite.check("faults of files, disks and power", faults::check);
     suite.check("npm package and site, within the size budget", |_| dist::site().map(|()| Done::Passed));
     suite.check("clippy of the command with the page", |_| passed(lint(["--features", "page", "--all-targets"])));
-    suite.check("tests of the npm package", |tests| node(tests, ["package.test.mjs", "convert.test.mjs"]));
+    suite.check("tests of the npm package", package_tests);
     suite.check("tests of the viewer", viewer);
     suite.check("tests under Miri, in both byte orders and in 32 bits", nightly::miri);
     suite.check("fuzzing", |_| nightly::fuzz());
@@ -197,50 +196,43 @@ fn clippy() -> Result<Done> {
     passed(lint(["--manifest-path", "xtask/Cargo.toml", "--all-targets"]))
 }
 
-/// Runs files of tests in Node.
-fn node<const N: usize>(tests: &mut Tally, files: [&str; N]) -> Result<Done> {
+/// Runs the tests of the npm package; those of bundles need a browser.
+fn package_tests(tests: &mut Tally) -> Result<Done> {
     for needed in ["node", "npm"] {
         if tools::find(needed).is_none() {
             return Ok(Done::Skipped(format!("there is no {needed}")));
         }
     }
+    node(tests, |name| !name.starts_with("viewer"))
+}
+
+/// Runs files of tests in Node, with the command, the site and what browser there is.
+fn node(tests: &mut Tally, is_meant: impl Fn(&str) -> bool) -> Result<Done> {
     let server = view::server()?;
     let folder = root().join("tests/js");
     tools::node_modules(&folder)?;
-    let mut command = program("node");
-    command.current_dir(&folder).args(["--test", "--test-reporter=spec"]).args(files);
-    command.env("AIKV_SERVERS", servers_folder()).env("AIKV_BIN", server);
-    tests.run(&mut command)?;
-    Ok(Done::Passed)
-}
-
-fn viewer(tests: &mut Tally) -> Result<Done> {
-    let Some(chromium) = tools::chromium() else {
-        return Ok(Done::Skipped("there is no chromium; CHROME may name one".into()));
-    };
-    let server = view::server()?;
-    let folder = root().join("tests/js");
-    tools::node_modules(&folder)?;
-    let mut command = program("node");
-    command.current_dir(&folder).args(["--test", "--test-reporter=spec"]).args(viewer_tests(&folder)?);
-    command
-        .env("AIKV_SERVERS", servers_folder())
-        .env("CHROME", chromium)
-        .env("AIKV_BIN", server)
-        .env("AIKV_SITE", root().join("dist/site"));
-    tests.run(&mut command)?;
-    Ok(Done::Passed)
-}
-
-/// The files of the viewer's tests, in order.
-fn viewer_tests(folder: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder)? {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.starts_with("viewer") && name.ends_with(".test.mjs") {
-            names.push(name);
+        if name.ends_with(".test.mjs") && is_meant(&name) {
+            files.push(name);
         }
     }
-    names.sort();
-    Ok(names)
+    files.sort();
+    let mut command = program("node");
+    command.current_dir(&folder).args(["--test", "--test-reporter=spec"]).args(files);
+    command.env("AIKV_SERVERS", servers_folder()).env("AIKV_BIN", server).env("AIKV_SITE", root().join("dist/site"));
+    if let Some(chromium) = tools::chromium() {
+        command.env("CHROME", chromium);
+    }
+    tests.run(&mut command)?;
+    Ok(Done::Passed)
+}
+
+/// Runs the tests of the viewer.
+fn viewer(tests: &mut Tally) -> Result<Done> {
+    if tools::chromium().is_none() {
+        return Ok(Done::Skipped("there is no chromium; CHROME may name one".into()));
+    }
+    node(tests, |name| name.starts_with("viewer"))
 }
