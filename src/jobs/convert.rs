@@ -99,8 +99,8 @@ pub struct Converted {
 enum Course {
     /// Its bytes are those of the source.
     Copy,
-    /// Its parts become commands as they come.
-    Commands,
+    /// Its parts are written anew as they come.
+    Parts,
     /// It is put together and written anew.
     Collect,
     /// Nothing.
@@ -110,7 +110,8 @@ enum Course {
 /// Converts the events of a snapshot, in memory bounded by its largest value that has to be written anew.
 ///
 /// A value whose type the target loads keeps its bytes; every other one is written in the form that the target's servers give
-/// it. Commands are made of most values part by part. In neither case is a member looked for that stands twice in its value. What has no form there is a [`Loss`]. Under [`OnLoss::Fail`] nothing is written behind the first one, so that the
+/// it. Most values become commands, and packed ones another container, part by part. In neither case is a member looked for that
+/// stands twice in its value. What has no form there is a [`Loss`]. Under [`OnLoss::Fail`] nothing is written behind the first one, so that the
 /// output must be thrown away, but all are told.
 ///
 /// Facts about the snapshot and its server (`redis-ver`, `ctime`, `used-mem` and so on) are no data: they stay where the target
@@ -292,11 +293,15 @@ impl Convert {
         }
         let before = self.out.len();
         if let Err(error) = write(&mut self.writer, &mut self.out) {
-            self.failure = Some(error);
-            return Err(Fault::new(&HALTED, 0));
+            return self.halt(error);
         }
         self.report.written_bytes = self.report.written_bytes.saturating_add(self.out.len().saturating_sub(before) as u64);
         Ok(())
+    }
+
+    fn halt(&mut self, error: Error) -> Result<(), Fault> {
+        self.failure = Some(error);
+        Err(Fault::new(&HALTED, 0))
     }
 
     /// Appends a step as it was read.
@@ -341,8 +346,8 @@ impl Convert {
             self.course = Course::Copy;
             self.begin_key(key.db)?;
             self.report.copied_keys = self.report.copied_keys.saturating_add(1);
-        } else if !has_metadata && self.may_stream() && self.begin_commands(key) {
-            self.course = Course::Commands;
+        } else if !has_metadata && self.may_stream() && self.writer.begin_key(key) {
+            self.course = Course::Parts;
             self.begin_key(key.db)?;
         } else {
             self.course = Course::Collect;
@@ -372,34 +377,24 @@ impl Convert {
         })
     }
 
-    /// Whether values may become commands before they are whole. What a lenient reader passes over must not get there.
+    /// Whether values may be written before they are whole. What a lenient reader passes over must not get there.
     fn may_stream(&self) -> bool {
         self.options.filter.size.is_open() && !self.options.is_lenient && !self.is_refused()
     }
 
-    fn begin_commands(&mut self, key: &Key<'_>) -> bool {
-        match &mut self.writer {
-            Writer::Commands(emitter) => emitter.begin_key(key),
-            Writer::Snapshot(_) => false,
-        }
-    }
-
-    /// Takes a part of a value that becomes commands, or its key's end.
-    fn commands(&mut self, event: &Event<'_>) -> Result<(), Fault> {
-        let Writer::Commands(emitter) = &mut self.writer else { return Ok(()) };
+    /// Takes a part of a value that is written as it comes, or its key's end.
+    fn parts(&mut self, event: &Event<'_>) -> Result<(), Fault> {
         let before = self.out.len();
         let is_made = match event {
-            Event::Value(part) => emitter.part(part, &mut self.out)?,
-            _ => {
-                emitter.end_key(&mut self.out);
-                true
-            }
+            Event::Value(part) => self.writer.part(part, &mut self.out)?,
+            _ => match self.writer.end_key(&mut self.out) {
+                Ok(()) => true,
+                Err(error) => return self.halt(error),
+            },
         };
         self.report.written_bytes = self.report.written_bytes.saturating_add(self.out.len().saturating_sub(before) as u64);
         if !is_made {
-            if let Some(key) = emitter.open_key() {
-                self.collector.push(&Event::Key(key))?;
-            }
+            self.collector.push(&Event::Key(self.writer.open_key()))?;
             // It is counted again when it is written.
             self.report.keys = self.report.keys.saturating_sub(1);
             self.course = Course::Collect;
@@ -592,7 +587,7 @@ impl Job for Convert {
             }
             (Event::KeyEnd { .. }, Course::Copy | Course::Skip) => {}
             (Event::Value(_), Course::Skip) => return Ok(Flow::SkipValue),
-            (Event::Value(_) | Event::KeyEnd { .. }, Course::Commands) => self.commands(event)?,
+            (Event::Value(_) | Event::KeyEnd { .. }, Course::Parts) => self.parts(event)?,
             (Event::Value(_) | Event::KeyEnd { .. }, Course::Collect) => {
                 self.key_bytes = self.key_bytes.saturating_add(raw.len() as u64);
                 self.collect(event)?;
@@ -602,7 +597,7 @@ impl Job for Convert {
                 match self.course {
                     Course::Copy => self.copy(raw),
                     Course::Collect => self.key_bytes = raw.len() as u64,
-                    Course::Commands | Course::Skip => {}
+                    Course::Parts | Course::Skip => {}
                 }
                 return Ok(flow);
             }

@@ -1,10 +1,9 @@
 //! The commands that make the keys of a snapshot anew, for a pipe into a server.
 
-use super::export_plain::{PlainKey, has_negative_zero};
 use crate::error::{Cause, Error, Fault, FaultKind, Form};
 use crate::model::{Collected, Collector, EncodeOptions, LogEmitter};
-use crate::rdb::{Elements, Event, Eviction, Key, Kind, Part, ValueType, Version};
-use crate::wire::{Limits, Scalar};
+use crate::rdb::{Event, Eviction, Key, Version};
+use crate::wire::Limits;
 use alloc::vec::Vec;
 
 static HALTED: Cause = Cause::new(FaultKind::Value, "data that the commands of this version make", Form::Number);
@@ -23,10 +22,10 @@ pub struct ExportCommands {
     is_lenient: bool,
     /// Whether metadata came, which is that of the next key.
     has_metadata: bool,
-    /// The key whose value is written as it comes: whether there is one, and what is known of it.
+    /// Whether the value of the key in hand is written as it comes.
     is_plain: bool,
-    plain: PlainKey,
-    head: Option<Head>,
+    /// Whether there is something about that key that has no command.
+    has_eviction: bool,
     left_out: LeftOut,
     failure: Option<Error>,
 }
@@ -56,8 +55,7 @@ impl ExportCommands {
             is_lenient: false,
             has_metadata: false,
             is_plain: false,
-            plain: PlainKey::default(),
-            head: None,
+            has_eviction: false,
             left_out: LeftOut::default(),
             failure: None,
         }
@@ -93,16 +91,7 @@ impl ExportCommands {
     #[inline]
     pub fn push(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
         match event {
-            Event::Value(part) if self.is_plain => {
-                if let Some(head) = self.head.take() {
-                    return self.first(head, event, part, out);
-                }
-                return self.plain.push(event, out);
-            }
-            Event::KeyEnd { .. } if self.is_plain => {
-                self.is_plain = false;
-                return self.plain.push(event, out);
-            }
+            Event::Value(_) | Event::KeyEnd { .. } if self.is_plain => return self.plain(event, out),
             Event::Start(version) => {
                 self.options.get_or_insert(EncodeOptions::new(*version));
             }
@@ -110,15 +99,8 @@ impl ExportCommands {
             Event::EmptyKey(_) => self.has_metadata = false,
             Event::Key(key) => {
                 let may_be_plain = !core::mem::take(&mut self.has_metadata) && !self.is_lenient;
-                self.is_plain = may_be_plain && PlainKey::takes(key.value_type, self.options().version);
+                self.is_plain = may_be_plain && self.begin(key, out)?;
                 if self.is_plain {
-                    self.plain.open(key);
-                    self.head = Some(Head {
-                        value_type: key.value_type,
-                        db: key.db,
-                        expires_at_ms: key.expires_at_ms,
-                        eviction: key.eviction,
-                    });
                     return Ok(());
                 }
             }
@@ -131,25 +113,36 @@ impl ExportCommands {
         self.options.unwrap_or(EncodeOptions::new(Version::redis(Version::REDIS_MAX)))
     }
 
-    /// The first part of a value that is written as it comes, unless it turns out that it cannot be.
+    /// Begins a key whose value is written as it comes, if there are commands for that.
     #[inline]
-    fn first(&mut self, head: Head, event: &Event<'_>, part: &Part<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
-        let Head { value_type, db, expires_at_ms, eviction } = head;
-        if let Part::Elements { elements: elements @ Elements::Packed { .. }, .. } = part
-            && value_type.kind() == Kind::Zset
-            && has_negative_zero(*elements)?
-        {
+    fn begin(&mut self, key: &Key<'_>, out: &mut Vec<u8>) -> Result<bool, Fault> {
+        let is_begun = match self.emitter() {
+            Ok(emitter) => emitter.begin_key(key),
+            Err(error) => return self.fail(error).map(|()| false),
+        };
+        if is_begun && self.db != Some(key.db) {
+            self.select(key.db, out)?;
+        }
+        self.has_eviction = key.eviction != Eviction::None;
+        Ok(is_begun)
+    }
+
+    /// Takes a part of such a value, or its key's end.
+    #[inline]
+    fn plain(&mut self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let Some(emitter) = &mut self.emitter else { return Ok(()) };
+        let Event::Value(part) = event else {
             self.is_plain = false;
-            let name = self.plain.name().to_vec();
-            let key = Key { key: Scalar::Bytes(&name), value_type, db, expires_at_ms, eviction };
-            self.collect(&Event::Key(key), out)?;
-            return self.collect(event, out);
+            self.left_out.evictions = self.left_out.evictions.saturating_add(u64::from(self.has_eviction));
+            let ended = emitter.end_key(out);
+            return ended.or_else(|error| self.fail(error));
+        };
+        if emitter.part(part, out)? {
+            return Ok(());
         }
-        if self.db != Some(db) {
-            self.select(db, out)?;
-        }
-        self.left_out.evictions = self.left_out.evictions.saturating_add(u64::from(eviction != Eviction::None));
-        self.plain.push(event, out)
+        self.is_plain = false;
+        self.collector.push(&Event::Key(emitter.open_key()))?;
+        self.collect(event, out)
     }
 
     /// Says which database the commands that follow are for.
@@ -211,13 +204,4 @@ impl ExportCommands {
             }
         }
     }
-}
-
-/// What the head of a key says.
-#[derive(Clone, Copy, Debug)]
-struct Head {
-    value_type: ValueType,
-    db: u64,
-    expires_at_ms: Option<i64>,
-    eviction: Eviction,
 }

@@ -29,7 +29,6 @@ mod export_commands;
 mod export_csv;
 mod export_keys;
 mod export_log;
-mod export_plain;
 mod export_stream;
 mod filter;
 mod fingerprint;

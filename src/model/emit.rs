@@ -1,10 +1,11 @@
 //! From owned data to a snapshot, record by record.
 
 use super::dataset::{Entry, Function, ModuleData};
+use super::emit_parts::OpenKey;
 use super::emit_value::write_value;
 use super::loss::Lost;
 use super::pack_value::Packer;
-use super::plan::{EncodeOptions, Refusal, plan};
+use super::plan::{EncodeOptions, Forms, Refusal, plan};
 use crate::error::{Error, ErrorKind, KeyPreview, Place, Result};
 use crate::rdb::{Checksum, Encoder, Event, Eviction, Key, KeyMeta, MAX_CLASSES, ModuleAux, ModuleItem, Span, ValueType, seal};
 use crate::wire::Scalar;
@@ -39,10 +40,11 @@ use alloc::vec::Vec;
 /// # Ok::<(), aikv::Error>(())
 /// ```
 pub struct Emitter {
-    encoder: Encoder,
-    options: EncodeOptions,
-    packer: Packer,
+    pub(super) encoder: Encoder,
+    pub(super) options: EncodeOptions,
+    pub(super) packer: Packer,
     db: Option<u64>,
+    pub(super) open: OpenKey,
 }
 
 impl Emitter {
@@ -62,7 +64,7 @@ impl Emitter {
             return Err(Error::new(version.unsupported().error_kind(0), 0, Place::default()));
         }
         let encoder = if options.is_compressing { encoder } else { encoder.without_compression() };
-        Ok(Self { encoder, options: *options, packer: Packer::new(version), db: None })
+        Ok(Self { encoder, options: *options, packer: Packer::new(version), db: None, open: OpenKey::new(Forms::of(version)) })
     }
 
     /// Appends a field about the snapshot.
@@ -164,7 +166,7 @@ impl Emitter {
             return Ok(plan.value_type);
         }
         let otherwise = plan.otherwise.filter(|otherwise| self.packer.pack(*otherwise, &entry.value, thresholds));
-        otherwise.ok_or(Refusal::of_servers("an entry of 1 GiB"))
+        otherwise.ok_or(Refusal::LARGE_ENTRY)
     }
 
     fn metadata(&mut self, key: &[u8], entry: &Entry, out: &mut Vec<u8>) -> Result<()> {

@@ -63,7 +63,7 @@ fn each<'a, T>(items: &'a [T], sink: &mut Sink<'_>, elements: impl Fn(&'a T) -> 
     Ok(())
 }
 
-fn packed(container: Container, unit: Unit, blob: &[u8]) -> Elements<'_> {
+pub(super) fn packed(container: Container, unit: Unit, blob: &[u8]) -> Elements<'_> {
     Elements::Packed { packed: Packed { container, reading: Reading::Strict, blob }, unit }
 }
 

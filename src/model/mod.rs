@@ -23,6 +23,7 @@ mod distinct;
 mod emit;
 mod emit_log;
 mod emit_log_parts;
+mod emit_parts;
 mod emit_value;
 mod fit;
 mod index;

@@ -70,6 +70,14 @@ impl Nodes {
         &self.list
     }
 
+    /// The first blob.
+    pub(super) fn kept(&self) -> Option<&[u8]> {
+        self.list.iter().find_map(|node| match node {
+            Node::Packed { range, .. } => Some(self.blob(range)),
+            Node::Plain(_) => None,
+        })
+    }
+
     /// The bytes of a node.
     pub(super) fn blob(&self, range: &Range<usize>) -> &[u8] {
         self.blobs.get(range.clone()).unwrap_or_default()
@@ -106,7 +114,9 @@ impl Packer {
             (Shape::Packed(_), Value::Zset(members)) => {
                 let mut ordered: Vec<&ScoredMember> = members.iter().collect();
                 ordered.sort_by(|a, b| by_score(a, b));
-                self.series(|series| ordered.into_iter().all(|scored| series.push_scored(scored)))
+                self.series(|series| {
+                    ordered.into_iter().all(|scored| series.push_scored(Scalar::Bytes(&scored.member), scored.score))
+                })
             }
             (Shape::Packed(Container::Zipmap), Value::Hash(fields)) => self.zipmap(fields),
             (Shape::Packed(_), Value::Hash(fields)) => self.series(|series| {
@@ -159,27 +169,64 @@ impl Packer {
         fits
     }
 
-    /// Cuts a list where servers do that have its elements pushed one by one.
-    fn list(&mut self, has_plain: bool, items: &[Bytes], thresholds: &Thresholds) -> bool {
+    /// Begins a value whose entries are pushed one by one.
+    pub(super) fn begin(&mut self) {
+        self.nodes.clear();
+        self.series.clear();
+    }
+
+    /// Appends an entry to the only blob. False where that would become too large; nothing was appended then.
+    #[must_use]
+    #[inline]
+    pub(super) fn push(&mut self, scalar: Scalar<'_>) -> bool {
+        self.series.push(scalar)
+    }
+
+    /// As [`Packer::push`], for a member and its score.
+    #[must_use]
+    #[inline]
+    pub(super) fn push_scored(&mut self, member: Scalar<'_>, score: f64) -> bool {
+        self.series.push_scored(member, score)
+    }
+
+    /// Appends an element of a list, which is cut where servers cut one whose elements are pushed one by one. `plain` is its
+    /// position, where it may stand by itself.
+    #[must_use]
+    #[inline]
+    pub(super) fn push_item(&mut self, item: Scalar<'_>, plain: Option<usize>, thresholds: &Thresholds) -> bool {
         let Self { series, nodes, .. } = self;
-        series.clear();
-        for (at, item) in items.iter().enumerate() {
-            let len = item.len() as u64;
-            let is_plain = has_plain && len > thresholds.plain_node_bytes;
-            if series.count() > 0 && (is_plain || series.is_full(len, thresholds.list_node)) {
-                nodes.push(series.finish(), StreamId::default());
-                series.clear();
-            }
-            if is_plain {
-                nodes.list.push(Node::Plain(at));
-            } else if !series.push(Scalar::Bytes(item)) {
-                return false;
-            }
-        }
-        if series.count() > 0 {
+        let len = item.text_len();
+        let plain = plain.filter(|_| len > thresholds.plain_node_bytes);
+        if series.count() > 0 && (plain.is_some() || series.is_full(len, thresholds.list_node)) {
             nodes.push(series.finish(), StreamId::default());
+            series.clear();
         }
-        true
+        if let Some(at) = plain {
+            nodes.list.push(Node::Plain(at));
+            return true;
+        }
+        series.push(item)
+    }
+
+    /// Keeps a blob as it is.
+    pub(super) fn keep(&mut self, blob: &[u8]) {
+        self.nodes.push(blob, StreamId::default());
+    }
+
+    /// Closes the last node; gives all.
+    pub(super) fn end(&mut self) -> &Nodes {
+        if self.series.count() > 0 {
+            self.nodes.push(self.series.finish(), StreamId::default());
+        }
+        &self.nodes
+    }
+
+    fn list(&mut self, has_plain: bool, items: &[Bytes], thresholds: &Thresholds) -> bool {
+        self.begin();
+        let mut all = items.iter().enumerate();
+        let fits = all.all(|(at, item)| self.push_item(Scalar::Bytes(item), has_plain.then_some(at), thresholds));
+        self.end();
+        fits
     }
 
     /// Cuts a stream where servers do that have its entries added one by one.
@@ -307,13 +354,13 @@ impl Series {
     /// A member and its score: an integer where the score is one, else its text.
     ///
     /// Source: Redis 8.0 `t_zset.c` `zzlInsertAt()`.
-    fn push_scored(&mut self, scored: &ScoredMember) -> bool {
+    fn push_scored(&mut self, member: Scalar<'_>, score: f64) -> bool {
         let mut buffer = number::Buffer::new();
-        let score = match number::whole(scored.score) {
+        let score = match number::whole(score) {
             Some(int) => Scalar::Int(int),
-            None => Scalar::Bytes(number::score_text(scored.score, &mut buffer)),
+            None => Scalar::Bytes(number::score_text(score, &mut buffer)),
         };
-        self.push(Scalar::Bytes(&scored.member)) && self.push(score)
+        self.push(member) && self.push(score)
     }
 
     fn finish(&mut self) -> &[u8] {

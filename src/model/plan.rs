@@ -111,8 +111,10 @@ impl Refusal {
         Self { what: lost.what(), target: "this RDB version", element: None }
     }
 
+    pub(super) const LARGE_ENTRY: Self = Self::of_servers("an entry of 1 GiB");
+
     /// Something that no server holds.
-    pub(super) fn of_servers(what: &'static str) -> Self {
+    pub(super) const fn of_servers(what: &'static str) -> Self {
         Self { what, target: "a snapshot", element: None }
     }
 
@@ -218,6 +220,30 @@ pub(super) fn stream_generation(version: Version) -> Option<Generation> {
     Finder { version, kind: Kind::Stream }.stream().map(|(_, generation)| generation)
 }
 
+/// The types that packed values take which are written part by part, where the version has such.
+#[derive(Clone, Copy)]
+pub(super) struct Forms {
+    /// Of ziplists: a list whose large elements stand by themselves is cut otherwise.
+    pub(super) list: Option<ValueType>,
+    /// Members one by one, where sets are not packed unless they are of integers.
+    pub(super) set: Option<ValueType>,
+    pub(super) zset: Option<ValueType>,
+    pub(super) hash: Option<ValueType>,
+}
+
+impl Forms {
+    pub(super) fn of(version: Version) -> Self {
+        let find = |kind| Finder { version, kind };
+        let set = find(Kind::Set);
+        Self {
+            list: find(Kind::List).only(Shape::Nodes { container: Ziplist, has_plain: false }),
+            set: set.counted(Unit::Member).filter(|_| set.packed(Listpack, Unit::Member).is_none()),
+            zset: find(Kind::Zset).entries(Unit::ScoreText),
+            hash: find(Kind::Hash).entries(Unit::Pair),
+        }
+    }
+}
+
 /// Looks types up by their layout.
 #[derive(Clone, Copy)]
 struct Finder {
@@ -291,7 +317,7 @@ impl Finder {
 }
 
 impl PackedLimit {
-    fn holds(self, elements: usize, longest: u64) -> bool {
+    pub(super) fn holds(self, elements: usize, longest: u64) -> bool {
         elements as u64 <= self.entries && longest <= self.value_bytes
     }
 }

@@ -4,7 +4,8 @@ use super::dataset::{Entry, Function, ModuleData};
 use super::emit::Emitter;
 use super::emit_log::LogEmitter;
 use super::loss::Lost;
-use crate::error::{Error, ErrorKind, Place, Result};
+use crate::error::{Error, ErrorKind, Fault, Place, Result};
+use crate::rdb::{Eviction, Key, Part};
 use alloc::vec::Vec;
 
 /// Writes data as a snapshot or as the commands that make them.
@@ -43,6 +44,38 @@ impl Writer {
         match self {
             Self::Snapshot(emitter) => emitter.entry(key, entry, out),
             Self::Commands(emitter) => emitter.entry(key, entry, out),
+        }
+    }
+
+    /// Begins a key whose value comes in parts, if it need not be put together.
+    pub(crate) fn begin_key(&mut self, key: &Key<'_>) -> bool {
+        match self {
+            Self::Snapshot(emitter) => emitter.begin_key(key),
+            // What the eviction policy knew of a key is a loss to be told.
+            Self::Commands(emitter) => key.eviction == Eviction::None && emitter.begin_key(key),
+        }
+    }
+
+    /// The key that was begun last.
+    pub(crate) fn open_key(&self) -> Key<'_> {
+        match self {
+            Self::Snapshot(emitter) => emitter.open_key(),
+            Self::Commands(emitter) => emitter.open_key(),
+        }
+    }
+
+    /// Takes a part. `false`, of the first one only: the key is to be put together.
+    pub(crate) fn part(&mut self, part: &Part<'_>, out: &mut Vec<u8>) -> Result<bool, Fault> {
+        match self {
+            Self::Snapshot(emitter) => emitter.part(part),
+            Self::Commands(emitter) => emitter.part(part, out),
+        }
+    }
+
+    pub(crate) fn end_key(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Self::Snapshot(emitter) => emitter.end_key(out),
+            Self::Commands(emitter) => emitter.end_key(out),
         }
     }
 
