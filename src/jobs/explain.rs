@@ -242,7 +242,10 @@ mod tests {
 
     const DB: u64 = 0;
 
-    fn explain(start: u64, bytes: &[u8]) -> (Vec<(u64, u64, String, bool)>, Option<Readable>) {
+    /// Start, end, words, and whether the bytes decode.
+    type Flat = (u64, u64, String, bool);
+
+    fn explain(start: u64, bytes: &[u8]) -> (Vec<Flat>, Option<Readable>) {
         let window = Span { start: 0, end: u64::MAX };
         let (meanings, readable) = Explain::new(Version::redis(11), DB, Templates::default(), window).read(start, bytes);
         let flat = |one: Meaning| (one.span.start, one.span.end, one.text, one.is_readable);
