@@ -81,7 +81,10 @@ test("import and require give the same objects", () => {
 });
 
 const EXAMPLE = `
-import { entries, init, Session, sniff, supportedVersions, unpack, type Entry, type Query, type Row, type ValuePage } from "aikv";
+import {
+  check, convert, dump, encode, entries, init, repair, restore, Session, sniff, supportedVersions, survey, unpack,
+  type Entry, type LossError, type Query, type Row, type ValuePage,
+} from "aikv";
 
 export async function names(file: Uint8Array): Promise<string[]> {
   await init();
@@ -113,6 +116,31 @@ export async function unpacked(file: Uint8Array): Promise<Blob> {
   for await (const piece of unpack(file)) pieces.push(new Uint8Array(piece));
   return new Blob(pieces);
 }
+
+export async function rolledBack(file: Blob, signal: AbortSignal): Promise<Uint8Array> {
+  const { prospects, loadsIn } = await survey(file, { signal });
+  loadsIn satisfies string[];
+  prospects[0]?.losses[0]?.most?.row satisfies number | undefined;
+  try {
+    const conversion = await convert(file, { to: "redis-7.2", onLoss: "degrade", signal, onProgress: ({ bytes }) => void bytes });
+    conversion.losses satisfies { code: string }[];
+    return await conversion.bytes();
+  } catch (error) {
+    if ((error as LossError).code === "loss") throw new Error(String((error as LossError).losses.length));
+    throw error;
+  }
+}
+
+export async function made(): Promise<Uint8Array> {
+  const entry = await restore((await dump({ type: "list", value: ["a"] }, { to: "valkey-8.1" })).payload);
+  if (entry.type === "list") entry.value satisfies unknown[];
+  const { report } = await repair(new Uint8Array());
+  report.kept_bytes satisfies number;
+  for await (const { severity } of check(new Uint8Array())) severity satisfies "error" | "warning";
+  return (await encode([{ key: "k", type: "string", value: "v" }, { aux: ["a", "b"] }], { to: "rdb-11" })).bytes();
+}
+// @ts-expect-error a server that is none
+export const nowhere = () => convert(new Uint8Array(), { to: "redis-99" });
 
 export const kind: "rdb" | "aof" | "compressed" | "manifest" | "jsonl" | "unknown" = sniff(new Uint8Array()).kind;
 export const newest: number | undefined = supportedVersions().redis?.[1];

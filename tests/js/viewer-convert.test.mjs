@@ -34,12 +34,22 @@ after(async () => {
   await site?.close();
 });
 
+const DROPPED_AT = 1_700_000_000_000;
+
 const dump = (name) => readFileSync(join(data, name));
 
 /** A page with a dump on it, in which files are saved as downloads; nothing unwanted may have happened. */
 async function withDump(name, use, { bytes = dump(name), as = name.split("/").at(-1), ...options } = {}) {
   const page = await openPage(browser, site.url, { acceptDownloads: true, ...options });
-  await page.evaluate(() => { delete globalThis.showSaveFilePicker; });
+  await page.evaluate((time) => {
+    delete globalThis.showSaveFilePicker;
+    // What is dropped has a time that a test can know.
+    globalThis.File = class extends File {
+      constructor(parts, fileName) {
+        super(parts, fileName, { lastModified: time });
+      }
+    };
+  }, DROPPED_AT);
   try {
     await drop(page, as, bytes);
     await untilRead(page);
@@ -135,6 +145,34 @@ test("what is saved is what the command line beside it writes", { skip }, async 
       else assert.ok(file.bytes.equals(expected.bytes), `${name} to ${range}`);
     });
   }
+});
+
+test("where the browser can, a chosen file is written, and never the one that is open", { skip }, async () => {
+  const name = "redis-8.6/streams.rdb";
+  await withDump(name, async (page) => {
+    // Files of the origin's own stand in for those that a dialog would give.
+    await page.evaluate(() => {
+      globalThis.showSaveFilePicker = async ({ suggestedName }) => (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true });
+    });
+    await openConvert(page);
+    await chooseTarget(page, "5.0 – 6.2");
+    await page.waitForFunction(() => !document.querySelector(".save-button").disabled);
+    await page.click(".save-button");
+    await page.waitForFunction(() => document.querySelector(".convert-note").textContent.startsWith("Saved"));
+    const expected = await byCommand(page, dump(name));
+    const written = await page.evaluate(async (file) => {
+      const handle = await (await navigator.storage.getDirectory()).getFileHandle(file);
+      return [...new Uint8Array(await (await handle.getFile()).arrayBuffer())];
+    }, expected.name);
+    assert.ok(expected.bytes.equals(Buffer.from(written)));
+    // A file of the same name, size and time is the one that is open.
+    await page.evaluate(([size, lastModified]) => {
+      const open = { name: "streams.rdb", size, lastModified };
+      globalThis.showSaveFilePicker = async () => ({ name: "streams.rdb", getFile: async () => open });
+    }, [dump(name).length, DROPPED_AT]);
+    await page.click(".save-button");
+    await page.waitForFunction(() => document.querySelector(".convert-note").textContent.startsWith("This is the file that is open."));
+  });
 });
 
 test("only the keys shown are written where that is asked for", { skip }, async () => {
