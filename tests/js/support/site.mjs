@@ -11,6 +11,7 @@ const MIME = {
 };
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; trusted-types aikv; require-trusted-types-for 'script'; frame-ancestors 'none'";
 const QUIET_MS = 400;
+const STANDBY_MS = 50;
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
 /** The path of a Chromium of this machine, or null. `CHROME` names one that is not on the path. */
@@ -98,12 +99,23 @@ export async function openPage(browser, url, options = {}) {
   });
   await page.goto(url);
   await page.waitForFunction(() => "ready" in document.body.dataset);
+  await untilStandby(page);
   await untilQuiet(record);
   record.requests = [];
   return Object.assign(page, { record });
 }
 
-/** The page's parts and those of its standby worker are loaded when nothing more was asked for in a while. */
+/** The second worker stands by: its modules are loaded, however slow the machine is. */
+async function untilStandby(page) {
+  for (;;) {
+    const workers = page.workers();
+    const listening = await Promise.all(workers.map((worker) => worker.evaluate(() => typeof onmessage === "function")));
+    if (workers.length > 1 && listening.every(Boolean)) return;
+    await new Promise((resolve) => setTimeout(resolve, STANDBY_MS));
+  }
+}
+
+/** The page's other parts are loaded when nothing more was asked for in a while. */
 async function untilQuiet(record) {
   for (let seen = -1; seen !== record.requests.length;) {
     seen = record.requests.length;
