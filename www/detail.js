@@ -3,6 +3,7 @@
 import { badge } from "./columns.js";
 import { el, fill, icon, pick, rem, setAttr, setIcon, setText, show, turnRadio } from "./dom.js";
 import { mountElements, prefixOf } from "./elements.js";
+import { EXPORTS } from "./export.js";
 import { bytesExact, bytesText, count, dateTimeUtc, expiry, plural, span } from "./format.js";
 import { COMMAND_CHARS, COPY_BYTES } from "./limits.js";
 import { openMenu } from "./menu.js";
@@ -13,7 +14,6 @@ import { elementWord, TYPES } from "./types.js";
 import { moduleTabOf, wholeOf } from "./value.js";
 import { valueViewer } from "./viewer.js";
 
-const KEY_FORMS = [["jsonl", "JSON Lines"], ["resp", "Commands"], ["rdb", "Snapshot"], ["dump", "Payload for RESTORE"]];
 const LATE_MS = 100;
 const KEY_SHOWN = 16_384;
 const LEAST = 32;
@@ -26,7 +26,7 @@ export function mountDetail(root, actions) {
   const copyText = el("span", null, "Copy");
   const copy = el("button", { class: "button bare", type: "button", "aria-haspopup": "menu", onclick: copyMenu }, icon("copy"), copyText, icon("down", "small"));
   const back = el("button", { class: "icon-button only-narrow", type: "button", "aria-label": "Back to the keys", onclick: () => actions.closeDetail() }, icon("back"));
-  const exportKey = el("button", { class: "button bare export-key", type: "button", title: "Export key (e)", "aria-haspopup": "menu", onclick: () => exportMenu() }, icon("save"), el("span", null, "Export key"));
+  const exportKey = el("button", { class: "button bare export-key", type: "button", title: "Export key", "aria-haspopup": "menu", onclick: () => exportMenu() }, icon("save"), el("span", null, "Export key"));
   const widenIcon = icon("expand");
   const widen = el("button", { class: "icon-button only-wide", type: "button", onclick: () => actions.widen(!state.detail.wide) }, widenIcon);
   const close = el("button", { class: "icon-button only-wide", type: "button", "aria-label": "Close", title: "Close (Esc)", onclick: () => actions.closeDetail() }, icon("close"));
@@ -86,7 +86,10 @@ export function mountDetail(root, actions) {
 
   function exportMenu() {
     const { row } = state.detail;
-    openMenu(exportKey, KEY_FORMS.map(([form, label]) => ({ label, hint: `.${form}`, disabled: row.bytes > COPY_BYTES, run: () => actions.exportKey(form) })), { label: "Export key", align: "right" });
+    openMenu(exportKey, [
+      ...EXPORTS.map(([format, label, ending]) => ({ label, hint: ending, run: () => actions.exportAs("key", format) })),
+      { label: "Payload for RESTORE", hint: ".dump", disabled: row.bytes > COPY_BYTES, run: () => actions.savePayload() },
+    ], { label: "Export key", align: "right" });
   }
 
   function render(next) {

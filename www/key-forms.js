@@ -1,5 +1,5 @@
-// One key in the forms that servers take: commands, the payload of RESTORE, a snapshot of its own. The package's second
-// module makes them of the key's line of JSON. Runs in the worker.
+// One key in the forms that servers take: commands, and the payload of RESTORE. The package's second module makes them of
+// the key's line of JSON. Runs in the worker.
 
 import { parse } from "./aikv/entries.js";
 import { dump, encode, targets } from "./aikv/index.js";
@@ -9,8 +9,10 @@ import { needTools } from "./tools.js";
 
 /** The commands that make the key anew, a line each for redis-cli: `{ text, lost }`. `report` is of the file. */
 export async function commandsOf(line, report) {
-  const { bytes, lost } = await encodedKey(line, report, "resp");
-  return { text: bounded(bytes.length > 2 * COMMAND_CHARS ? null : commandLines(bytes)), lost };
+  await needTools();
+  const conversion = await encode([parse(line)], { to: await serverFor(report), container: "resp", onLoss: "degrade" });
+  const resp = await conversion.bytes();
+  return { text: bounded(resp.length > 2 * COMMAND_CHARS ? null : commandLines(resp)), lost: words(conversion.losses) };
 }
 
 /** The RESTORE that makes `row` anew, for redis-cli: `{ text, lost }`. */
@@ -24,13 +26,6 @@ export async function payloadOf(line, report) {
   await needTools();
   const { payload, losses } = await dump(parse(line), { to: await serverFor(report), onLoss: "degrade" });
   return { bytes: payload, lost: words(losses) };
-}
-
-/** The key alone in a file, `resp` or `rdb`: `{ bytes, lost }`. */
-export async function encodedKey(line, report, container) {
-  await needTools();
-  const conversion = await encode([parse(line)], { to: await serverFor(report), container, onLoss: "degrade" });
-  return { bytes: await conversion.bytes(), lost: words(conversion.losses) };
 }
 
 /** What the form has no room for, as commands have none for the times at which consumers were seen. */

@@ -226,11 +226,11 @@ const actions = {
     const bytes = await wholeValue();
     if (bytes) download(new Blob([bytes]), "value.bin");
   },
-  /** The selected key as a file. */
-  async exportKey(form) {
+  /** What DUMP gives for the selected key, as a file. */
+  async savePayload() {
     try {
-      const { bytes, lost } = form === "jsonl" ? { bytes: `${await value.jsonLine()}\n`, lost: "" } : await value.keyFile(form);
-      download(new Blob([bytes]), `key.${form}`);
+      const { bytes, lost } = await value.payload();
+      download(new Blob([bytes]), "key.dump");
       announce.say("Saved key");
       if (lost) views.detail.tell(leftOut(lost));
     } catch (error) {

@@ -219,7 +219,7 @@ export function valueActions(store, client) {
     },
     jsonLine: () => client.call("jsonLine", { id: store.state.detail.row.id }),
     redisCli: (form) => client.call("redisCli", { id: store.state.detail.row.id, form }),
-    keyFile: (form) => client.call("keyFile", { id: store.state.detail.row.id, form }),
+    payload: () => client.call("payload", { id: store.state.detail.row.id }),
   };
 }
 

@@ -10,7 +10,7 @@ import { ElementReader } from "./elements-reader.js";
 import { Conversions } from "./conversion.js";
 import { copyText, prepare, study } from "./formats.js";
 import { fetchTools, freshTools, giveTools, needTools } from "./tools.js";
-import { commandsOf, encodedKey, payloadOf, restoreOf } from "./key-forms.js";
+import { commandsOf, payloadOf, restoreOf } from "./key-forms.js";
 import { Unpacking } from "./unpack.js";
 
 const PROGRESS_EVERY_MS = 100;
@@ -209,11 +209,9 @@ const operations = {
     return form === "commands" ? commandsOf(line, session.report()) : restoreOf(line, session.row(id), session.report());
   },
 
-  /** The key as a file of its own: `resp`, `rdb` or `dump`. */
-  async keyFile({ id, form }) {
+  async payload({ id }) {
     const { session, values } = need();
-    const line = await values.line(id);
-    return form === "dump" ? payloadOf(line, session.report()) : encodedKey(line, session.report(), form);
+    return payloadOf(await values.line(id), session.report());
   },
 
   async jsonLine({ id }) {
