@@ -80,8 +80,8 @@ function sendOpened(site, request, answer, headers) {
   site.resume = () => answer.end(bytes.subarray(stallAfter));
 }
 
-/** A page of the viewer that is ready for a file, with everything recorded that must not happen. */
-export async function openPage(browser, url, options = {}) {
+/** A page of the viewer that is ready for a file, with everything recorded that must not happen. `watch` runs before anything of it. */
+export async function openPage(browser, url, { watch, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   const record = { requests: [], problems: [] };
@@ -97,6 +97,7 @@ export async function openPage(browser, url, options = {}) {
   await page.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
   });
+  if (watch) await page.addInitScript(watch);
   await page.goto(url);
   await page.waitForFunction(() => "ready" in document.body.dataset);
   await untilStandby(page);
