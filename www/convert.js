@@ -158,7 +158,7 @@ export function mountConvert(root, actions) {
     outName.title = name;
     const keys = only.checked ? selection.count : survey?.keys;
     const bytes = only.checked ? selection.bytes : source.size;
-    setText(outFacts, [container === "rdb" ? `about ${bytesText(bytes)}` : "", keys === undefined ? "" : plural(keys, "key"), "written on this computer"].filter(Boolean).join(", "));
+    setText(outFacts, [container === "rdb" && next.report?.format === "rdb" ? `about ${bytesText(bytes)}` : "", keys === undefined ? "" : plural(keys, "key"), "written on this computer"].filter(Boolean).join(", "));
     const what = [...CONTAINERS, ...MORE_CONTAINERS].find(([one]) => one === container)[2];
     const price = losses.length ? `Save, with ${plural(losses.length, "loss", "losses")}` : `Save ${what}`;
     const isSaving = busy?.kind === "save";
@@ -196,12 +196,16 @@ export function mountConvert(root, actions) {
     if (!asLines) {
       for (const need of outcome.needs) {
         const { title: name, why, result: becomes } = needWords(need, bytesText);
-        out.push(item("info", name, [el("p", null, why), el("button", { class: "button link", type: "button", onclick: () => actions.showTypes(["module"]) }, `Show the ${plural(need.keys, "key")}`)], becomes));
+        out.push(item("info", name, [el("p", null, why), el("button", { class: "button link", type: "button", onclick: () => actions.showTypes(["module"]) }, outcome.needs.length === 1 ? `Show the ${plural(need.keys, "key")}` : "Show all module values")], becomes));
       }
     }
-    const rewritten = asLines || outcome.kind === "same" || next.convert.container !== "rdb" ? 0 : outcome.prospect.rewrittenKeys;
-    const lines = [asLines ? "Every key with its type, value and expiry, one line each." : "Values, expiries, databases and all that is not named above."];
-    if (rewritten) lines.push(`${plural(rewritten, "value")} ${rewritten === 1 ? "takes" : "take"} the form that this version has.`);
+    for (const { command, count: times } of survey.replay?.skipped.filter(({ mayChangeData }) => mayChangeData) ?? []) {
+      out.push(item("warn", `Commands passed over: ${command}, ${times === 1 ? "once" : `${count(times)} times`}`, [el("p", null, "A script is not run here, and may have changed keys when a server ran it.")], "As if it had not run"));
+    }
+    const { rewrittenKeys, leftOutKeys } = outcome.prospect;
+    const rewritten = asLines || outcome.kind === "same" || next.convert.container !== "rdb" ? 0 : rewrittenKeys - leftOutKeys;
+    const lines = [asLines ? "Every key with its type, value and expiry, one line each." : out.length ? "Values, expiries, databases and all that is not named above." : "Values, expiries and databases."];
+    if (rewritten > 0) lines.push(`${plural(rewritten, "value")} ${rewritten === 1 ? "takes" : "take"} the form that this version has.`);
     const last = (next.report?.databases ?? []).reduce((most, { db }) => Math.max(most, db), 0);
     if (last >= SERVERS_HAVE_DBS && !asLines) lines.push(`Keys are in database ${last}: the server needs databases ${last + 1} or more to start on them.`);
     out.push(item("check", out.length ? "Everything else" : "Everything", lines.map((text) => el("p", null, text)), asLines ? "The same, as text" : outcome.kind === "same" ? `The same; ${LINEAGES[target.lineage]} ${target.range} need no new file` : "The same"));

@@ -189,6 +189,16 @@ test("only the keys shown are written where that is asked for", { skip }, async 
   });
 });
 
+test("what of a log is not in its data is named before it is saved", { skip }, async () => {
+  const log = Buffer.from("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*3\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n0\r\n");
+  await withDump("log.aof", async (page) => {
+    await openConvert(page);
+    assert.deepEqual(await page.$$eval(".load-chip", (chips) => chips.length), 0);
+    await page.waitForSelector(".convert-panel li");
+    assert.deepEqual(await page.$$eval(".convert-panel h3", (titles) => titles.map((title) => title.textContent)), ["Commands passed over: EVAL, once", "Everything else"]);
+  }, { bytes: log });
+});
+
 test("a damaged file is loaded by no server, and is not converted in silence", { skip }, async () => {
   const bytes = dump("redis-7.0/hashes.rdb");
   await withDump("redis-7.0/hashes.rdb", async (page) => {
