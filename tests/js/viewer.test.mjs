@@ -85,7 +85,7 @@ async function openKey(page, key) {
   await page.waitForFunction((wanted) => document.getElementById("row-0")?.querySelector(".key").textContent === wanted, key);
   await page.press("#search", "Enter");
   await page.keyboard.press("Enter");
-  await page.waitForFunction((wanted) => document.querySelector(".detail-key").textContent === wanted && document.querySelector(".viewer:not([hidden]) .line, .element-body:not([hidden]) .el-row") !== null, key);
+  await page.waitForFunction((wanted) => document.querySelector(".detail-key").textContent === wanted && [...document.querySelectorAll("#detail .viewer .line, #detail .el-body > .el-row, #detail .element-body > .value-note")].some((node) => node.offsetParent !== null), key);
 }
 
 /** A snapshot of `count` small strings, made here: the key of row n is `key:n`. */
