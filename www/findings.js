@@ -77,8 +77,9 @@ export function mountFindings(root, summaryRoot, actions) {
       found.length ? el("div", { class: "tools" }, el("button", { class: "button", type: "button", onclick: () => actions.copy(reportText(last, found), "report") }, icon("copy"), "Copy report"), repairButton(state)) : null);
   }
 
-  function repairButton({ phase, repair: asked }) {
-    if (!["read", "damaged"].includes(phase) || asked) return null;
+  function repairButton({ phase, log, repair: asked }) {
+    // A log in several files is mended file by file, which the command does.
+    if (!["read", "damaged"].includes(phase) || asked || log?.files.length > 1) return null;
     return el("button", { class: "button primary", type: "button", onclick: actions.planRepair }, icon("save"), "Save a repaired copy…");
   }
 
@@ -135,7 +136,7 @@ export function mountFindings(root, summaryRoot, actions) {
       if (isShown(key)) fill(bytesBox, el("p", { class: "second" }, error.message));
       return;
     }
-    const about = one.compression ? {} : await aboutOf(state, one, start, end);
+    const about = one.compression || state.log ? {} : await aboutOf(state, one, start, end);
     if (!isShown(key)) return;
     known.about = about;
     renderExplain(last, one);
