@@ -245,6 +245,25 @@ export class Session {
   feed(chunk: Uint8Array): void;
   /** Says that no chunk follows. Throws `truncated` where the file is not whole. */
   finish(): void;
+  /**
+   * After `feed` threw, of a lenient session over a file that is not compressed: the byte from which the file is to be fed
+   * again, to read on behind the value that is broken. What is wrong with it is then a finding. `undefined` where nothing
+   * tells where the value ends.
+   */
+  goOn(): number | undefined;
+  /** Whether there is memory for so many more bytes in one piece. */
+  hasRoom(bytes: number): boolean;
+  /** Whether `feed` threw because there was no memory for another row. */
+  readonly isFull: boolean;
+  /**
+   * What the bytes mean that stand `start` bytes into the file, where a record of database `db` begins: ranges that are
+   * not outside of `[from, to)`. Of a broken value among them, `elements` of `stated` can be read.
+   */
+  explain(start: number, bytes: Uint8Array, db: number, from: number, to: number): {
+    meanings: { start: number; end: number; text: string; readable: boolean }[];
+    elements: number | null;
+    stated: number | null;
+  };
   /** Keys read so far. */
   readonly rowCount: number;
   /** Bytes read so far, after unpacking. */
@@ -390,6 +409,12 @@ export interface Report {
   findings: Finding[];
   /** What it passed over beyond those. */
   findingsLeftOut: number;
+  /** Keys that the file says it has, `null` where it does not say. */
+  announcedKeys: number | null;
+  /** Keys with something wrong in them that were read on past, how many of them have a row, and the bytes of all. */
+  damagedKeys: number;
+  damagedRows: number;
+  damagedBytes: number;
 }
 
 export interface Finding {
@@ -401,9 +426,17 @@ export interface Finding {
   db?: number;
   key?: Uint8Array;
   keyText?: string;
+  /** Position of the element in its value, from 0. */
+  element?: number;
+  /** The value type, such as `hash-listpack`. */
+  encoding?: string;
   text: string;
   /** Whether everything behind it can be read. */
   repairable: boolean;
+  /** Id of the row whose value it is in, where that was read on past. */
+  row?: number;
+  /** Id that the row read behind it has, if there is one, where it was read on past. */
+  nextRow?: number;
 }
 
 /** Bytes, or the first of them and how many there are. */

@@ -5,8 +5,10 @@ import { bytesText, count } from "./format.js";
 
 const CLOSE_PX = 6;
 const TICKS = 4;
-/** Share of the strip that a label takes, so that no two stand on each other. */
-const LABEL_PX = 34;
+/** Widths that labels take at most, so that no two stand on each other: of the marks by their characters, of the scale. */
+const DIGIT_PX = 8;
+const MARGIN_PX = 8;
+const TICK_PX = 68;
 
 export function mountStrip(actions) {
   const track = el("div", { class: "strip-track", role: "group", "aria-label": "Findings in the file", onkeydown: moveInStrip });
@@ -56,10 +58,11 @@ export function mountStrip(actions) {
   function labels(marks) {
     let free = -Infinity;
     return marks.map(({ at, first, all }) => {
-      const from = at * width - LABEL_PX / 2;
-      if (from < free) return null;
-      free = from + LABEL_PX;
-      const label = el("span", { class: "mark" }, all.length > 1 ? `${first + 1}–${first + all.length}` : String(first + 1));
+      const words = all.length > 1 ? `${first + 1}–${first + all.length}` : String(first + 1);
+      const wide = words.length * DIGIT_PX + MARGIN_PX;
+      if (at * width - wide / 2 < free) return null;
+      free = at * width + wide / 2;
+      const label = el("span", { class: "mark" }, words);
       label.style.left = `clamp(1rem, ${at * 100}%, calc(100% - 1rem))`;
       return label;
     });
@@ -69,7 +72,7 @@ export function mountStrip(actions) {
     return Array.from({ length: TICKS }, (_, at) => {
       const tick = el("span", null, at === 0 ? "0" : bytesText(Math.round((size * at) / TICKS), 2));
       tick.style.left = `${(at * 100) / TICKS}%`;
-      return marks.some((mark) => Math.abs(mark.at - at / TICKS) * width < 2 * LABEL_PX) ? null : tick;
+      return marks.some((mark) => Math.abs(mark.at - at / TICKS) * width < TICK_PX) ? null : tick;
     });
   }
 

@@ -7,6 +7,7 @@ import { mountStrip } from "./file-strip.js";
 import { expectedOf, keyWords, repairWords, sentenceOf, severityWords, titleOf, whole } from "./finding-words.js";
 import { bytesText, count, hex, percent, plural, sentence } from "./format.js";
 import { hexView, ROW } from "./hex-view.js";
+import { mountRepair } from "./repair.js";
 import { findings } from "./state.js";
 import { nodes, runs } from "./text.js";
 
@@ -15,6 +16,7 @@ const AROUND = 13 * ROW;
 /** Bytes that are read from the start of a value on, to say what they mean. */
 const EXPLAINED = 1 << 20;
 const HEADER_BYTES = 9;
+const ROWS_BACK = 20;
 
 export function mountFindings(root, summaryRoot, actions) {
   const facts = el("div", { class: "findings-summary", hidden: true });
@@ -28,7 +30,8 @@ export function mountFindings(root, summaryRoot, actions) {
   const bytesBox = el("section", { class: "bytes-around", "aria-label": "Bytes around the fault" });
   const explain = el("section", { class: "explain", tabIndex: 0, "aria-label": "Explanation" }, text, bytesBox);
   const nothing = el("div", { class: "nothing" });
-  root.append(strip.node, listPane, explain, nothing);
+  const repair = mountRepair(actions);
+  root.append(repair.node, strip.node, listPane, explain, nothing);
 
   let shown = "";
   let last = null;
@@ -39,9 +42,10 @@ export function mountFindings(root, summaryRoot, actions) {
     last = next;
     show(facts, next.view === "findings");
     if (root.hidden) return;
+    repair.render(next);
     const found = findings(next);
     const { finding, progress, phase, source, report } = next;
-    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys]);
+    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys, Boolean(next.repair), next.repair?.plan?.kept_bytes]);
     if (key === shown) return;
     shown = key;
     renderFacts(next);
@@ -70,7 +74,13 @@ export function mountFindings(root, summaryRoot, actions) {
       figure("Lost", lost.words, lost.rest, lost.keys || lost.isOpen ? "danger" : ""),
       figure("Bytes not understood", bytesText(lost.bytes), `of ${bytesText(source.size)}${lost.bytes ? `, ${percent(lost.bytes, source.size)}` : ""}`),
       figure("Read to the end", end.word, end.rest),
-      found.length ? el("div", { class: "tools" }, el("button", { class: "button", type: "button", onclick: () => actions.copy(reportText(last, found), "report") }, icon("copy"), "Copy report")) : null);
+      found.length ? el("div", { class: "tools" }, el("button", { class: "button", type: "button", onclick: () => actions.copy(reportText(last, found), "report") }, icon("copy"), "Copy report"), repairButton(state)) : null);
+  }
+
+  function repairButton({ phase, log, repair: asked }) {
+    // A log in several files is mended file by file, which the command does.
+    if (!["read", "damaged"].includes(phase) || asked || log?.files.length > 1) return null;
+    return el("button", { class: "button primary", type: "button", onclick: actions.planRepair }, icon("save"), "Save a repaired copy…");
   }
 
   function renderList({ finding, phase, report }, found) {
@@ -89,27 +99,26 @@ export function mountFindings(root, summaryRoot, actions) {
     const { row, next, elements, stated } = known.key === nameOf(one) ? known.about : {};
     const { report } = state;
     const mono = (words) => el("span", { class: "mono" }, words);
+    const second = (words) => el("span", { class: "second beside" }, words);
     const pairs = [];
-    if (row) pairs.push(["Key", [badge(row.type), el("span", { class: "sr" }, row.type), el("span", { class: "mono" }, nodes(runs(row.key))), ` ${row.encoding}, db ${row.db}`]]);
-    else if (keyWords(one)) pairs.push(["Key", [mono(keyWords(one)), ` ${[one.encoding, `db ${one.db ?? 0}`].filter(Boolean).join(", ")}`]]);
+    if (row) pairs.push(["Key", [badge(row.type), el("span", { class: "sr" }, row.type), el("span", { class: "mono" }, nodes(runs(row.key))), second(`${row.encoding}, db ${row.db}`)]]);
+    else if (keyWords(one)) pairs.push(["Key", [mono(keyWords(one)), second([one.encoding, `db ${one.db ?? 0}`].filter(Boolean).join(", "))]]);
     if (row) pairs.push(["Key and value", `bytes ${count(row.offset)} – ${count(row.offset + row.bytes)}`]);
-    pairs.push([one.compression ? `Byte of the ${one.compression} file` : "Byte", `${count(one.offset)} of ${count(sourceOf(state, one).size)} (0x${hex(one.offset, 8).toLowerCase()})`]);
     if (typeof elements === "number") pairs.push(["Still readable", stated === null ? plural(elements, "element") : `${count(elements)} of ${plural(stated, elementWord(one, row))}`]);
     if (next) pairs.push(["Reading went on", [`at byte ${count(next.offset)}, key `, el("span", { class: "mono" }, nodes(runs(next.key)))]]);
-    else if (isEnd(state, one)) pairs.push(["Before it", whole(state.progress)]);
-    const [means, advice] = CODES[one.code] ?? ["", ""];
-    pairs.push([el("span", { class: "code" }, one.code), marked([means, advice].filter((part) => part && part !== "As above").map(sentence).join(" "))]);
+    else if (isEnd(state, one) && one.code !== "truncated") pairs.push(["Before it", whole(state.progress)]);
     const gone = stated > elements ? ` ${count(stated - elements)} of its ${plural(stated, elementWord(one, row))} ${stated - elements === 1 ? "is" : "are"} gone.` : "";
     const show = row ? ["Show this key in Keys", () => actions.showFound(row)] : state.progress?.keys && isEnd(state, one) ? ["Show the last whole key in Keys", actions.showLast] : null;
     fill(text,
-      el("div", null,
+      el("div", { class: "explain-words" },
         el("h2", null, titleOf(one)),
         el("p", null, marked(sentenceOf(one, state) + gone)),
         el("dl", { class: "pairs" }, pairs.map(([name, value]) => [el("dt", null, name), el("dd", null, value)]))),
       el("section", { class: "repaired", "aria-label": "In the repaired copy" },
         el("h3", null, "In the repaired copy"),
-        el("p", null, repairWords(one, { report, packing: state.packing })),
-        show ? el("button", { class: "button link", type: "button", onclick: show[1] }, show[0]) : null));
+        el("p", null, repairWords(one, state)),
+        show ? el("button", { class: "button link", type: "button", onclick: show[1] }, show[0]) : null),
+      el("p", { class: "code-words" }, el("span", { class: "code" }, one.code), " ", marked(codeWords(one.code))));
   }
 
   /** Reads what there is to be known of a finding: its key and the one behind it, the bytes, and their meaning. */
@@ -127,7 +136,7 @@ export function mountFindings(root, summaryRoot, actions) {
       if (isShown(key)) fill(bytesBox, el("p", { class: "second" }, error.message));
       return;
     }
-    const about = one.compression ? {} : await aboutOf(state, one, start, end);
+    const about = one.compression || state.log ? {} : await aboutOf(state, one, start, end);
     if (!isShown(key)) return;
     known.about = about;
     renderExplain(last, one);
@@ -139,15 +148,23 @@ export function mountFindings(root, summaryRoot, actions) {
   async function aboutOf(state, one, from, to) {
     const keys = state.progress?.keys ?? 0;
     const nextId = one.nextRow ?? keys;
-    const [row, before, next] = await Promise.all([
+    const [row, next] = await Promise.all([
       one.row === undefined ? null : actions.row(one.row),
-      nextId > 0 ? actions.row(nextId - 1) : null,
       one.nextRow !== undefined && one.nextRow < keys ? actions.row(one.nextRow) : null,
     ]);
     const about = { row, next };
-    const start = row ? row.offset : before ? before.offset + before.bytes : HEADER_BYTES;
-    if (state.report?.format !== "rdb" || start > to || to - start > EXPLAINED) return about;
-    return { ...about, ...(await actions.explain({ start, db: row?.db ?? one.db ?? 0, from, to })) };
+    if (state.report?.format !== "rdb") return about;
+    const begin = await beginning(row ?? (await actions.row(nextId - 1)), from);
+    const start = begin?.offset ?? HEADER_BYTES;
+    if (start > to || to - start > EXPLAINED) return about;
+    return { ...about, ...(await actions.explain({ start, db: begin?.db ?? one.db ?? 0, from, to })) };
+  }
+
+  /** The last row that begins at or before a byte, if that is among the few before this one; else the first of these. */
+  async function beginning(row, from) {
+    let first = row;
+    for (let n = 0; first && n < ROWS_BACK && first.offset > from && first.id > 0; n += 1) first = await actions.row(first.id - 1);
+    return first;
   }
 
   function renderBytes(source, one, start, bytes, meanings) {
@@ -162,6 +179,11 @@ export function mountFindings(root, summaryRoot, actions) {
   }
 
   return { render };
+}
+
+/** What docs/errors.md says of a code. */
+function codeWords(code) {
+  return (CODES[code] ?? []).filter((part) => part !== "As above").map(sentence).join(" ");
 }
 
 const nameOf = (one) => `${one.code} ${one.offset} ${one.compression ?? ""} ${one.row ?? ""}`;
@@ -185,20 +207,21 @@ function elementWord(one, row) {
 }
 
 /** Keys that are whole, those that are lost, and bytes that belong to no whole key. */
-function lossOf({ progress, phase, report, source }) {
+function lossOf({ progress, phase, report, source, failure }) {
   const keys = progress?.keys ?? 0;
   const unread = Math.max(0, source.size - (progress?.offset ?? 0));
   const damaged = report?.damagedKeys ?? 0;
-  const wholeKeys = Math.max(0, keys - damaged);
+  const wholeKeys = Math.max(0, keys - (report?.damagedRows ?? 0));
   const ended = phase === "damaged";
   // A damaged file may announce anything: a key takes three bytes at least.
-  const announced = Number(report?.announcedKeys ?? 0);
-  const missing = ended && announced > keys && announced - keys <= unread / 3 ? announced - keys : 0;
-  const lost = damaged + missing;
-  const isOpen = ended && !missing;
+  const stated = Number(report?.announcedKeys ?? 0);
+  const room = failure?.code === "truncated" ? source.size * 100 : ended ? unread : report?.damagedBytes ?? 0;
+  const announced = stated >= keys && stated - keys <= room / 3 ? stated : 0;
+  const lost = announced ? announced - wholeKeys : damaged;
+  const isOpen = ended && !announced;
   const bytes = (report?.damagedBytes ?? 0) + (ended ? unread : 0);
   const words = isOpen && !lost ? "Unknown" : plural(lost, "key");
-  const rest = missing || (announced && announced === keys) ? `of ${count(announced)} announced` : isOpen ? (lost ? "and what is behind the fault" : "what is behind the fault") : "";
+  const rest = announced ? `of ${count(announced)} announced` : isOpen ? (lost ? "and what is behind the fault" : "what is behind the fault") : "";
   return { keys: lost, isOpen, bytes, words, rest, whole: wholeKeys };
 }
 

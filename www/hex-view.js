@@ -36,6 +36,6 @@ function line(part, at, { fault, meanings, expected, width }) {
 function meaningOf(at, length, { fault, meanings, expected }) {
   const begins = (offset) => offset >= at && offset < at + length;
   const words = meanings.filter((one) => begins(one.start)).map((one) => one.text);
-  if (begins(fault) && expected) words.push(`expected ${expected}`);
+  if (begins(fault) && expected) words.unshift(`expected ${expected}`);
   return words.join(", ");
 }

@@ -1,6 +1,6 @@
 // From a dropped file to a read one: sniff, read, stop, read on, and everything that can end it early.
 
-import { bytesSpoken, count, hex, partOf, plural, sentence } from "./format.js";
+import { bytesSpoken, count, hex, partOf, percent, plural, sentence } from "./format.js";
 import { chosenOf, FileSet } from "./gather.js";
 import { emptyLog } from "./log.js";
 import { readSpan, ServedFile, SourceError, toMessage } from "./source.js";
@@ -335,11 +335,11 @@ function isPreamble(head) {
 
 /** What the header says of a reading that ended early. */
 export function endWords({ phase, progress, failure, source, log }) {
-  const done = progress ? Math.floor((progress.offset / Math.max(1, progress.total)) * 100) : 0;
-  if (log && phase === "stopped" && log.keys === "reading") return `Stopped at ${done} %. ${plural(log.rows, "command")} ${log.rows === 1 ? "is" : "are"} shown.`;
+  const done = progress ? percent(progress.offset, progress.total) : "";
+  if (log && phase === "stopped" && log.keys === "reading") return `Stopped at ${done}. ${plural(log.rows, "command")} ${log.rows === 1 ? "is" : "are"} shown.`;
   if (log && phase === "memory" && log.keys === "failed") return "This tab has no memory for the keys of this log. Its commands are shown. aikv convert makes a snapshot of it.";
   switch (phase) {
-    case "stopped": return progress.unpacking ? `Unpacking stopped at ${done} %.` : `Stopped at ${done} %. ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
+    case "stopped": return progress.unpacking ? `Unpacking stopped at ${done}.` : `Stopped at ${done}. ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
     case "broken": return `${failure.message} ${plural(progress.keys, "key")} ${progress.keys === 1 ? "is" : "are"} shown.`;
     case "memory": return `This tab has no memory for more keys. ${count(progress.keys)} are shown, from the first ${partOf(progress.offset, source.size)}. \`aikv info\` reads the whole file.`;
     case "crashed": return `The reader stopped at byte ${count(failure.offset)}. This is a fault of the viewer, not of your file.`;

@@ -23,6 +23,7 @@ import { logActions } from "./log.js";
 import { acceptDrops, chooseFile, chooseFolder, mountStart } from "./open.js";
 import { mountPrefixes } from "./prefixes.js";
 import { queryActions } from "./query.js";
+import { repairActions } from "./repair-actions.js";
 import { download } from "./saving.js";
 import { applyTheme, fromFragment, loadSettings, saveSettings, toFragment } from "./settings.js";
 import { listenToKeys } from "./shortcuts.js";
@@ -37,7 +38,10 @@ import { valueActions, wholeOf } from "./value.js";
 const byId = (id) => document.getElementById(id);
 const store = new Store(loadSettings());
 const announce = announcer(byId("polite"), byId("assertive"));
-const client = new Client((message) => (message.event === "converting" ? actions.converting(message) : actions.onEvent(message)));
+const client = new Client((message) => {
+  if (message.event !== "converting") actions.onEvent(message);
+  else for (const told of [actions.converting, actions.repairing]) told(message);
+});
 const query = queryActions(store, client, announce);
 const value = valueActions(store, client);
 const logs = logActions(store, client, announce);
@@ -58,6 +62,7 @@ const actions = {
   ...conversion,
   ...logs.actions,
   ...exports,
+  ...repairActions(store, client, announce),
 
   rows: (generation, from, count) => client.call("rows", { generation, from, count }),
   row: (id) => client.call("row", { id }).catch(() => null),

@@ -30,8 +30,8 @@ export function mountStart(root, actions) {
         "It is read in this tab and never uploaded. Go offline first if you like."))),
     el("dl", { class: "facts" },
       fact("Every version", "Redis 2.6 to 8.10, Valkey 7.2 to 9.1, RDB snapshots and AOF logs, also in gzip, zstd or LZ4."),
-      fact("Any size", "Only the list of keys is kept in memory. Values are read as you look."),
-      fact("Damaged files too", "Every fault with its byte and key, and every key around it."),
+      fact("Any size", wide("Only the list of keys is kept in memory. Values are read as you look."), narrow("A value is read only when you look at it.")),
+      fact("Damaged files too", wide("Every fault with its byte and key. Save what is whole as a clean file."), narrow("See each fault, save what is whole.")),
       fact("From a terminal", el("span", { class: "mono" }, "aikv view dump.rdb"), " opens this page on your own machine.", "only-wide")));
 
   const phone = matchMedia("(max-width: 39.99em)");
@@ -75,6 +75,9 @@ export function mountStart(root, actions) {
 function versionAt(bytes) {
   return bytes[0] === 0x56 ? 6 : 5;
 }
+
+const wide = (words) => el("span", { class: "only-wide" }, words);
+const narrow = (words) => el("span", { class: "only-narrow" }, words);
 
 function fact(title, ...text) {
   const extra = text.at(-1) === "only-wide" ? text.pop() : "";

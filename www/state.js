@@ -35,6 +35,8 @@ const ofFile = () => ({
   expiry: null,
   failure: null,
   finding: 0,
+  /** A repaired copy that was asked for: null, or `{ busy, plan, saved, failure }`. */
+  repair: null,
   query: emptyQuery(),
   queryError: null,
   /** A query was asked for and is not answered yet. */

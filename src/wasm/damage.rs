@@ -18,8 +18,9 @@ pub(super) struct Found {
 pub(super) struct Damage {
     pub(super) kept: Vec<Found>,
     pub(super) left_out: u64,
-    /// Keys with something wrong in them, and the bytes of these.
+    /// Keys with something wrong in them, how many of them have a row, and the bytes of all.
     pub(super) keys: u64,
+    pub(super) rows: u64,
     pub(super) bytes: u64,
     /// Keys that the file announces.
     pub(super) announced: Option<u64>,
@@ -72,7 +73,7 @@ impl Damage {
         let is_broken = self.item == Item::Key { is_broken: true };
         self.item = Item::Ended { row: Some(row), bytes: span.len(), is_broken };
         if is_broken {
-            self.lose(span.len());
+            self.lose(span.len(), true);
         }
         if let Some(error) = self.passed_for.take() {
             self.note(error, row);
@@ -92,8 +93,9 @@ impl Damage {
         }
     }
 
-    fn lose(&mut self, bytes: u64) {
+    fn lose(&mut self, bytes: u64, has_row: bool) {
         self.keys = self.keys.saturating_add(1);
+        self.rows = self.rows.saturating_add(u64::from(has_row));
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
@@ -107,7 +109,7 @@ impl Damage {
             Item::Ended { row, bytes, is_broken } => {
                 let (row, bytes, was_broken) = (*row, *bytes, core::mem::replace(is_broken, true));
                 if !was_broken {
-                    self.lose(bytes);
+                    self.lose(bytes, row.is_some());
                 }
                 row
             }

@@ -63,6 +63,7 @@ pub(super) fn report(report: &Report, around: &Around<'_>) -> Object {
     object.set("findingsLeftOut", object::number(around.damage.left_out));
     object.put("announcedKeys", around.damage.announced.map(object::number));
     object.set("damagedKeys", object::number(around.damage.keys));
+    object.set("damagedRows", object::number(around.damage.rows));
     object.set("damagedBytes", object::number(around.damage.bytes));
     object
 }

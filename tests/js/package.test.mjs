@@ -546,6 +546,27 @@ test("a lenient reading goes on, and tells of each deviation where it is", async
   assert.throws(() => new aikv.Session({ lenient: "yes" }), TypeError);
 });
 
+/** A packed hash whose end byte is missing, between two strings. */
+const BROKEN = snapshot("REDIS0011", "\x00\x01a\x01v", "\x10\x01h\x0d\x0d\0\0\0\x02\0\x81f\x02\x81v\x02\x00", "\x00\x01k\x01v");
+const BROKEN_KEY = 14;
+const BROKEN_END = 31;
+
+test("a lenient session reads on behind a value that cannot be read, where it is fed again from there", () => {
+  const session = new aikv.Session({ lenient: true });
+  assert.throws(() => session.feed(BROKEN), { code: "bad-packed", offset: BROKEN_END - 1 });
+  assert.equal(session.goOn(), BROKEN_KEY);
+  session.feed(BROKEN.subarray(BROKEN_KEY));
+  assert.equal(session.goOn(), undefined);
+  session.finish();
+  const report = session.report();
+  assert.deepEqual([report.keys, report.damagedKeys, report.damagedBytes, report.checksum], [3, 1, BROKEN_END - BROKEN_KEY, "pending"]);
+  assert.deepEqual(report.findings.map(({ code, offset, row, nextRow, encoding }) => ({ code, offset, row, nextRow, encoding })), [{ code: "bad-packed", offset: BROKEN_END - 1, row: 1, nextRow: 2, encoding: "hash-listpack" }]);
+  const { meanings, elements, stated } = session.explain(BROKEN_KEY, BROKEN.subarray(BROKEN_KEY), 0, BROKEN_KEY, BROKEN_END);
+  assert.deepEqual([meanings.map(({ text, readable }) => [text, readable]), elements, stated], [[["key h: hash-listpack", true], ["header of the listpack", true], ["f = v", true], ["does not decode", false]], 1, 1]);
+  assert.equal(session.hasRoom(1), true);
+  session.free();
+});
+
 test("more deviations than are kept are counted", () => {
   const file = snapshot("REDIS0011", "\x02\x01e\x00".repeat(1500));
   const session = new aikv.Session({ lenient: true });

@@ -2,6 +2,7 @@
 // goes on. The files are made here, each with a fault at a byte that is known.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { drop, untilRead, violations } from "./support/site.mjs";
 import { dump, settled, skip, snapshot, withFile, withPage } from "./support/viewer.mjs";
@@ -60,7 +61,7 @@ test("a value that is broken is passed over, and said at its byte, with what is 
     assert.equal(said["Still readable"], "2 of 3 fields");
     assert.equal(said["Key and value"], `bytes ${HEADER + FIRST.length} – ${FAULT + 1}`);
     assert.equal(said["Reading went on"], `at byte ${FAULT + 1}, key cache:tents`);
-    assert.match(said["bad-packed"], /contradicts itself/);
+    assert.match(await text(page, ".code-words"), /^bad-packed .*contradicts itself/);
     assert.match(await text(page, ".repaired"), /This key is left out/);
     const meanings = await texts(page, ".hexdump .meaning");
     assert.match(meanings.join("\n"), /f = v/);
@@ -166,4 +167,50 @@ test("the report that is copied tells of bytes and codes, and of nothing that is
     assert.match(report, new RegExp(`error bad-packed at byte ${FAULT}`));
     assert.doesNotMatch(report, /session|cache/);
   }, { permissions: ["clipboard-read", "clipboard-write"] });
+});
+
+/** The next save is a download: the browser's dialog for a file's place cannot be used without hands. */
+const withoutDialog = (page) => page.evaluate(() => { delete window.showSaveFilePicker; });
+
+test("a repaired copy is saved once what it keeps and drops was said, and has no findings", { skip }, async () => {
+  const content = file(Buffer.from([0xfe, 0]), FIRST, BROKEN, AFTER);
+  await withFile(content, async (page) => {
+    await withoutDialog(page);
+    await openFindings(page);
+    await page.click("text=Save a repaired copy…");
+    await page.waitForSelector(".repair-facts");
+    const said = await page.$$eval(".repair-facts > div", (facts) => Object.fromEntries(facts.map((fact) => [fact.children[0].textContent, fact.children[1].textContent])));
+    assert.deepEqual(said, {
+      "Bytes kept": `${content.length - BROKEN.length - 8} B (${content.length - BROKEN.length - 8})`, "Bytes dropped": `${BROKEN.length + 8} B (${BROKEN.length + 8})`,
+      "Keys kept": "2", "Keys dropped": "1",
+    });
+    assert.match(await text(page, ".repair-ranges"), /Bytes 20 – \d+: expected the listpack's end byte FF, found byte 0/);
+    assert.match(await text(page, ".repaired"), /Bytes 20 – \d+ are left out/);
+    assert.deepEqual(await violations(page), []);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Save the copy")]);
+    assert.equal(download.suggestedFilename(), "a-repaired.rdb");
+    const saved = readFileSync(await download.path());
+    await page.waitForFunction(() => /Saved a-repaired\.rdb/.test(document.querySelector(".repair").textContent));
+    await page.click(".repair button:has-text('Close')");
+    await drop(page, "a-repaired.rdb", saved);
+    await page.click("button:has-text('Open it')");
+    await page.waitForFunction(() => document.querySelector(".file-name").textContent === "a-repaired.rdb" && /checksum matches/.test(document.getElementById("status").textContent));
+    assert.deepEqual(await keys(page), ["first", "cache:tents"]);
+    assert.equal(await text(page, ".tab .count"), "0");
+  });
+});
+
+test("a cut file is repaired up to its last whole key", { skip }, async () => {
+  const whole = file(FIRST, AFTER, record(HASH, "cart:7d1e40", FIELDS));
+  await withFile(whole.subarray(0, whole.length - 20), async (page) => {
+    await withoutDialog(page);
+    await page.waitForSelector("#findings:not([hidden])");
+    await page.click("text=Save a repaired copy…");
+    await page.waitForSelector(".repair-facts");
+    assert.match(await text(page, ".repair"), /An end with its checksum is put behind the last whole record/);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Save the copy")]);
+    const saved = readFileSync(await download.path());
+    assert.equal(saved.subarray(0, HEADER + FIRST.length + AFTER.length).compare(whole.subarray(0, HEADER + FIRST.length + AFTER.length)), 0);
+    assert.equal(saved.length, HEADER + FIRST.length + AFTER.length + 9);
+  });
 });
