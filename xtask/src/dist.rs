@@ -40,7 +40,7 @@ pub fn finish(site: &Path) -> Result<()> {
 }
 
 /// Scripts that are asked for by their names; every other one is a part of them.
-const SCRIPTS: [&str; 3] = ["main.js", "theme.js", "worker.js"];
+const SCRIPTS: [&str; 4] = ["file-worker.js", "main.js", "theme.js", "worker.js"];
 /// It has places that are filled in afterwards.
 const SERVICE_WORKER: &str = "sw.js";
 
