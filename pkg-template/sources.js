@@ -16,7 +16,7 @@ async function* chunksOf(source, { signal, onProgress } = {}) {
   let isWhole = false;
   try {
     for (;;) {
-      const { value, done } = await orAborted(next());
+      const { value, done } = await orAborted(next);
       isWhole = done === true;
       if (done) return;
       if (!(value instanceof Uint8Array)) throw new TypeError("expected chunks of bytes");
@@ -30,9 +30,9 @@ async function* chunksOf(source, { signal, onProgress } = {}) {
   }
 }
 
-/** A race of promises with a signal. */
+/** A race of what comes next with a signal. */
 function abortion(signal) {
-  if (!signal) return { orAborted: (promise) => promise, forget() {} };
+  if (!signal) return { orAborted: (next) => next(), forget() {} };
   let abort;
   const aborted = new Promise((_, reject) => {
     abort = () => reject(signal.reason);
@@ -41,8 +41,10 @@ function abortion(signal) {
   aborted.catch(() => {});
   signal.addEventListener("abort", abort);
   return {
-    orAborted(promise) {
+    async orAborted(next) {
       signal.throwIfAborted();
+      const promise = next();
+      // Nobody waits for it any more once the source is let go.
       promise.catch(() => {});
       return Promise.race([promise, aborted]);
     },

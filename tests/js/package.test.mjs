@@ -56,9 +56,9 @@ test("the package is well formed", () => {
   run(join(bin, "attw"), [tarball, "--exclude-entrypoints", "./aikv_bg.wasm", "./aikv_tools_bg.wasm", "./worker", "./worker-thread"]);
 });
 
-test("the tarball holds two modules and no more than the doors to it", () => {
+test("the tarball holds two modules, the command, and no more than the doors to them", () => {
   const files = readdirSync(join(user, "node_modules/aikv")).sort();
-  assert.deepEqual(files.filter((name) => name.endsWith(".wasm")), ["aikv_bg.wasm", "aikv_tools_bg.wasm"]);
+  assert.deepEqual(files.filter((name) => name.endsWith(".wasm")), ["aikv_bg.wasm", "aikv_cli.wasm", "aikv_tools_bg.wasm"]);
   for (const name of ["README.md", "index.js", "index.d.ts", "node.cjs", "node.mjs", "node.d.cts", "node.d.mts"]) assert.ok(files.includes(name), name);
   const { version } = JSON.parse(readFileSync(join(user, "node_modules/aikv/package.json"), "utf8"));
   assert.equal(version, /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1]);

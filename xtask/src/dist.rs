@@ -2,7 +2,7 @@
 
 use crate::run::{cargo, output, program, root, run};
 use crate::{offline, package, tools};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use flate2::{Compression, GzBuilder};
 use std::fs;
 use std::io::Write;
@@ -49,6 +49,11 @@ fn minify(site: &Path) -> Result<()> {
     let folder = root().join("tests/js");
     tools::node_modules(&folder)?;
     let names = offline::names(site)?;
+    for name in started(site)? {
+        if name != SERVICE_WORKER && !SCRIPTS.contains(&name.as_str()) {
+            bail!("www/script-address.js names {name}, which is not among the scripts that are kept");
+        }
+    }
     let esbuild = |options: &[&str]| {
         let mut command = program("node");
         command.current_dir(site).arg(folder.join("node_modules/esbuild/bin/esbuild")).args(options);
@@ -64,6 +69,14 @@ fn minify(site: &Path) -> Result<()> {
         fs::remove_file(site.join(name))?;
     }
     Ok(())
+}
+
+/// The scripts that the page starts by their names.
+fn started(site: &Path) -> Result<Vec<String>> {
+    let source = fs::read_to_string(site.join("script-address.js"))?;
+    let list = source.lines().find_map(|line| line.strip_prefix("const SCRIPTS = ["));
+    let list = list.context("www/script-address.js: expected its list of scripts")?;
+    Ok(list.split('"').skip(1).step_by(2).map(Into::into).collect())
 }
 
 /// The site as the command holds it, in `dist/page/`: every file behind gzip, under its own name.
