@@ -232,21 +232,13 @@ mod tests {
 
     #[test]
     fn four_bytes_tell_whether_a_file_may_be_compressed() {
-        for may in [&b""[..], b"\x1f", b"\x1f\x8b\x08\0", b"\x04\x22\x4d\x18\x64", b"\x28\xb5", b"\x50", b"\x5f\x2a\x4d\x18\x01"]
+        // Frames that are skipped begin with any of sixteen bytes: `R` and `V` are among them.
+        for may in
+            [&b""[..], b"\x1f", b"\x1f\x8b\x08\0", b"\x04\x22\x4d\x18\x64", b"\x28\xb5", b"R", b"V", b"\x5f\x2a\x4d\x18\x01"]
         {
             assert!(Codec::may_begin(may), "{}", may.escape_ascii());
         }
-        for not in [
-            &b"REDIS0011"[..],
-            b"VALK",
-            b"R",
-            b"V",
-            b"*2\r\n",
-            b"\x1f\x8c",
-            b"\x04\x22\x4d\x19",
-            b"\x50\x2a\x4d\x19",
-            b"PK\x03\x04",
-        ] {
+        for not in [&b"REDIS0011"[..], b"VALK", b"*2\r\n", b"\x1f\x8c", b"\x04\x22\x4d\x19", b"\x50\x2a\x4d\x19", b"PK\x03\x04"] {
             assert!(!Codec::may_begin(not), "{}", not.escape_ascii());
         }
     }
