@@ -199,8 +199,10 @@ export function mountConvert(root, actions) {
         out.push(item("info", name, [el("p", null, why), el("button", { class: "button link", type: "button", onclick: () => actions.showTypes(["module"]) }, outcome.needs.length === 1 ? `Show the ${plural(need.keys, "key")}` : "Show all module values")], becomes));
       }
     }
-    for (const { command, count: times } of survey.replay?.skipped.filter(({ mayChangeData }) => mayChangeData) ?? []) {
-      out.push(item("warn", `Commands passed over: ${command}, ${times === 1 ? "once" : `${count(times)} times`}`, [el("p", null, "A script is not run here, and may have changed keys when a server ran it.")], "As if it had not run"));
+    // What is converted of a log is the snapshot that was made of it.
+    for (const { name, count: times, mayChangeData } of next.log?.made?.skipped ?? []) {
+      if (!mayChangeData) continue;
+      out.push(item("warn", `Commands passed over: ${name}, ${times === 1 ? "once" : `${count(times)} times`}`, [el("p", null, "A script is not run here, and may have changed keys when a server ran it.")], "As if it had not run"));
     }
     const { rewrittenKeys, leftOutKeys } = outcome.prospect;
     const rewritten = asLines || outcome.kind === "same" || next.convert.container !== "rdb" ? 0 : rewrittenKeys - leftOutKeys;

@@ -9,8 +9,8 @@ import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
-import { drop, untilRead, violations } from "./support/site.mjs";
-import { data, dump, OF_FILES, root, skip as noBrowser, withPage as withAnyPage } from "./support/viewer.mjs";
+import { drop, OF_FILES, untilRead, violations } from "./support/site.mjs";
+import { data, dump, root, skip as noBrowser, withPage as withAnyPage } from "./support/viewer.mjs";
 
 const command = process.env.AIKV_BIN && resolve(root, process.env.AIKV_BIN);
 const skip = noBrowser || (command ? false : "AIKV_BIN names no aikv command");

@@ -6,8 +6,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { drop, untilRead, violations } from "./support/site.mjs";
-import { data, dump, OF_FILES, skip, withPage as withAnyPage } from "./support/viewer.mjs";
+import { drop, OF_FILES, untilRead, violations } from "./support/site.mjs";
+import { data, dump, skip, withPage as withAnyPage } from "./support/viewer.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aikv-viewer-log-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -14,6 +14,9 @@ const QUIET_MS = 400;
 const STANDBY_MS = 50;
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
+/** What the page asks its own server for when it opens a log or exports for the first time. */
+export const OF_FILES = /\/(file-worker|chunks|limits|resp|source|part-[^/]+)\.js$|\/aikv\/(tools-glue\.js|aikv_tools_bg\.wasm)$/;
+
 /** The path of a Chromium of this machine, or null. `CHROME` names one that is not on the path. */
 export function findChromium() {
   const named = process.env.CHROME;

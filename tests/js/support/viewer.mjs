@@ -35,9 +35,6 @@ export const dump = (name) => readFileSync(join(data, name));
 export const expected = (name) => JSON.parse(readFileSync(join(data, name.replace(/\.rdb$/, ".json")), "utf8")).keys;
 export const bytes = (value) => (typeof value === "string" ? Buffer.from(value, "utf8") : Buffer.from(value.$b64, "base64"));
 
-/** What the page asks its own server for when it opens a log or exports for the first time. */
-export const OF_FILES = /\/(file-worker|chunks|limits|resp|source|part-[^/]+)\.js$|\/aikv\/(tools-glue\.js|aikv_tools_bg\.wasm)$/;
-
 /**
  * A page that is ready; nothing unwanted may have happened when `use` is done with it. Where the `address` names a file
  * of the server, that may be asked for, and so may what `asks` matches.
