@@ -5,7 +5,7 @@ import { el, fill, icon, pick, setAttr, setText, show } from "./dom.js";
 import { bytesText, count, plural } from "./format.js";
 import { openMenu } from "./menu.js";
 import { toPackage } from "./query.js";
-import { isFiltered } from "./state.js";
+import { isFiltered, keysOf } from "./state.js";
 import { commandLine, LINEAGES, lossWords, needWords, outcomeOf, outputName, TARGETS } from "./targets.js";
 import { nodes, runs } from "./text.js";
 
@@ -114,7 +114,7 @@ export function mountConvert(root, actions) {
       fill(nothing, words);
       return;
     }
-    setText(format, report?.format === "aof" ? "this file is a log" : report?.version ? `this file is ${report.dialect === "valkey" && report.version >= 80 ? "VALKEY" : "RDB"} ${report.version}` : "");
+    setText(format, next.log || report?.format === "aof" ? "this file is a log" : report?.version ? `this file is ${report.dialect === "valkey" && report.version >= 80 ? "VALKEY" : "RDB"} ${report.version}` : "");
     renderTargets(convert, survey);
     renderResult(next, survey);
   }
@@ -157,7 +157,7 @@ export function mountConvert(root, actions) {
     setText(outName, name);
     outName.title = name;
     const keys = only.checked ? selection.count : survey?.keys;
-    const bytes = only.checked ? selection.bytes : source.size;
+    const bytes = only.checked ? selection.bytes : keysOf(next).size;
     setText(outFacts, [container === "rdb" && next.report?.format === "rdb" ? `about ${bytesText(bytes)}` : "", keys === undefined ? "" : plural(keys, "key"), "written on this computer"].filter(Boolean).join(", "));
     const what = [...CONTAINERS, ...MORE_CONTAINERS].find(([one]) => one === container)[2];
     const price = losses.length ? `Save, with ${plural(losses.length, "loss", "losses")}` : `Save ${what}`;
@@ -199,10 +199,8 @@ export function mountConvert(root, actions) {
         out.push(item("info", name, [el("p", null, why), el("button", { class: "button link", type: "button", onclick: () => actions.showTypes(["module"]) }, outcome.needs.length === 1 ? `Show the ${plural(need.keys, "key")}` : "Show all module values")], becomes));
       }
     }
-    // What is converted of a log is the snapshot that was made of it.
-    for (const { name, count: times, mayChangeData } of next.log?.made?.skipped ?? []) {
-      if (!mayChangeData) continue;
-      out.push(item("warn", `Commands passed over: ${name}, ${times === 1 ? "once" : `${count(times)} times`}`, [el("p", null, "A script is not run here, and may have changed keys when a server ran it.")], "As if it had not run"));
+    for (const { name: command, count: times } of passedOver(next, survey)) {
+      out.push(item("warn", `Commands passed over: ${command}, ${times === 1 ? "once" : `${count(times)} times`}`, [el("p", null, "A script is not run here, and may have changed keys when a server ran it.")], "As if it had not run"));
     }
     const { rewrittenKeys, leftOutKeys } = outcome.prospect;
     const rewritten = asLines || outcome.kind === "same" || next.convert.container !== "rdb" ? 0 : rewrittenKeys - leftOutKeys;
@@ -226,4 +224,10 @@ export function mountConvert(root, actions) {
   }
 
   return { render };
+}
+
+/** Commands of a log that may have changed keys, and are not applied: by its reader, or by the survey of a snapshot with some behind it. */
+function passedOver({ log }, survey) {
+  const rows = log ? log.made.skipped : (survey.replay?.skipped ?? []).map(({ command, ...rest }) => ({ ...rest, name: command }));
+  return rows.filter(({ mayChangeData }) => mayChangeData);
 }
