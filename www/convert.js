@@ -102,7 +102,7 @@ export function mountConvert(root, actions) {
     actions.surveyNeeded();
     const { convert, source, report, phase, query, selection } = next;
     const survey = convert.surveys[surveyed(convert.container)] ?? null;
-    const key = JSON.stringify([convert.target, convert.container, convert.onLoss, convert.onlyShown, convert.busy?.kind, convert.saved, convert.failure, source?.name, phase, query, selection.count, Boolean(report), next.settings.separators]);
+    const key = JSON.stringify([convert.target, convert.container, convert.onLoss, convert.onlyShown, convert.busy?.kind, convert.saved, convert.failure, source?.name, phase, query, selection.count, Boolean(report), next.settings.separators, Boolean(next.repair?.busy)]);
     if (key === shown && survey === render.survey) return;
     shown = key;
     render.survey = survey;
@@ -165,7 +165,7 @@ export function mountConvert(root, actions) {
     setText(save.lastChild, isSaving ? "Stop" : price);
     save.firstChild.toggleAttribute("hidden", isSaving);
     save.onclick = isSaving ? actions.stopConverting : null;
-    save.disabled = !survey || busy?.kind === "survey";
+    save.disabled = !survey || busy?.kind === "survey" || Boolean(next.repair?.busy);
   }
 
   function renderNote(busy, saved, failure) {

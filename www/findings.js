@@ -45,7 +45,7 @@ export function mountFindings(root, summaryRoot, actions) {
     repair.render(next);
     const found = findings(next);
     const { finding, progress, phase, source, report } = next;
-    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys, Boolean(next.repair), next.repair?.plan?.kept_bytes]);
+    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys, Boolean(next.repair), next.repair?.plan?.kept_bytes, next.convert.busy?.kind === "save"]);
     if (key === shown) return;
     shown = key;
     renderFacts(next);
@@ -77,10 +77,10 @@ export function mountFindings(root, summaryRoot, actions) {
       found.length ? el("div", { class: "tools" }, el("button", { class: "button", type: "button", onclick: () => actions.copy(reportText(last, found), "report") }, icon("copy"), "Copy report"), repairButton(state)) : null);
   }
 
-  function repairButton({ phase, log, repair: asked }) {
+  function repairButton({ phase, log, repair: asked, convert }) {
     // A log in several files is mended file by file, which the command does.
     if (!["read", "damaged"].includes(phase) || asked || log?.files.length > 1) return null;
-    return el("button", { class: "button primary", type: "button", onclick: actions.planRepair }, icon("save"), "Save a repaired copy…");
+    return el("button", { class: "button primary", type: "button", disabled: convert.busy?.kind === "save", onclick: actions.planRepair }, icon("save"), "Save a repaired copy…");
   }
 
   function renderList(state, found) {
