@@ -1,6 +1,9 @@
 // Types of `aikv/worker`: the package beside the page, in a worker of its own.
 
-import type { CommandEntry, Entry, Expiry, Index, KeyEntry, LastingSource, Leniency, Query, Reading, Report, Row, Selection, Sniff, Source, ValuePage } from "./index.js";
+import type {
+  CommandEntry, Conversion, ConvertOptions, Entry, Expiry, Finding, Index, KeyEntry, LastingSource, Leniency, Query, Reading, RepairPlan, Report, Row, Run, Selection,
+  Server, Sniff, Source, Survey, ValuePage,
+} from "./index.js";
 
 /**
  * Starts a worker. `worker` is one of `aikv/worker-thread` that the caller has started: where the policy of a page says how
@@ -9,7 +12,7 @@ import type { CommandEntry, Entry, Expiry, Index, KeyEntry, LastingSource, Lenie
 export function startWorker(options?: { worker?: Worker }): AikvWorker;
 
 /**
- * The functions of the package. Sources cross as they are: a `Blob` by reference, bytes as a copy, and of streams and
+ * The functions of the package that read and write whole files. Sources cross as they are: a `Blob` by reference, bytes as a copy, and of streams and
  * iterables one chunk after the other.
  */
 export interface AikvWorker {
@@ -21,6 +24,12 @@ export interface AikvWorker {
   commands(source: Source, options?: Leniency & Reading): AsyncIterableIterator<CommandEntry>;
   unpack(source: Source, options?: Reading): AsyncIterableIterator<Uint8Array>;
   openIndex(source: LastingSource, options?: Leniency & Reading & { maxItemBytes?: number }): Promise<RemoteIndex>;
+  check(source: Source, options?: Run): AsyncIterableIterator<Finding>;
+  targets(): Promise<Server[]>;
+  survey(source: Source, options?: Run & { container?: "rdb" | "aof" }): Promise<Survey>;
+  /** `losses` are there when the output was taken to its end. */
+  convert(source: Source, options: ConvertOptions): Promise<Conversion>;
+  repair(source: LastingSource, options?: Omit<Run, "lenient">): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;
   /** Ends the worker with all it holds; whatever was asked of it rejects with the code `ended`. */
   terminate(): void;
 }
