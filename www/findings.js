@@ -187,7 +187,7 @@ function codeWords(code) {
   return (CODES[code] ?? []).filter((part) => part !== "As above").map(sentence).join(" ");
 }
 
-const nameOf = (one) => `${one.code} ${one.offset} ${one.compression ?? ""} ${one.row ?? ""}`;
+const nameOf = (one) => `${one.code} ${one.offset} ${one.compression ?? ""} ${one.row ?? ""} ${one.before ?? ""}`;
 const whereOf = (one) => `byte ${count(one.offset)}${one.compression ? ` of the ${one.compression} file` : ""}`;
 
 /** The file that a finding's offset counts in. */
