@@ -55,8 +55,9 @@ fn minify(site: &Path) -> Result<()> {
         }
     }
     let esbuild = |options: &[&str]| {
-        let mut command = program("node");
-        command.current_dir(site).arg(folder.join("node_modules/esbuild/bin/esbuild")).args(options);
+        // A script of Node, or what the package's own installation puts in its place.
+        let mut command = program(folder.join("node_modules/.bin/esbuild"));
+        command.current_dir(site).args(options);
         command.args(["--minify", "--format=esm", "--charset=utf8", "--outbase=.", "--outdir=.", "--log-level=warning"]);
         command.arg("--allow-overwrite");
         command
