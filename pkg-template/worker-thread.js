@@ -81,7 +81,7 @@ const notices = {
   chunk({ of, value, done, failure }) {
     const { resolve, reject } = pulls.get(of) ?? {};
     pulls.delete(of);
-    if (failure) reject?.(failure);
+    if (failure) reject?.(Object.assign(new Error(failure.message), failure));
     else resolve?.({ value, done });
   },
 };

@@ -143,7 +143,7 @@ class Remote {
 
   async #take({ id, value, error, progress, wants, left }) {
     if (wants !== undefined) {
-      const chunk = await this.#sources.get(wants)?.next().catch((failure) => ({ failure }));
+      const chunk = await this.#sources.get(wants)?.next().catch((error) => ({ failure: { name: error?.name, message: error?.message ?? String(error), code: error?.code } }));
       this.#post({ op: "chunk", of: wants, ...(chunk ?? { done: true }) });
       return;
     }

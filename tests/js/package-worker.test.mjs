@@ -103,3 +103,12 @@ test("a signal ends a conversion in a worker, and its source is let go", { timeo
   // The worker goes on to what is asked next.
   assert.equal((await remote.info(FILE)).keys, (await aikv.info(FILE)).keys);
 });
+
+test("the failure of a source that stays outside of the worker keeps its code, whatever else it holds", { timeout: 20_000 }, async () => {
+  const failure = Object.assign(new TypeError("gone"), { code: "mine", holds: () => {} });
+  const source = (async function* () {
+    yield new Uint8Array(BYTES.subarray(0, 100));
+    throw failure;
+  })();
+  await assert.rejects(remote.info(source), { name: "TypeError", message: "gone", code: "mine" });
+});
