@@ -138,7 +138,7 @@ export function mountConvert(root, actions) {
     const outcome = survey ? outcomeOf(target, survey, container) : null;
     const losses = outcome && !asLines ? outcome.losses : [];
     setText(title, asLines ? "As JSON Lines" : `For ${LINEAGES[target.lineage]} ${target.range}`);
-    setText(sentence, outcome ? sentenceOf(outcome, survey, asLines) : "Looking at every key, for all targets at once.");
+    setText(sentence, outcome ? sentenceOf(outcome, survey, asLines, packing) : "Looking at every key, for all targets at once.");
     for (const one of containers.children) pick(one, one.dataset.value === container);
     const isMore = MORE_CONTAINERS.some(([name]) => name === container);
     setAttr(more, "aria-pressed", String(isMore));
@@ -176,9 +176,9 @@ export function mountConvert(root, actions) {
     show(note, note.firstChild !== null);
   }
 
-  function sentenceOf({ kind, losses, prospect, needs }, survey, asLines) {
+  function sentenceOf({ kind, losses, prospect, needs }, survey, asLines, packing) {
     if (asLines) return `JSON Lines hold every key, value and expiry of this file, whoever loads them later.`;
-    if (kind === "same" || (kind === "need" && losses.length === 0 && survey.loadsIn.length)) return needs.length ? "Every key, value and expiry carries over, to a server with the module." : "These servers load this file as it is.";
+    if (kind === "same" || (kind === "need" && losses.length === 0 && survey.loadsIn.length)) return needs.length ? "Every key, value and expiry carries over, to a server with the module." : `These servers load this file ${packing ? "once it is unpacked" : "as it is"}.`;
     if (!losses.length) return "Every key, value and expiry carries over.";
     const whole = survey.keys - prospect.lossyKeys;
     const things = losses.length === 1 ? "One thing cannot." : `${losses.length} things cannot.`;
@@ -208,7 +208,7 @@ export function mountConvert(root, actions) {
     if (rewritten > 0) lines.push(`${plural(rewritten, "value")} ${rewritten === 1 ? "takes" : "take"} the form that this version has.`);
     const last = (next.report?.databases ?? []).reduce((most, { db }) => Math.max(most, db), 0);
     if (last >= SERVERS_HAVE_DBS && !asLines) lines.push(`Keys are in database ${last}: the server needs databases ${last + 1} or more to start on them.`);
-    out.push(item("check", out.length ? "Everything else" : "Everything", lines.map((text) => el("p", null, text)), asLines ? "The same, as text" : outcome.kind === "same" ? `The same; ${LINEAGES[target.lineage]} ${target.range} need no new file` : "The same"));
+    out.push(item("check", out.length ? "Everything else" : "Everything", lines.map((text) => el("p", null, text)), asLines ? "The same, as text" : outcome.kind === "same" ? `The same; ${LINEAGES[target.lineage]} ${target.range} need ${next.packing ? "it unpacked" : "no new file"}` : "The same"));
     return out;
   }
 
