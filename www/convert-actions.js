@@ -30,6 +30,8 @@ export function convertActions(store, client, announce) {
       update({ busy: null });
       return;
     }
+    // No server loads a log as the snapshot that is made of it here.
+    if (state.log && !answer.error) answer.loadsIn = [];
     const surveys = { ...store.state.convert.surveys, [container]: answer };
     update({ busy: null, surveys, target: store.state.convert.target ?? (answer.error ? null : suggested(answer)) });
   }
