@@ -1,5 +1,6 @@
 // What changes and writes files, over the second module: conversions, exports by filter, repairs, single payloads.
 
+import { Conversion } from "./conversion.js";
 import { chunksOf, parse } from "./entries.js";
 
 /** Bytes handed to the module at once. */
@@ -83,68 +84,6 @@ function again(held, tally) {
     while (held.length) yield held.shift();
   })();
   return Object.assign(pieces, { tally });
-}
-
-/** What a conversion came to. Its output can be taken once, in one of four ways. */
-class Conversion {
-  #pieces;
-  #isTaken = false;
-
-  constructor(pieces) {
-    this.#pieces = pieces;
-  }
-
-  /** The losses; whole once the output was taken to its end. */
-  get losses() {
-    return this.#pieces.tally.losses;
-  }
-
-  /** What was written; null until the output was taken to its end. */
-  get report() {
-    return this.#pieces.tally.report;
-  }
-
-  [Symbol.asyncIterator]() {
-    if (this.#isTaken) throw new TypeError("the output was taken already");
-    this.#isTaken = true;
-    return this.#pieces;
-  }
-
-  stream() {
-    const pieces = this[Symbol.asyncIterator]();
-    return new ReadableStream({
-      async pull(controller) {
-        const { value, done } = await pieces.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await pieces.return();
-      },
-    });
-  }
-
-  async bytes() {
-    const pieces = [];
-    let size = 0;
-    for await (const piece of this) {
-      pieces.push(piece);
-      size += piece.length;
-    }
-    const bytes = new Uint8Array(size);
-    let at = 0;
-    for (const piece of pieces) {
-      bytes.set(piece, at);
-      at += piece.length;
-    }
-    return bytes;
-  }
-
-  async blob() {
-    const pieces = [];
-    for await (const piece of this) pieces.push(piece);
-    return new Blob(pieces);
-  }
 }
 
 /** `survey` over the second module, which `load` gives, and `unpack`. */

@@ -16,17 +16,24 @@ const pulls = new Map();
 const operations = {
   ask: ({ id, name, args }) => aikv[name](...args.map((arg) => received(id, arg))),
 
-  async open({ id, name, args }) {
+  async open({ id, name, args: [source, options = {}] }) {
     const told = { onProgress: null };
-    const [source, options = {}] = args;
-    const signal = signalOf(id);
-    const given = { ...options, signal, ...(options.tells && { onProgress: (progress) => told.onProgress?.(progress) }) };
-    readings.set(id, { iterator: aikv[name](received(id, source), given)[Symbol.asyncIterator](), told });
+    readings.set(id, { iterator: aikv[name](received(id, source), watched(id, options, told))[Symbol.asyncIterator](), told });
     return id;
   },
 
+  /** Begins to write a file, whose pieces are asked for by `next`. */
+  async write({ id, name, args: [source, options = {}] }) {
+    const told = { onProgress: (progress) => postMessage({ id, progress }) };
+    const given = watched(id, options, told);
+    const conversion = await aikv[name](received(id, source), given);
+    given.signal.throwIfAborted();
+    readings.set(id, { iterator: conversion[Symbol.asyncIterator](), told, conversion });
+    return { id, ...tallyOf(conversion) };
+  },
+
   async next({ id, of, tells }) {
-    const { iterator, told } = readings.get(of);
+    const { iterator, told, conversion } = readings.get(of);
     told.onProgress = tells ? (progress) => postMessage({ id, progress }) : null;
     const items = [];
     const until = performance.now() + BATCH_MS;
@@ -35,14 +42,14 @@ const operations = {
         const { value, done } = await iterator.next();
         if (done) {
           leave(of);
-          return { items, done: true };
+          return { items, done: true, told: tallyOf(conversion) };
         }
         items.push(value);
       }
       return { items };
     } catch (error) {
       leave(of);
-      return { items, failure: plain(error) };
+      return { items, failure: plain(error), told: tallyOf(conversion) };
     }
   },
 
@@ -58,7 +65,9 @@ const operations = {
 /** What needs no answer. */
 const notices = {
   abort({ id }) {
-    signals.get(id)?.abort();
+    // It may have been answered while this was on its way.
+    if (readings.has(id)) notices.leave({ of: id });
+    else signals.get(id)?.abort();
   },
   leave({ of }) {
     signals.get(of)?.abort();
@@ -72,7 +81,7 @@ const notices = {
   chunk({ of, value, done, failure }) {
     const { resolve, reject } = pulls.get(of) ?? {};
     pulls.delete(of);
-    if (failure) reject?.(failure);
+    if (failure) reject?.(Object.assign(new Error(failure.message), failure));
     else resolve?.({ value, done });
   },
 };
@@ -80,6 +89,16 @@ const notices = {
 function leave(of) {
   readings.delete(of);
   signals.delete(of);
+}
+
+/** What a conversion told so far; nothing of a reading. */
+function tallyOf(conversion) {
+  return conversion && { losses: conversion.losses, report: conversion.report };
+}
+
+/** Options with a signal, which lasts as long as what they are for, and with `told.onProgress`, which changes. */
+function watched(id, { tells, ...options }, told) {
+  return { ...options, signal: signalOf(id), ...(tells && { onProgress: (progress) => told.onProgress?.(progress) }) };
 }
 
 function signalOf(id) {
@@ -112,9 +131,9 @@ function pulledFrom(of) {
 }
 
 function plain(error) {
-  const { name, message, code, offset, db, key, keyText, compression } = error;
+  const { name, message, code, offset, db, key, keyText, compression, losses, report } = error;
   const isTrap = error instanceof WebAssembly.RuntimeError;
-  const fields = { type: name, message, code: isTrap ? "crashed" : code, offset, db, key, keyText, compression };
+  const fields = { type: name, message, code: isTrap ? "crashed" : code, offset, db, key, keyText, compression, losses, report };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
@@ -130,6 +149,6 @@ onmessage = async ({ data }) => {
   } catch (error) {
     postMessage({ id, error: plain(error) });
   } finally {
-    if (op !== "open") signals.delete(id);
+    if (!readings.has(id)) signals.delete(id);
   }
 };

@@ -1,6 +1,15 @@
 // Types of `aikv/worker`: the package beside the page, in a worker of its own.
 
-import type { CommandEntry, Entry, Expiry, Index, KeyEntry, LastingSource, Leniency, Query, Reading, Report, Row, Selection, Sniff, Source, ValuePage } from "./index.js";
+import type {
+  CommandEntry, Conversion, ConvertOptions, Entry, Expiry, Finding, Index, KeyEntry, Leniency, Query, Reading, RepairPlan, Report, Row, Run, Selection,
+  Server, Sniff, Survey, ValuePage,
+} from "./index.js";
+
+/** What crosses to a worker, and can be read more than once there. */
+export type RemoteLastingSource = Uint8Array | ArrayBuffer | Blob;
+
+/** What crosses to a worker. */
+export type RemoteSource = RemoteLastingSource | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /**
  * Starts a worker. `worker` is one of `aikv/worker-thread` that the caller has started: where the policy of a page says how
@@ -9,18 +18,24 @@ import type { CommandEntry, Entry, Expiry, Index, KeyEntry, LastingSource, Lenie
 export function startWorker(options?: { worker?: Worker }): AikvWorker;
 
 /**
- * The functions of the package. Sources cross as they are: a `Blob` by reference, bytes as a copy, and of streams and
+ * The functions of the package that read and write whole files. Sources cross as they are: a `Blob` by reference, bytes as a copy, and of streams and
  * iterables one chunk after the other.
  */
 export interface AikvWorker {
   version(): Promise<string>;
   supportedVersions(): Promise<{ redis: [number, number] | null; valkey: [number, number] | null }>;
   sniff(prefix: Uint8Array): Promise<Sniff>;
-  info(source: Source, options?: Leniency & Reading & { nowMs?: number }): Promise<Report & { expiry: Expiry }>;
-  entries(source: Source, options?: Leniency & Reading): AsyncIterableIterator<Entry>;
-  commands(source: Source, options?: Leniency & Reading): AsyncIterableIterator<CommandEntry>;
-  unpack(source: Source, options?: Reading): AsyncIterableIterator<Uint8Array>;
-  openIndex(source: LastingSource, options?: Leniency & Reading & { maxItemBytes?: number }): Promise<RemoteIndex>;
+  info(source: RemoteSource, options?: Leniency & Reading & { nowMs?: number }): Promise<Report & { expiry: Expiry }>;
+  entries(source: RemoteSource, options?: Leniency & Reading): AsyncIterableIterator<Entry>;
+  commands(source: RemoteSource, options?: Leniency & Reading): AsyncIterableIterator<CommandEntry>;
+  unpack(source: RemoteSource, options?: Reading): AsyncIterableIterator<Uint8Array>;
+  openIndex(source: RemoteLastingSource, options?: Leniency & Reading & { maxItemBytes?: number }): Promise<RemoteIndex>;
+  check(source: RemoteSource, options?: Run): AsyncIterableIterator<Finding>;
+  targets(): Promise<Server[]>;
+  survey(source: RemoteSource, options?: Run & { container?: "rdb" | "aof" }): Promise<Survey>;
+  /** `losses` are there when the output was taken to its end. */
+  convert(source: RemoteSource, options: ConvertOptions): Promise<Conversion>;
+  repair(source: RemoteLastingSource, options?: Omit<Run, "lenient">): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;
   /** Ends the worker with all it holds; whatever was asked of it rejects with the code `ended`. */
   terminate(): void;
 }

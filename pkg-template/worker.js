@@ -1,9 +1,15 @@
-// The package in a worker: the same functions, carried out beside the page. Errors, progress and signals cross too.
+// The package in a worker: what reads and writes whole files, carried out beside the page. Errors, progress and signals cross too.
+
+import { Conversion } from "./conversion.js";
 
 /** Functions that give a promise. */
-const ASKED = ["info", "sniff", "supportedVersions", "version"];
+const ASKED = ["info", "sniff", "supportedVersions", "survey", "targets", "version"];
 /** Functions that give one thing after the other. */
-const ITERATED = ["entries", "commands", "unpack"];
+const ITERATED = ["check", "commands", "entries", "unpack"];
+/** Functions that write a file. */
+const WRITTEN = ["convert", "repair"];
+/** What goes on when it is answered: the source stays until it is over. */
+const KEPT = ["open", "write"];
 const INDEX = ["report", "expiry", "select", "rows", "find", "row", "value", "entry"];
 
 /**
@@ -30,6 +36,7 @@ class Remote {
     });
     for (const name of ASKED) this[name] = (...args) => this.#call({ op: "ask", name }, args);
     for (const name of ITERATED) this[name] = (...args) => this.#iterate(name, args);
+    for (const name of WRITTEN) this[name] = (...args) => this.#write(name, args);
   }
 
   async openIndex(source, options) {
@@ -70,27 +77,40 @@ class Remote {
       reject(signal.reason);
     };
     signal?.addEventListener("abort", abort);
+    let isKept = false;
     try {
       const sent = args.map((arg) => this.#sendable(id, arg));
       this.#waiting.set(id, { resolve, reject, onProgress: args.at(-1)?.onProgress });
       this.#post({ ...message, id, args: sent });
-      return await promise;
+      const answer = await promise;
+      isKept = KEPT.includes(message.op);
+      return answer;
     } finally {
       signal?.removeEventListener("abort", abort);
       this.#waiting.delete(id);
-      if (message.op !== "open") this.#letGo(id);
+      if (!isKept) this.#letGo(id);
     }
   }
 
   async *#iterate(name, args) {
-    const { signal } = args.at(-1) ?? {};
     const id = await this.#call({ op: "open", name }, args);
-    const { onProgress } = args.at(-1) ?? {};
+    yield* this.#items(id, args.at(-1), {});
+  }
+
+  async #write(name, args) {
+    const { id, ...tally } = await this.#call({ op: "write", name }, args);
+    return new Conversion(Object.assign(this.#items(id, args.at(-1), tally), { tally }));
+  }
+
+  /** What comes one after the other of a reading or writing that was begun; what is told at its end goes into `tally`. */
+  async *#items(id, options, tally) {
+    const { signal, onProgress } = options ?? {};
     let isDone = false;
     try {
       while (!isDone) {
-        const { items, failure, done } = await this.#call({ op: "next", of: id, tells: Boolean(onProgress) }, [{ signal, onProgress }]);
+        const { items, failure, done, told } = await this.#call({ op: "next", of: id, tells: Boolean(onProgress) }, [{ signal, onProgress }]);
         isDone = done || Boolean(failure);
+        Object.assign(tally, told);
         for (const item of items) {
           signal?.throwIfAborted();
           yield item;
@@ -123,7 +143,7 @@ class Remote {
 
   async #take({ id, value, error, progress, wants, left }) {
     if (wants !== undefined) {
-      const chunk = await this.#sources.get(wants)?.next().catch((failure) => ({ failure }));
+      const chunk = await this.#sources.get(wants)?.next().catch((error) => ({ failure: { name: error?.name, message: error?.message ?? String(error), code: error?.code } }));
       this.#post({ op: "chunk", of: wants, ...(chunk ?? { done: true }) });
       return;
     }

@@ -36,6 +36,8 @@ export function mountCommand(root, actions) {
   let from = 0;
   let chosen = null;
   let shown = null;
+  /** Why the rest of an argument could not be read. */
+  let unread = null;
   let page = null;
 
   function render(next) {
@@ -55,8 +57,9 @@ export function mountCommand(root, actions) {
       choose(null);
       renderHead(log);
     }
-    show(failure, Boolean(log.argsError));
-    if (log.argsError) setText(failure, log.argsError.message);
+    const problem = log.argsError ?? unread;
+    show(failure, Boolean(problem));
+    if (problem) setText(failure, problem.message);
     renderArguments(log);
     renderArgument();
   }
@@ -104,11 +107,22 @@ export function mountCommand(root, actions) {
     reveal(SHOWN_FIRST);
   }
 
-  /** Shows the chosen argument up to `most` bytes. */
-  function reveal(most) {
+  /** Shows the chosen argument up to `most` bytes; what a very long command was not read for is read from the file. */
+  async function reveal(most) {
     const argument = chosen === null ? null : state?.log.args?.args[chosen];
     shown = argument ? { bytes: argument.bytes.subarray(0, most), length: argument.length } : null;
+    unread = null;
     if (state && row) render(state);
+    if (!argument || argument.bytes.length >= Math.min(most, argument.length)) return;
+    const first = shown;
+    const start = row.offset + argument.start;
+    try {
+      const bytes = await actions.fileBytes(state.log.files[row.file].source, start, start + Math.min(most, argument.length));
+      if (shown === first) shown = { bytes, length: argument.length };
+    } catch (error) {
+      if (shown === first) unread = error;
+    }
+    render(state);
   }
 
   function turnPage(way) {
@@ -117,6 +131,7 @@ export function mountCommand(root, actions) {
     from = to;
     chosen = null;
     shown = null;
+    unread = null;
     render(state);
   }
 

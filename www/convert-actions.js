@@ -17,7 +17,8 @@ export function convertActions(store, client, announce) {
     const { state } = store;
     const { convert } = state;
     const container = surveyed(convert.container);
-    if (state.view !== "convert" || !canConvert(state) || convert.busy || convert.surveys[container]) return;
+    // A repaired copy in the making is not ended by a look at Convert.
+    if (state.view !== "convert" || !canConvert(state) || convert.busy || state.repair?.busy || convert.surveys[container]) return;
     job += 1;
     const mine = job;
     const of = keysOf(state);
@@ -29,6 +30,8 @@ export function convertActions(store, client, announce) {
       update({ busy: null });
       return;
     }
+    // No server loads a log as the snapshot that is made of it here.
+    if (state.log && !answer.error) answer.loadsIn = [];
     const surveys = { ...store.state.convert.surveys, [container]: answer };
     update({ busy: null, surveys, target: store.state.convert.target ?? (answer.error ? null : suggested(answer)) });
   }
@@ -55,7 +58,7 @@ export function convertActions(store, client, announce) {
       const { convert } = state;
       const source = keysOf(state);
       const target = TARGETS.find(({ name }) => name === convert.target);
-      if (convert.busy || !target) return;
+      if (convert.busy || state.repair?.busy || !target) return;
       const { container } = convert;
       const name = outputName(source.name, target, container);
       let handle;

@@ -5,7 +5,7 @@ import { el, fill, icon, pick, setAttr, setText, show } from "./dom.js";
 import { bytesText, count, plural } from "./format.js";
 import { openMenu } from "./menu.js";
 import { toPackage } from "./query.js";
-import { isFiltered } from "./state.js";
+import { isFiltered, keysOf } from "./state.js";
 import { commandLine, LINEAGES, lossWords, needWords, outcomeOf, outputName, TARGETS } from "./targets.js";
 import { nodes, runs } from "./text.js";
 
@@ -102,7 +102,7 @@ export function mountConvert(root, actions) {
     actions.surveyNeeded();
     const { convert, source, report, phase, query, selection } = next;
     const survey = convert.surveys[surveyed(convert.container)] ?? null;
-    const key = JSON.stringify([convert.target, convert.container, convert.onLoss, convert.onlyShown, convert.busy?.kind, convert.saved, convert.failure, source?.name, phase, query, selection.count, Boolean(report), next.settings.separators]);
+    const key = JSON.stringify([convert.target, convert.container, convert.onLoss, convert.onlyShown, convert.busy?.kind, convert.saved, convert.failure, source?.name, phase, query, selection.count, Boolean(report), next.settings.separators, Boolean(next.repair?.busy)]);
     if (key === shown && survey === render.survey) return;
     shown = key;
     render.survey = survey;
@@ -114,7 +114,7 @@ export function mountConvert(root, actions) {
       fill(nothing, words);
       return;
     }
-    setText(format, report?.format === "aof" ? "this file is a log" : report?.version ? `this file is ${report.dialect === "valkey" && report.version >= 80 ? "VALKEY" : "RDB"} ${report.version}` : "");
+    setText(format, next.log || report?.format === "aof" ? "this file is a log" : report?.version ? `this file is ${report.dialect === "valkey" && report.version >= 80 ? "VALKEY" : "RDB"} ${report.version}` : "");
     renderTargets(convert, survey);
     renderResult(next, survey);
   }
@@ -138,7 +138,7 @@ export function mountConvert(root, actions) {
     const outcome = survey ? outcomeOf(target, survey, container) : null;
     const losses = outcome && !asLines ? outcome.losses : [];
     setText(title, asLines ? "As JSON Lines" : `For ${LINEAGES[target.lineage]} ${target.range}`);
-    setText(sentence, outcome ? sentenceOf(outcome, survey, asLines) : "Looking at every key, for all targets at once.");
+    setText(sentence, outcome ? sentenceOf(outcome, survey, asLines, packing) : "Looking at every key, for all targets at once.");
     for (const one of containers.children) pick(one, one.dataset.value === container);
     const isMore = MORE_CONTAINERS.some(([name]) => name === container);
     setAttr(more, "aria-pressed", String(isMore));
@@ -157,7 +157,7 @@ export function mountConvert(root, actions) {
     setText(outName, name);
     outName.title = name;
     const keys = only.checked ? selection.count : survey?.keys;
-    const bytes = only.checked ? selection.bytes : source.size;
+    const bytes = only.checked ? selection.bytes : keysOf(next).size;
     setText(outFacts, [container === "rdb" && next.report?.format === "rdb" ? `about ${bytesText(bytes)}` : "", keys === undefined ? "" : plural(keys, "key"), "written on this computer"].filter(Boolean).join(", "));
     const what = [...CONTAINERS, ...MORE_CONTAINERS].find(([one]) => one === container)[2];
     const price = losses.length ? `Save, with ${plural(losses.length, "loss", "losses")}` : `Save ${what}`;
@@ -165,7 +165,7 @@ export function mountConvert(root, actions) {
     setText(save.lastChild, isSaving ? "Stop" : price);
     save.firstChild.toggleAttribute("hidden", isSaving);
     save.onclick = isSaving ? actions.stopConverting : null;
-    save.disabled = !survey || busy?.kind === "survey";
+    save.disabled = !survey || busy?.kind === "survey" || Boolean(next.repair?.busy);
   }
 
   function renderNote(busy, saved, failure) {
@@ -176,9 +176,9 @@ export function mountConvert(root, actions) {
     show(note, note.firstChild !== null);
   }
 
-  function sentenceOf({ kind, losses, prospect, needs }, survey, asLines) {
+  function sentenceOf({ kind, losses, prospect, needs }, survey, asLines, packing) {
     if (asLines) return `JSON Lines hold every key, value and expiry of this file, whoever loads them later.`;
-    if (kind === "same" || (kind === "need" && losses.length === 0 && survey.loadsIn.length)) return needs.length ? "Every key, value and expiry carries over, to a server with the module." : "These servers load this file as it is.";
+    if (kind === "same" || (kind === "need" && losses.length === 0 && survey.loadsIn.length)) return needs.length ? "Every key, value and expiry carries over, to a server with the module." : `These servers load this file ${packing ? "once it is unpacked" : "as it is"}.`;
     if (!losses.length) return "Every key, value and expiry carries over.";
     const whole = survey.keys - prospect.lossyKeys;
     const things = losses.length === 1 ? "One thing cannot." : `${losses.length} things cannot.`;
@@ -199,10 +199,8 @@ export function mountConvert(root, actions) {
         out.push(item("info", name, [el("p", null, why), el("button", { class: "button link", type: "button", onclick: () => actions.showTypes(["module"]) }, outcome.needs.length === 1 ? `Show the ${plural(need.keys, "key")}` : "Show all module values")], becomes));
       }
     }
-    // What is converted of a log is the snapshot that was made of it.
-    for (const { name, count: times, mayChangeData } of next.log?.made?.skipped ?? []) {
-      if (!mayChangeData) continue;
-      out.push(item("warn", `Commands passed over: ${name}, ${times === 1 ? "once" : `${count(times)} times`}`, [el("p", null, "A script is not run here, and may have changed keys when a server ran it.")], "As if it had not run"));
+    for (const { name: command, count: times } of passedOver(next, survey)) {
+      out.push(item("warn", `Commands passed over: ${command}, ${times === 1 ? "once" : `${count(times)} times`}`, [el("p", null, "A script is not run here, and may have changed keys when a server ran it.")], "As if it had not run"));
     }
     const { rewrittenKeys, leftOutKeys } = outcome.prospect;
     const rewritten = asLines || outcome.kind === "same" || next.convert.container !== "rdb" ? 0 : rewrittenKeys - leftOutKeys;
@@ -210,7 +208,7 @@ export function mountConvert(root, actions) {
     if (rewritten > 0) lines.push(`${plural(rewritten, "value")} ${rewritten === 1 ? "takes" : "take"} the form that this version has.`);
     const last = (next.report?.databases ?? []).reduce((most, { db }) => Math.max(most, db), 0);
     if (last >= SERVERS_HAVE_DBS && !asLines) lines.push(`Keys are in database ${last}: the server needs databases ${last + 1} or more to start on them.`);
-    out.push(item("check", out.length ? "Everything else" : "Everything", lines.map((text) => el("p", null, text)), asLines ? "The same, as text" : outcome.kind === "same" ? `The same; ${LINEAGES[target.lineage]} ${target.range} need no new file` : "The same"));
+    out.push(item("check", out.length ? "Everything else" : "Everything", lines.map((text) => el("p", null, text)), asLines ? "The same, as text" : outcome.kind === "same" ? `The same; ${LINEAGES[target.lineage]} ${target.range} need ${next.packing ? "it unpacked" : "no new file"}` : "The same"));
     return out;
   }
 
@@ -226,4 +224,10 @@ export function mountConvert(root, actions) {
   }
 
   return { render };
+}
+
+/** Commands of a log that may have changed keys, and are not applied: by its reader, or by the survey of a snapshot with some behind it. */
+function passedOver({ log }, survey) {
+  const rows = log ? log.made.skipped : (survey.replay?.skipped ?? []).map(({ command, ...rest }) => ({ ...rest, name: command }));
+  return rows.filter(({ mayChangeData }) => mayChangeData);
 }

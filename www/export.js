@@ -21,7 +21,7 @@ export function exportActions(store, client, announce) {
   /** `what`: `shown`, `key` or `commands`. */
   async function run(what, format) {
     const { state } = store;
-    const name = nameOf(state, what, format);
+    let name = nameOf(state, what, format);
     const told = options(state, what, format);
     const files = filesOf(state, what);
     let where;
@@ -33,6 +33,8 @@ export function exportActions(store, client, announce) {
       return;
     }
     if (!where) return;
+    name = where.handle?.name ?? name;
+    const command = commandFor(state, what, format, name);
     stop();
     const total = files.reduce((sum, { source }) => sum + (source.file ?? source.served).size, 0);
     store.update({ saving: { phase: "writing", name, offset: 0, total } });
@@ -53,7 +55,7 @@ export function exportActions(store, client, announce) {
       if (error.code === "ended" || mine !== work) return;
       const isLarge = error.code === "too-large";
       const text = isLarge ? `${error.message} This browser only takes downloads up to ${bytesText(DOWNLOAD_BYTES)}; the command has no such limit.` : `Nothing was saved. ${error.message}`;
-      store.update({ saving: { phase: "failed", name, text, command: isLarge ? commandFor(state, what, format, name) : null } });
+      store.update({ saving: { phase: "failed", name, text, command: isLarge ? command : null } });
       announce.alert(text);
     } finally {
       mine.end();

@@ -95,7 +95,8 @@ export function marksOf(found, size, width) {
   found.forEach((one, nth) => {
     // The strip is what was unpacked; damage to the compression stands in the other file.
     if (one.compression) return;
-    const at = Math.max(0, Math.min(1, one.offset / size));
+    // The files of a log stand one behind the other.
+    const at = Math.max(0, Math.min(1, ((one.before ?? 0) + one.offset) / size));
     const before = marks.at(-1);
     if (before && (at - before.at) * width < CLOSE_PX) before.all.push(nth);
     else marks.push({ at, first: nth, all: [nth] });

@@ -58,7 +58,7 @@ export function keyWords(one) {
 export function sentenceOf(one, { progress, source, packing }) {
   if (one.words) return one.words;
   if (one.code === "truncated") {
-    const size = one.compression ? packing.source.size : source.size;
+    const { size } = one.compression ? packing.source : (one.source ?? source);
     const place = [one.encoding, one.db === undefined || one.db === null ? null : `db ${one.db}`].filter(Boolean).join(", ");
     const inside = keyWords(one) ? `, inside the value of ${code(keyWords(one))}${place ? ` (${place})` : ""}` : "";
     return `The ${one.compression ? `${one.compression} file` : "file"} ends at byte ${count(size)}${inside}. ${whole(progress)}`;
@@ -85,14 +85,15 @@ export function whole(progress) {
 }
 
 /** What a repaired copy does about it. */
-export function repairWords(one, { report, packing, repair }) {
+export function repairWords(one, { report, packing, repair, log }) {
   const range = one.compression ? null : repair?.plan?.ranges.find(({ kept, start, end }) => !kept && one.offset >= start && one.offset < end);
   if (range) return `Bytes ${count(range.start)} – ${count(range.end)} are left out.`;
   if (one.compression) return `What was unpacked of the ${one.compression} file is kept, and is not compressed again.`;
   if (one.code === "unsupported-version") return "No repaired copy is made of a version that is not known.";
   if (one.code === "bad-checksum") return "The checksum is made anew of the bytes that are kept.";
   if (one.code === "trailing-data") return "These bytes are left out.";
-  if (report?.format === "aof" && one.row === undefined) return `Everything from byte ${count(one.offset)} on is left out; the commands before it are kept.`;
+  if (["not-applied", "no-effect", "unsupported-command"].includes(one.code)) return "It is left as it is.";
+  if ((log || report?.format === "aof") && one.row === undefined) return `Everything from byte ${count(one.offset)} on is left out; the commands before it are kept.`;
   if (one.repairable) return keyWords(one) ? "This key is left out. The keys around it are kept." : "It is left as it is.";
   return `Everything behind the last whole key is left out, and an end with its checksum is added${packing ? ". The copy is not compressed" : ""}.`;
 }

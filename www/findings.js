@@ -45,7 +45,7 @@ export function mountFindings(root, summaryRoot, actions) {
     repair.render(next);
     const found = findings(next);
     const { finding, progress, phase, source, report } = next;
-    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys, Boolean(next.repair), next.repair?.plan?.kept_bytes]);
+    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys, Boolean(next.repair), next.repair?.plan?.kept_bytes, next.convert.busy?.kind === "save"]);
     if (key === shown) return;
     shown = key;
     renderFacts(next);
@@ -77,13 +77,14 @@ export function mountFindings(root, summaryRoot, actions) {
       found.length ? el("div", { class: "tools" }, el("button", { class: "button", type: "button", onclick: () => actions.copy(reportText(last, found), "report") }, icon("copy"), "Copy report"), repairButton(state)) : null);
   }
 
-  function repairButton({ phase, log, repair: asked }) {
+  function repairButton({ phase, log, repair: asked, convert }) {
     // A log in several files is mended file by file, which the command does.
     if (!["read", "damaged"].includes(phase) || asked || log?.files.length > 1) return null;
-    return el("button", { class: "button primary", type: "button", onclick: actions.planRepair }, icon("save"), "Save a repaired copy…");
+    return el("button", { class: "button primary", type: "button", disabled: convert.busy?.kind === "save", onclick: actions.planRepair }, icon("save"), "Save a repaired copy…");
   }
 
-  function renderList({ finding, phase, report }, found) {
+  function renderList(state, found) {
+    const { finding, report } = state;
     const more = report?.findingsLeftOut ?? 0;
     fill(listTitle, plural(found.length, "finding"), el("span", null, more ? `${severityWords(found)}, and ${count(more)} more` : severityWords(found)));
     fill(list, found.map((one, at) => el("button", { class: "finding", type: "button", "aria-current": at === finding ? "true" : null, onclick: () => actions.finding(at) },
@@ -92,7 +93,7 @@ export function mountFindings(root, summaryRoot, actions) {
       keyWords(one) ? el("span", { class: "mono" }, keyWords(one)) : null,
       el("span", { class: "finding-where" }, el("span", { class: "code" }, one.code), el("span", null, whereOf(one)), one.encoding ? el("span", null, one.encoding) : null, one.db !== undefined && one.db !== null ? el("span", null, `db ${one.db}`) : null))));
     list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
-    setText(note, noteOf(phase, report, found));
+    setText(note, noteOf(state, found));
   }
 
   function renderExplain(state, one) {
@@ -186,7 +187,7 @@ function codeWords(code) {
   return (CODES[code] ?? []).filter((part) => part !== "As above").map(sentence).join(" ");
 }
 
-const nameOf = (one) => `${one.code} ${one.offset} ${one.compression ?? ""} ${one.row ?? ""}`;
+const nameOf = (one) => `${one.code} ${one.offset} ${one.compression ?? ""} ${one.row ?? ""} ${one.before ?? ""}`;
 const whereOf = (one) => `byte ${count(one.offset)}${one.compression ? ` of the ${one.compression} file` : ""}`;
 
 /** The file that a finding's offset counts in. */
@@ -232,18 +233,19 @@ function endOf(phase, found, progress) {
   return { word: "Yes", rest: passed ? "went on after each fault" : "" };
 }
 
-function noteOf(phase, report, found) {
+function noteOf({ phase, report, log }, found) {
   if (phase === "damaged") {
-    return report?.format === "aof" ? "What stands before this byte is whole."
+    return log || report?.format === "aof" ? "What stands before this byte is whole."
       : "A server stops at the first error and loads nothing. Every key in the list that has no finding is whole.";
   }
   if (found.some((one) => one.row !== undefined)) return "A server stops at the first error and loads nothing. Here reading went on with the next key; every key in the list that has no finding is whole.";
-  return "Every key of the file was read.";
+  return log ? "Every command of the log was read." : "Every key of the file was read.";
 }
 
-function noFindings({ phase, report }) {
+function noFindings({ phase, report, log }) {
   if (phase === "reading") return [el("p", null, "Nothing found so far. Reading goes on.")];
   if (phase !== "read") return [el("p", null, "No findings in what was read. The file was not read to its end.")];
+  if (log) return [icon("check", "ok"), el("p", null, "No findings. Every command is whole, and was applied.")];
   const sum = report?.checksum === "matches" ? "The checksum matches and every value decodes." : "Every value decodes. This file has no checksum to compare.";
   return [icon("check", "ok"), el("p", null, `No findings. ${sum}`)];
 }

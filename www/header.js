@@ -59,7 +59,7 @@ export function mountHeader(root, actions) {
 
   /** From the keyboard too, where the button may be out of sight. */
   function exportMenu() {
-    const items = state && canExport(state) ? actions.exportItems() : [];
+    const items = state && canExport(state) && state.saving?.phase !== "writing" ? actions.exportItems() : [];
     const anchor = exportButton.offsetParent ? exportButton : moreButton;
     if (items.length) openMenu(anchor, items, { label: "Export", align: "right" });
   }
@@ -184,7 +184,8 @@ function canExport({ phase, log }) {
 
 function newsKind({ phase, offered, saving }) {
   if (offered) return `offer ${offered.source.name}`;
-  if (saving) return `${saving.phase} ${saving.name}`;
+  // A file that is read meanwhile has its progress there, and what was written its word behind it.
+  if (saving && phase !== "reading") return `${saving.phase} ${saving.name}`;
   return ["reading", "stopped", "broken", "crashed", "memory"].includes(phase) ? phase : "";
 }
 

@@ -23,7 +23,9 @@ export function lifecycleActions(store, client, announce, query, logs) {
     logs.close();
     const kept = keptFilter(store.state.query, run);
     const progress = { offset: 0, keys: 0, total: source.size, started: performance.now(), spent: 0 };
-    store.reset({ phase: hasFile(store.state) ? "reading" : "sniffed", source, dropped, lenient, progress, offered: null, dragging: false, query: kept, clock: clockFor(store.state.clock), view: run === 1 ? store.state.view : "keys" });
+    // What is being written goes on: it has a worker of its own.
+    const saving = store.state.saving?.phase === "writing" ? store.state.saving : null;
+    store.reset({ saving, phase: hasFile(store.state) ? "reading" : "sniffed", source, dropped, lenient, progress, offered: null, dragging: false, query: kept, clock: clockFor(store.state.clock), view: run === 1 ? store.state.view : "keys" });
     try {
       if (source instanceof FileSet) {
         await openSet(run, source);

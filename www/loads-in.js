@@ -34,6 +34,8 @@ function chipsOf(state) {
   const all = lineages.filter((lineage) => loads[lineage]).map((lineage) => nameOf(loads[lineage])).join(" and ");
   return lineages.map((lineage) => {
     const range = loads[lineage];
+    // No server unpacks a file.
+    if (range && state.packing) return { kind: "ok", text: `${nameOf(range)}, unpacked`, title: `Once unpacked, it loads as it is in ${all}. Open Convert there.`, server: range[1] };
     if (range) return { kind: "ok", text: nameOf(range), title: `Loads as it is in ${all}. Open Convert there.`, server: range[1] };
     const newest = `${LINEAGES[lineage]} ${parseInt(numberOf(NEWEST[lineage]), 10)}`;
     return { kind: "other", text: `${newest}: convert`, title: `${LINEAGES[lineage]} does not load this file as it is. Open Convert there.`, server: NEWEST[lineage] };

@@ -203,7 +203,7 @@ function findingsOf(files, failure, made) {
     const [at, offset] = placeOf(files, one.offset);
     add(at, { severity: "warning", code: "no-effect", offset, text: `${plural(one.count, "command")} ${one.name} had no effect, as on a server: ${one.reason}. The first stands at byte ${count(offset)}${name(at)}.` });
   }
-  return found;
+  return found.sort((a, b) => a.before + a.offset - b.before - b.offset);
 }
 
 function before(files, at) {

@@ -3,6 +3,7 @@
 import { bytesText } from "./format.js";
 import { askWhere, download } from "./saving.js";
 import { toMessage } from "./source.js";
+import { openedOf } from "./state.js";
 
 export function repairActions(store, client, announce) {
   let runs = 0;
@@ -12,10 +13,11 @@ export function repairActions(store, client, announce) {
   /** Runs an operation that reads the file, as long as this file is open and nothing newer was asked for. */
   async function run(kind, op, args) {
     const { source } = store.state;
+    const from = fileOf(store.state);
     runs += 1;
     const job = `repair ${runs}`;
     update({ busy: { job, kind, bytes: 0, total: source.size }, failure: null });
-    const answer = await client.call(op, { job, source: toMessage(source), ...args }).catch((error) => ({ error }));
+    const answer = await client.call(op, { job, source: toMessage(from), ...args }).catch((error) => ({ error }));
     if (store.state.source !== source || store.state.repair?.busy?.job !== job) return null;
     update({ busy: null });
     if (!answer.error) return answer;
@@ -37,11 +39,11 @@ export function repairActions(store, client, announce) {
       announce.say(`A repaired copy keeps ${bytesText(plan.kept_bytes)} and leaves ${bytesText(plan.dropped_bytes)} out`);
     },
     async saveRepaired() {
-      const { source, packing } = store.state;
-      const name = repairedName(source.name, packing);
+      const { packing } = store.state;
+      const name = repairedName(fileOf(store.state).name, packing);
       let where;
       try {
-        where = await askWhere(name, [source, packing?.source]);
+        where = await askWhere(name, openedOf(store.state));
       } catch (error) {
         update({ failure: error.message });
         return;
@@ -62,6 +64,11 @@ export function repairActions(store, client, announce) {
       if (repair?.busy?.job === job) update({ busy: { ...repair.busy, bytes } });
     },
   };
+}
+
+/** What is repaired: a folder may hold a log of a single file. */
+function fileOf({ source, log }) {
+  return log ? log.files[0].source : source;
 }
 
 /** `dump.rdb` becomes `dump-repaired.rdb`; what was unpacked is saved as it is. */

@@ -5,7 +5,7 @@ import { menuIsOpen } from "./menu.js";
 import { hasFile } from "./state.js";
 
 const SEQUENCE_MS = 1200;
-const REGIONS = ["header", "summary", "filter", "prefixes", "grid", "convert", "detail", "commands", "command", "status"];
+const REGIONS = ["header", "summary", "filter", "prefixes", "grid", "findings", "convert", "about", "detail", "commands", "command", "status"];
 
 export function listenToKeys(store, actions, views) {
   let first = null;

@@ -197,6 +197,7 @@ test("what of a log is not in its data is named before it is saved", { skip }, a
     assert.deepEqual(await page.$$eval(".load-chip", (chips) => chips.length), 0);
     await page.waitForSelector(".convert-panel li");
     assert.deepEqual(await page.$$eval(".convert-panel h3", (titles) => titles.map((title) => title.textContent)), ["Commands passed over: EVAL, once", "Everything else"]);
+    assert.ok(!Object.values(await outcomes(page)).includes("as it is"), "no server loads a log as a snapshot");
   }, { bytes: log });
 });
 

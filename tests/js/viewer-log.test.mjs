@@ -204,7 +204,8 @@ test("a broken command is an error with its byte, what is in front of it is show
     assert.match(await page.textContent(".finding"), /bad-command/);
     assert.match(await page.textContent(".explain-text"), new RegExp(`\\b${whole.length}\\b`));
     await page.click(".tab:has-text('Keys')");
-    await page.waitForFunction(() => document.querySelector("#row-0 .key")?.textContent === "a");
+    await page.waitForSelector("#row-0:not(.pending)");
+    assert.equal(await page.textContent("#row-0 .key"), "a");
     assert.match(await page.textContent("#status"), /1 error/);
   });
 });

@@ -27,7 +27,7 @@ const TOOLS: Module = Module {
     budget: 760 * 1024,
 };
 /// What the doors share.
-const SHARED: [&str; 5] = ["convert.js", "entries.js", "reading.js", "session.js", "sources.js"];
+const SHARED: [&str; 6] = ["conversion.js", "convert.js", "entries.js", "reading.js", "session.js", "sources.js"];
 /// What `init` takes in browsers, as `pkg-template/index.d.ts` says it.
 const MODULE_SOURCE: &str = "URL | string | BufferSource | WebAssembly.Module | Promise<Response>";
 /// What can be read more than once, in browsers; in Node a path can, too.
@@ -112,7 +112,7 @@ fn error_codes() -> Result<String> {
             Some(said) => said.to_vec(),
         };
         if !codes.iter().any(|(known, _)| *known == code) {
-            let quoted = |text: &&str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+            let quoted = |text: &&str| format!("\"{}\"", unlinked(text).replace('\\', "\\\\").replace('"', "\\\""));
             codes.push((code, said.iter().map(quoted).collect::<Vec<_>>().join(", ")));
         }
     }
@@ -121,6 +121,20 @@ fn error_codes() -> Result<String> {
     }
     let lines: String = codes.iter().map(|(code, said)| format!("  \"{code}\": [{said}],\n")).collect();
     Ok(format!("// Made of docs/errors.md: what each code means, and what to do.\n\nexport const CODES = {{\n{lines}}};\n"))
+}
+
+/// A text with the names of its links only: the page has no documents beside it.
+fn unlinked(text: &str) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, link)) = rest.split_once('[') {
+        let Some((name, behind)) = link.split_once("](").and_then(|(name, address)| Some((name, address.split_once(')')?.1))) else {
+            break;
+        };
+        out.push_str(before);
+        out.push_str(name);
+        rest = behind;
+    }
+    out + rest
 }
 
 fn build(module: &Module) -> Result<PathBuf> {

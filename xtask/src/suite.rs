@@ -86,7 +86,7 @@ pub fn test() -> Result<ExitCode> {
         Ok(Done::Passed)
     });
     suite.check("faults of files, disks and power", faults::check);
-    suite.check("npm package and site, within the size budget", |_| dist::site().map(|()| Done::Passed));
+    suite.check("npm package within its size budgets, and site", |_| dist::site().map(|()| Done::Passed));
     suite.check("clippy of the command with the page", |_| passed(lint(["--features", "page", "--all-targets"])));
     suite.check("tests of the npm package", package_tests);
     suite.check("tests of the viewer", viewer);
