@@ -127,7 +127,8 @@ fn error_codes() -> Result<String> {
 fn unlinked(text: &str) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, link)) = rest.split_once('[') {
-        let Some((name, behind)) = link.split_once("](").and_then(|(name, address)| Some((name, address.split_once(')')?.1))) else {
+        let Some((name, behind)) = link.split_once("](").and_then(|(name, address)| Some((name, address.split_once(')')?.1)))
+        else {
             break;
         };
         out.push_str(before);
