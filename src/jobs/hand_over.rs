@@ -17,9 +17,11 @@ const NAME: &[u8] = b" name=";
 /// compressed.
 ///
 /// Either dialect has forms that the other one lacks, and commands may make both kinds of values. What has no form in the
-/// first is handed over in the other one's, under the same start and end; what has none in either is refused.
+/// first is handed over in the other one's, under the same start and end; what has none in either is refused. Bytes of
+/// both make no snapshot: a job that copies them needs [`HandOver::in_one_dialect`].
 pub struct HandOver {
     first: Side,
+    is_one_dialect: bool,
     /// The other dialect, once it was needed.
     other: Option<Box<Side>>,
     /// Whether what waits is the other's.
@@ -89,7 +91,13 @@ impl HandOver {
     /// None: the version that is written is known.
     pub fn new(source: Option<Version>) -> Result<Self, Error> {
         let first = Side::new(source.map_or(Dialect::Redis, Version::dialect))?;
-        Ok(Self { first, other: None, is_other: false, db: None })
+        Ok(Self { first, is_one_dialect: false, other: None, is_other: false, db: None })
+    }
+
+    /// Refuses what has no form in the first dialect: for a job that copies the bytes of events.
+    #[must_use]
+    pub fn in_one_dialect(self) -> Self {
+        Self { is_one_dialect: true, ..self }
     }
 
     /// Hands over one item. What is not large waits for others; gives whether the job was handed something.
@@ -118,7 +126,7 @@ impl HandOver {
 
     fn entry<J: Job + ?Sized>(&mut self, db: u64, key: &[u8], entry: &Entry, job: &mut J) -> Result<(), Error> {
         match self.entry_here(db, key, entry) {
-            Err(error) if matches!(error.kind(), ErrorKind::Unrepresentable { .. }) => {
+            Err(error) if !self.is_one_dialect && matches!(error.kind(), ErrorKind::Unrepresentable { .. }) => {
                 self.turn(!self.is_other, job)?;
                 // Where neither has a form, the first one's error is the one to tell.
                 self.entry_here(db, key, entry).map_err(|_| error)
@@ -165,7 +173,9 @@ impl HandOver {
 
     /// Snapshots are written without descriptions, so the job is given one that has a description by itself.
     fn function<J: Job + ?Sized>(&mut self, function: &Function, job: &mut J) -> Result<(), Error> {
-        let parts = function.description.as_ref().and_then(|description| {
+        // Such a one has no bytes.
+        let described = function.description.as_ref().filter(|_| !self.is_one_dialect);
+        let parts = described.and_then(|description| {
             let (first, code) = function.code.split_at_checked(function.code.iter().position(|byte| *byte == b'\n')?)?;
             let first = first.strip_prefix(b"#!")?;
             let at = first.windows(NAME.len()).position(|window| window == NAME)?;
@@ -212,5 +222,33 @@ impl HandOver {
         emitter.finish(&mut text)?;
         reader.feed(&text, job)?;
         reader.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{HashField, Value};
+
+    struct Nothing;
+
+    impl Job for Nothing {
+        fn push(&mut self, _event: &Event<'_>, _raw: &[u8]) -> Result<Flow, Fault> {
+            Ok(Flow::Continue)
+        }
+    }
+
+    #[test]
+    fn a_job_that_copies_bytes_is_not_handed_those_of_the_other_dialect() {
+        // Redis has 0 for none.
+        let field = HashField { field: "f".into(), value: "v".into(), expires_at_ms: Some(0) };
+        let item = Collected::Entry { db: 0, key: "k".into(), entry: Value::Hash([field].into()).into() };
+        let handed = |mut hand_over: HandOver| {
+            hand_over.push(&item, &mut Nothing)?;
+            hand_over.finish(&mut Nothing)
+        };
+        handed(HandOver::new(None).unwrap()).unwrap();
+        let refused = handed(HandOver::new(None).unwrap().in_one_dialect()).unwrap_err();
+        assert_eq!(refused.code(), "unrepresentable");
     }
 }

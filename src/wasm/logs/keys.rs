@@ -142,7 +142,8 @@ impl LogKeys {
         let Some(load) = self.loading.load.take() else { return Err(error::usage("finish: the log was finished")) };
         let source = self.loading.source;
         let (dataset, told) = load.finish().map_err(|failure| error::to_js(&failure))?;
-        let hand_over = HandOver::new(source).map_err(|failure| error::to_js(&failure))?;
+        // Its bytes are the snapshot.
+        let hand_over = HandOver::new(source).map_err(|failure| error::to_js(&failure))?.in_one_dialect();
         self.state = State::Writing { items: Box::new(dataset.into_items()), hand_over: Box::new(hand_over) };
         Ok(report(&told, source))
     }

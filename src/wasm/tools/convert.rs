@@ -289,6 +289,10 @@ impl Task for Work {
             }
         }
     }
+
+    fn is_copying(&self) -> bool {
+        matches!(self, Self::Copy { .. } | Self::SomeLines { .. })
+    }
 }
 
 impl Job for Written {

@@ -22,6 +22,18 @@ pub(super) trait Task: Job {
     /// What comes is handed over in a snapshot made for it; the data come from one of this version, or from none. A log
     /// is such data, and so are JSON Lines.
     fn handed_over(&mut self, source: Option<Version>, is_log: bool);
+
+    /// Whether it copies the bytes of what it reads.
+    fn is_copying(&self) -> bool {
+        false
+    }
+}
+
+/// Begins to hand over data that come from a snapshot of this version, or from none.
+fn hand_over(source: Option<Version>, is_log: bool, task: &mut dyn Task) -> Result<HandOver, Error> {
+    task.handed_over(source, is_log);
+    let hand_over = HandOver::new(source)?;
+    Ok(if task.is_copying() { hand_over.in_one_dialect() } else { hand_over })
 }
 
 /// A file being read. Feed it the file's chunks, unpacked, say that no more follow, then go on until all is handed over.
@@ -198,8 +210,8 @@ impl Loading {
             return Err(failure.clone());
         }
         let (dataset, replay) = load.finish()?;
-        task.handed_over(source, true);
-        Ok((Box::new(dataset.into_items()), Box::new(HandOver::new(source)?), replay))
+        let hand_over = hand_over(source, true, task)?;
+        Ok((Box::new(dataset.into_items()), Box::new(hand_over), replay))
     }
 }
 
@@ -233,21 +245,18 @@ impl Lines {
     }
 
     fn read(&mut self, chunk: Option<&[u8]>, task: &mut dyn Task) -> Result<(), Error> {
-        let Self { import, source, hand_over } = self;
+        let Self { import, source, hand_over: begun } = self;
         let mut take = |line| match line {
             Imported::Snapshot(version) => {
                 *source = Some(version);
                 Ok(())
             }
             Imported::Item(item) => {
-                let hand_over = match &mut *hand_over {
-                    Some(hand_over) => hand_over,
-                    none => {
-                        task.handed_over(*source, false);
-                        none.insert(HandOver::new(*source)?)
-                    }
+                let begun = match &mut *begun {
+                    Some(begun) => begun,
+                    none => none.insert(hand_over(*source, false, task)?),
                 };
-                hand_over.push(&item, task).map(drop)
+                begun.push(&item, task).map(drop)
             }
         };
         match chunk {
@@ -260,10 +269,7 @@ impl Lines {
         self.read(None, task)?;
         match self.hand_over.take() {
             Some(hand_over) => hand_over.finish(task),
-            None => {
-                task.handed_over(self.source, false);
-                HandOver::new(self.source)?.finish(task)
-            }
+            None => hand_over(self.source, false, task)?.finish(task),
         }
     }
 }
