@@ -78,8 +78,10 @@ impl Emitter {
     /// be written as a whole then.
     pub(crate) fn part(&mut self, part: &Part<'_>) -> Result<bool, Fault> {
         let Part::Elements { elements, .. } = part else { return Ok(false) };
-        if let Elements::Packed { packed, .. } = elements {
-            self.open.store.take(packed.blob().len())?;
+        match elements {
+            Elements::Packed { packed, .. } => self.open.store.take(packed.blob().len())?,
+            Elements::One(Element::Item(item)) => self.open.store.take(usize::try_from(item.text_len()).unwrap_or(usize::MAX))?,
+            _ => {}
         }
         let thresholds = self.options.thresholds;
         match (self.open.form.kind(), elements) {
@@ -198,4 +200,28 @@ impl Emitter {
 fn by_score((a, member): (f64, Scalar<'_>), (b, other): (f64, Scalar<'_>)) -> Ordering {
     let by_name = || member.with_text(|member| other.with_text(|other| member.cmp(other)));
     a.partial_cmp(&b).unwrap_or(Ordering::Equal).then_with(by_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::FaultKind;
+    use crate::model::EncodeOptions;
+    use crate::rdb::Version;
+
+    #[test]
+    fn elements_that_stand_by_themselves_count_towards_the_limit() {
+        let mut out = Vec::new();
+        let mut emitter = Emitter::new(&EncodeOptions::new(Version::redis(9)), &mut out).unwrap();
+        let value_type = ValueType::from_name("list-quicklist-2").unwrap();
+        let key = Key { key: Scalar::Bytes(b"k"), value_type, db: 0, expires_at_ms: None, eviction: Eviction::None };
+        assert!(emitter.begin_key(&key));
+        emitter.open.store = Store::new(10);
+        let mut part = |left| {
+            let elements = Elements::One(Element::Item(Scalar::Bytes(b"123456")));
+            emitter.part(&Part::Elements { elements, left })
+        };
+        assert!(part(1).unwrap());
+        assert_eq!(part(0).unwrap_err().kind(), FaultKind::Limit);
+    }
 }
