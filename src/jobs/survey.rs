@@ -5,6 +5,7 @@ use super::{Flow, Job, Seed};
 use crate::error::{Error, Fault};
 use crate::model::{Collected, Collector, DecodeLimits, Loss, Lost, Outcome};
 use crate::rdb::{Event, Key, KeyMeta, LoadedBy, ModuleId, ModuleItem, Part, Server, Version};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -19,6 +20,8 @@ pub struct Survey {
     prospects: Vec<(Convert, Prospect)>,
     loaded_by: LoadedBy,
     modules: Vec<ModuleUse>,
+    /// Where each type stands among them: a file may have one for every key.
+    module_places: BTreeMap<u64, usize>,
     /// Whose value is in hand.
     module: Option<ModuleId>,
     source: Option<Version>,
@@ -129,6 +132,7 @@ impl Survey {
             prospects,
             loaded_by: LoadedBy::new(),
             modules: Vec::new(),
+            module_places: BTreeMap::new(),
             module: None,
             source: None,
             keys: 0,
@@ -184,7 +188,7 @@ impl Survey {
         let Some(collected) = self.collector.push(event)? else { return Ok(()) };
         self.collector.forget();
         let Collected::Entry { db, key, entry } = collected else { return Ok(()) };
-        let enterprise = core::mem::take(&mut self.enterprise);
+        let enterprise = self.enterprise;
         let row = self.keys.saturating_sub(1);
         for (bit, (convert, prospect)) in bits().zip(&mut self.prospects) {
             if wanted & bit != 0 {
@@ -199,7 +203,8 @@ impl Survey {
     /// Counts a key whose value is one of a module.
     fn count_module(&mut self, bytes: u64) {
         let Some(id) = self.module.take() else { return };
-        match self.modules.iter_mut().find(|module| module.id == id) {
+        let place = *self.module_places.entry(id.0).or_insert(self.modules.len());
+        match self.modules.get_mut(place) {
             Some(module) => {
                 module.keys = module.keys.saturating_add(1);
                 module.bytes = module.bytes.saturating_add(bytes);
@@ -251,6 +256,8 @@ impl Job for Survey {
                     self.collect(event, wanted)?;
                 }
                 self.count_module(span.len());
+                // Also where nothing is left of the key.
+                self.enterprise = 0;
             }
             _ => self.record(event, raw)?,
         }
