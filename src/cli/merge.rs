@@ -12,7 +12,9 @@ use super::through;
 use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::Fault;
-use crate::jobs::{Conflict, Container, ConvertOptions, Flow, Job, Json, Merge, MergePlan, OnConflict, SharedName, write_loss};
+use crate::jobs::{
+    Check, Conflict, Container, ConvertOptions, Flow, Job, Json, Merge, MergePlan, OnConflict, SharedName, write_loss,
+};
 use crate::model::Loss;
 use crate::rdb::{Event, ModuleId, Version};
 use crate::wire::Scalar;
@@ -93,12 +95,16 @@ impl Reading<'_> {
         for file in self.inputs {
             let input = open_snapshot(file)?.leniently(self.args.lenient);
             if let Some(version) = self.to {
-                let options = ConvertOptions {
+                let mut options = ConvertOptions {
                     on_loss: self.args.on_loss.into(),
                     is_lenient: self.args.lenient,
                     hands_out_names: true,
                     ..ConvertOptions::new(version, Container::Snapshot, random_seed()?)
                 };
+                if self.args.lenient {
+                    // As for convert: the first one of a name stands.
+                    options.max_seen_bytes = Check::LIMIT_BYTES;
+                }
                 let tell = &mut |losses: &[Loss]| tell(losses, file);
                 refused += through::read(input, options, (file, self.out), task, tell, progress)?;
             } else {
