@@ -14,7 +14,7 @@ use super::replay;
 use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::{Error, Fault};
-use crate::jobs::{Check, Container, Convert, ConvertOptions, Converted, Flow, Job};
+use crate::jobs::{Check, Container, Convert, ConvertOptions, Converted, Flow, Job, LoadsIn};
 use crate::rdb::{Event, Target};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -172,12 +172,10 @@ impl Task for Converting<'_> {
 
 /// Says what was written.
 fn tell(file: &Path, to: Target, converted: &Converted) {
-    /// Databases that servers have unless they are told otherwise.
-    const DATABASES: u64 = 16;
     if converted.is_refused {
         return;
     }
-    if let Some(db) = converted.last_db.filter(|db| *db >= DATABASES) {
+    if let Some(db) = converted.last_db.filter(|db| *db >= LoadsIn::DATABASES) {
         eprintln!("aikv: keys are in database {db}: a server needs `databases {}` or more to start on them", db + 1);
     }
     println!("{}: {} for {to} ({})", safe(file), plural(converted.keys, "key"), to.version());
