@@ -324,6 +324,25 @@ fn a_key_that_stands_twice_is_refused_or_told() {
     assert_eq!(error.place().key.as_ref().unwrap().bytes(), b"k");
 }
 
+/// Redis 8.6 and Valkey 8.1 load such values and show the first; of commands the last one would count.
+#[test]
+fn a_member_that_stands_twice_in_a_packed_value_is_refused_where_that_is_written_anew() {
+    let values = [
+        &b"\x10\x01k\x13\x13\0\0\0\x04\0\x81f\x02\x81a\x02\x81f\x02\x81b\x02\xff"[..],
+        b"\x11\x01k\x13\x13\0\0\0\x04\0\x81m\x02\x811\x02\x81m\x02\x812\x02\xff",
+        b"\x14\x01k\x0d\x0d\0\0\0\x02\0\x81a\x02\x81a\x02\xff",
+    ];
+    for value in values {
+        let source = [b"REDIS0011\xfe\x00", value, b"\xff\0\0\0\0\0\0\0\0"].concat();
+        for (version, container) in [(9, Container::Snapshot), (9, Container::Commands), (12, Container::Commands)] {
+            let to = options(Version::redis(version), container, OnLoss::Fail);
+            let Err(error) = convert_in(&source, 64, to) else { panic!("{value:?} was converted to RDB {version}") };
+            assert_eq!(error.code(), "duplicate", "{value:?}");
+        }
+        assert_eq!(convert(&source, Version::redis(12), Container::Snapshot, OnLoss::Fail).report.copied_keys, 1);
+    }
+}
+
 /// However far apart, where the caller compares what is handed out.
 #[test]
 fn every_name_is_compared_or_handed_out() {

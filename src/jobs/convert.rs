@@ -110,9 +110,12 @@ enum Course {
 /// Converts the events of a snapshot, in memory bounded by its largest value that has to be written anew.
 ///
 /// A value whose type the target loads keeps its bytes; every other one is written in the form that the target's servers give
-/// it. Most values become commands, and packed ones another container, part by part. In neither case is a member looked for that
-/// stands twice in its value. What has no form there is a [`Loss`]. Under [`OnLoss::Fail`] nothing is written behind the first one, so that the
-/// output must be thrown away, but all are told.
+/// it. Most values become commands, and packed ones another container, part by part. What has no form there is a [`Loss`]. Under
+/// [`OnLoss::Fail`] nothing is written behind the first one, so that the output must be thrown away, but all are told.
+///
+/// A member that stands twice in its value is a fault where the value is packed and written anew: servers load it and show the
+/// first, where commands would leave the last. Values that keep their bytes are not looked through, nor those whose elements
+/// become commands one by one: servers refuse those, or keep one of the two.
 ///
 /// Facts about the snapshot and its server (`redis-ver`, `ctime`, `used-mem` and so on) are no data: they stay where the target
 /// has room for them. The place in a replication stream (`repl-id`, `repl-offset`) goes, since the new file is another one,

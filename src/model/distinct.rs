@@ -1,6 +1,7 @@
 //! Names that stand twice, found without a table that a hostile file could fill with collisions:
 //! hashes are sorted, and among equal ones the names.
 
+use crate::wire::Scalar;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
@@ -59,6 +60,73 @@ pub(crate) fn repeats<'a, T>(items: &'a [T], name: impl Fn(&'a T) -> &'a [u8]) -
     found
 }
 
+/// Tells whether a name may have stood before in the same small value, without keeping any. It never misses one. Where it says so
+/// of another, or of one too many, the names have to be compared.
+pub(super) struct Suspects {
+    /// The number of a value and the hash of a name, each at the place that the hash says or a few behind it.
+    marks: Vec<u64>,
+    value: u32,
+    names: usize,
+}
+
+impl Suspects {
+    /// Names of one value; servers pack fewer.
+    const MOST: usize = 1024;
+    const PLACES: usize = 4 * Self::MOST;
+    /// Places that are looked at for one name.
+    const PROBES: usize = 16;
+
+    pub(super) fn new() -> Self {
+        Self { marks: Vec::new(), value: 0, names: 0 }
+    }
+
+    /// Another value begins.
+    pub(super) fn begin(&mut self) {
+        self.names = 0;
+        self.marks.resize(Self::PLACES, 0);
+        self.value = self.value.checked_add(1).unwrap_or_else(|| {
+            self.marks.fill(0);
+            1
+        });
+    }
+
+    #[inline]
+    pub(super) fn may_repeat(&mut self, name: Scalar<'_>) -> bool {
+        self.names = self.names.saturating_add(1);
+        if self.names > Self::MOST {
+            return true;
+        }
+        let hash = name.with_text(quick_hash);
+        let mark = u64::from(self.value) << 32 | hash;
+        let first = usize::try_from(hash).unwrap_or(usize::MAX);
+        for place in (0..Self::PROBES).map(|step| first.wrapping_add(step) & (Self::PLACES - 1)) {
+            match self.marks.get_mut(place) {
+                Some(found) if *found == mark => return true,
+                Some(found) if *found >> 32 != u64::from(self.value) => {
+                    *found = mark;
+                    return false;
+                }
+                _ => {}
+            }
+        }
+        true
+    }
+}
+
+/// 32 bits that are spread well enough; who makes two names alike gets them compared.
+#[inline]
+fn quick_hash(name: &[u8]) -> u64 {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(SPREAD);
+    let (words, _) = name.as_chunks();
+    let whole = words.iter().fold(name.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let last = match name.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    mix(whole, last) >> 32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +149,23 @@ mod tests {
         many[middle] = many[3].clone();
         let pairs = [Repeat { later: middle, earlier: 3 }, Repeat { later: last, earlier: middle }];
         assert_eq!(repeats(&many, |name| name.as_bytes()), pairs);
+    }
+
+    #[test]
+    fn no_name_that_stands_twice_is_missed_and_few_others_are_suspected() {
+        let count = if cfg!(miri) { 40 } else { Suspects::MOST };
+        let names: Vec<String> = (0..count).map(|n| format!("name {n}")).collect();
+        let mut suspects = Suspects::new();
+        for twice in [0, 1, count / 2] {
+            suspects.begin();
+            let first = names.iter().filter(|name| suspects.may_repeat(Scalar::Bytes(name.as_bytes()))).count();
+            assert!(first < count / 100 + 1, "{first}");
+            suspects.begin();
+            let all = names.iter().take(count - 1).chain([&names[twice]]);
+            assert_eq!(all.map(|name| suspects.may_repeat(Scalar::Bytes(name.as_bytes()))).last(), Some(true));
+        }
+        suspects.begin();
+        assert!(!suspects.may_repeat(Scalar::Int(5)) && suspects.may_repeat(Scalar::Bytes(b"5")), "texts are compared");
+        assert!((0..=Suspects::MOST).any(|_| suspects.may_repeat(Scalar::Bytes(b""))));
     }
 }

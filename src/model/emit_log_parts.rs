@@ -1,11 +1,12 @@
 //! Commands straight from the parts of a value, for values that need not be whole to become commands.
 
 use super::dataset::{DecodeLimits, Entry};
+use super::distinct::Suspects;
 use super::emit_log::{ITEMS, Log, LogEmitter, is_negative_zero};
 use super::store::Store;
 use super::value::{ScoredMember, Value};
 use crate::error::{Fault, Result};
-use crate::rdb::{Element, Elements, Eviction, Key, Part, Shape, Unit, ValueType};
+use crate::rdb::{Container, Element, Elements, Eviction, Key, Part, Shape, Unit, ValueType};
 use crate::wire::Scalar;
 use crate::wire::number::{Buffer, score_text};
 use alloc::vec::Vec;
@@ -25,6 +26,8 @@ pub(super) struct OpenKey {
     /// Elements that the command in hand still has room for.
     room: u64,
     held: Option<HeldZset>,
+    /// Of a packed value: commands would keep the last of two alike, where servers see the first.
+    suspects: Suspects,
 }
 
 impl Default for OpenKey {
@@ -39,6 +42,7 @@ impl Default for OpenKey {
             is_counted: false,
             room: 0,
             held: None,
+            suspects: Suspects::new(),
         }
     }
 }
@@ -128,12 +132,18 @@ impl LogEmitter {
         let mut log = Log::new(out);
         let mut to_come = elements.count()?;
         let mut is_made = true;
+        // Integers of an intset ascend: that was checked.
+        let is_intset = matches!(elements, Elements::Packed { packed, .. } if packed.container() == Container::Intset);
         open.room = 0;
+        open.suspects.begin();
         elements.each(|element| {
             open.begin(to_come, &mut log);
             to_come = to_come.saturating_sub(1);
             if let Element::Scored { score, .. } = element {
                 is_made &= !(has_negative_zero && is_negative_zero(score));
+            }
+            if let Element::Scored { member: name, .. } | Element::Member(name) | Element::Field { field: name, .. } = element {
+                is_made &= is_intset || !open.suspects.may_repeat(name);
             }
             write_element(element, &mut log);
         })?;
@@ -253,7 +263,8 @@ impl HeldZset {
 mod tests {
     use super::*;
     use crate::model::EncodeOptions;
-    use crate::rdb::{Elements, Version};
+    use crate::model::emit_value::packed;
+    use crate::rdb::Version;
 
     fn emitter() -> (LogEmitter, Vec<u8>) {
         let mut out = Vec::new();
@@ -317,6 +328,19 @@ mod tests {
             restored.starts_with("*4\r\n$7\r\nRESTORE\r\n$1\r\nk\r\n$1\r\n0\r\n") && restored.ends_with(expiry),
             "{restored}"
         );
+    }
+
+    #[test]
+    fn a_packed_value_in_which_a_name_stands_twice_is_to_be_compared() {
+        let (mut emitter, mut out) = emitter();
+        for (is_made, blob) in [
+            (true, b"\x13\0\0\0\x04\0\x81f\x02\x81a\x02\x81g\x02\x81b\x02\xff"),
+            (false, b"\x13\0\0\0\x04\0\x81f\x02\x81a\x02\x81f\x02\x81b\x02\xff"),
+        ] {
+            assert!(emitter.begin_key(&key("hash-listpack", None)));
+            let elements = packed(Container::Listpack, Unit::Pair, blob);
+            assert_eq!(emitter.part(&Part::Elements { elements, left: 0 }, &mut out).unwrap(), is_made);
+        }
     }
 
     #[test]

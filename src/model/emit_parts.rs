@@ -1,6 +1,7 @@
 //! A snapshot straight from the parts of a value, for packed values that the version has in another container.
 
 use super::dataset::DecodeLimits;
+use super::distinct::Suspects;
 use super::emit::Emitter;
 use super::emit_value::{packed, write_value};
 use super::plan::{Forms, PackedLimit, Refusal};
@@ -25,6 +26,7 @@ pub(super) struct OpenKey {
     fits: bool,
     /// Counts what is held of the value.
     store: Store,
+    suspects: Suspects,
 }
 
 impl OpenKey {
@@ -39,6 +41,7 @@ impl OpenKey {
             form: ValueType::STRING,
             fits: true,
             store: Store::new(DecodeLimits::default().max_total_bytes),
+            suspects: Suspects::new(),
         }
     }
 }
@@ -104,16 +107,19 @@ impl Emitter {
     }
 
     fn members(&mut self, elements: Elements<'_>, limit: PackedLimit) -> Result<bool, Fault> {
-        let (mut longest, mut count, mut is_ordered) = (0, 0usize, true);
+        let (mut longest, mut count, mut is_plain) = (0, 0usize, true);
         let mut last: Option<(f64, Scalar<'_>)> = None;
+        let suspects = &mut self.open.suspects;
+        suspects.begin();
         elements.each(|element| {
             let Element::Scored { member, score } = element else { return };
-            is_ordered &= last.is_none_or(|last| by_score(last, (score, member)).is_lt());
+            is_plain &= !suspects.may_repeat(member);
+            is_plain &= last.is_none_or(|last| by_score(last, (score, member)).is_lt());
             last = Some((score, member));
             longest = member.text_len().max(longest);
             count = count.saturating_add(1);
         })?;
-        if !is_ordered || !limit.holds(count, longest) {
+        if !is_plain || !limit.holds(count, longest) {
             return Ok(false);
         }
         let Self { packer, open, .. } = self;
@@ -126,13 +132,16 @@ impl Emitter {
     }
 
     fn fields(&mut self, elements: Elements<'_>, limit: PackedLimit) -> Result<bool, Fault> {
-        let (mut longest, mut count) = (0, 0usize);
+        let (mut longest, mut count, mut may_repeat) = (0, 0usize, false);
+        let suspects = &mut self.open.suspects;
+        suspects.begin();
         elements.each(|element| {
             let Element::Field { field, value } = element else { return };
+            may_repeat |= suspects.may_repeat(field);
             longest = field.text_len().max(value.text_len()).max(longest);
             count = count.saturating_add(1);
         })?;
-        if !limit.holds(count, longest) {
+        if may_repeat || !limit.holds(count, longest) {
             return Ok(false);
         }
         let Self { packer, open, .. } = self;
@@ -146,16 +155,20 @@ impl Emitter {
 
     /// Keeps the blob of a set whose members will stand one by one. One of integers may have another form.
     fn set(&mut self, elements: Elements<'_>, blob: &[u8]) -> Result<bool, Fault> {
-        let mut has_text = false;
+        let (mut has_text, mut may_repeat) = (false, false);
+        let suspects = &mut self.open.suspects;
+        suspects.begin();
         elements.each(|element| {
             if let Element::Member(member) = element {
+                may_repeat |= suspects.may_repeat(member);
                 has_text = has_text || member.as_int().is_none();
             }
         })?;
-        if has_text {
+        let is_kept = has_text && !may_repeat;
+        if is_kept {
             self.packer.keep(blob);
         }
-        Ok(has_text)
+        Ok(is_kept)
     }
 
     /// Appends the key.
