@@ -623,7 +623,10 @@ export interface Run {
 }
 
 export interface ConvertOptions extends Run {
-  /** Who is to load it. Without it a snapshot keeps its version (see `filter`), and JSON Lines need none. */
+  /**
+   * Who is to load it. Without it a snapshot keeps its version (see `filter`), a log or JSON Lines become one of the latest
+   * version of their dialect, and what that has no form for is an error; JSON Lines need none.
+   */
   to?: TargetName;
   /** `fail` unless given. */
   onLoss?: OnLoss;
