@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { drop, untilRead, violations } from "./support/site.mjs";
+import { drop, OF_FILES, untilRead, violations } from "./support/site.mjs";
 import { dump, expected, settled, skip, snapshot, strings, theSite, withDump, withFile, withPage } from "./support/viewer.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aikv-states-"));
@@ -302,7 +302,7 @@ test("of several files the first is opened, and the status bar says so", { skip 
     await untilRead(page);
     await named(page, "hashes.rdb");
     assert.match(await text(page, "#status"), /the first of 3 files/);
-  });
+  }, { asks: OF_FILES });
 });
 
 test("a file dropped while another is open is asked about in the header", { skip }, async () => {
@@ -347,7 +347,7 @@ function hostileFiles() {
   return files;
 }
 
-test("damaged and made-up files load without a request, a policy report, or a word of the program's own", { skip }, async () => {
+test("damaged and made-up files load with no request but for scripts of the page, and without a policy report or a word of the program's own", { skip }, async () => {
   await withPage(async (page) => {
     let at = 0;
     for (const content of hostileFiles()) {
@@ -370,5 +370,5 @@ test("damaged and made-up files load without a request, a policy report, or a wo
       assert.doesNotMatch(words, /undefined|\[object|NaN|Infinity|RuntimeError|TypeError|unreachable|\.js:\d|wasm/, name);
       assert.doesNotMatch(words, /The reader stopped/, name);
     }
-  });
+  }, { asks: OF_FILES });
 });

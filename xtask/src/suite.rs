@@ -220,7 +220,7 @@ fn node(tests: &mut Tally, is_meant: impl Fn(&str) -> bool) -> Result<Done> {
     }
     files.sort();
     let mut command = program("node");
-    command.current_dir(&folder).args(["--test", "--test-reporter=spec"]).args(files);
+    command.current_dir(&folder).args(["--test", "--test-concurrency=2", "--test-reporter=spec"]).args(files);
     command.env("AIKV_SERVERS", servers_folder()).env("AIKV_BIN", server).env("AIKV_SITE", root().join("dist/site"));
     if let Some(chromium) = tools::chromium() {
         command.env("CHROME", chromium);
