@@ -17,8 +17,8 @@ const PROGRESS_EVERY_MS = 100;
 /** Bytes handed to the session at once. What one piece adds to the index is far less than the room kept for it. */
 const PIECE = 1 << 20;
 /** Memory that stays free beside the rows, for the next piece and for looking at values; and for each row, to filter and sort. */
-const ROOM = 12 << 20;
-const ROOM_PER_ROW = 8;
+const ROOM = 20 << 20;
+const ROOM_PER_ROW = 24;
 /** Rows that are counted by their prefix before the clock is looked at. */
 const COUNTED_AT_ONCE = 8192;
 
