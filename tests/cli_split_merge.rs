@@ -236,6 +236,23 @@ fn damaged_snapshots_and_pipes_are_not_merged() {
     assert_eq!(folder.names(), ["a", "b"]);
 }
 
+/// No server has a key twice, so which of the two is meant is not for a merge to say.
+#[test]
+fn a_key_that_stands_twice_in_one_input_is_not_dropped_in_silence() {
+    let folder = TempDir::new();
+    let [twice, other, out] = ["a", "b", "out"].map(|name| folder.join(name));
+    fs::write(&twice, b"REDIS0011\xfe\0\0\x01k\x01a\0\x01k\x01b\xff\0\0\0\0\0\0\0\0").unwrap();
+    strings(&other, Version::redis(11), &[(0, b"other", None)]);
+    let told = aikv_ends(&["merge", text(&twice), text(&other), text(&out)], 3);
+    assert!(told.contains("a key once in its database"), "{told}");
+    assert_eq!(folder.names(), ["a", "b"]);
+    // Leniently the first stands, and the second is told.
+    let told = aikv_ends(&["merge", "--lenient", text(&twice), text(&other), text(&out)], 0);
+    assert!(told.contains("a key once in its database"), "{told}");
+    let merged = Dataset::decode(&fs::read(&out).unwrap()).unwrap();
+    assert_eq!(merged.databases[&0][&b"k"[..]].value, Value::String(Bytes::from_static(b"a")));
+}
+
 /// The data of each, its names with something in front: real files have the same ones.
 fn renamed(name: &str, front: &str) -> Dataset {
     let mut dataset = Dataset::decode(&fs::read(fixture(name)).unwrap()).unwrap();

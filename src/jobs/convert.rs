@@ -13,7 +13,7 @@ use crate::rdb::{
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-static KEY_TWICE: Cause = Cause::new(FaultKind::Duplicate, "a key once in its database", Form::Number);
+pub(super) static KEY_TWICE: Cause = Cause::new(FaultKind::Duplicate, "a key once in its database", Form::Number);
 static NO_ROOM: Cause = Cause::new(FaultKind::Limit, "room for the hash of a name", Form::Number);
 /// As a limit, it ends a lenient pass too.
 static HALTED: Cause = Cause::new(FaultKind::Limit, "data that can be written", Form::Number);

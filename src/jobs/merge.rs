@@ -1,5 +1,6 @@
 //! Several snapshots made one, byte for byte.
 
+use super::convert::KEY_TWICE;
 use super::diff::library_name;
 use super::fingerprint::Keyed;
 use super::seen::Itself;
@@ -135,8 +136,8 @@ impl MergePlan {
         let this = Winner { input: self.input, expires_at_ms: key.expires_at_ms.unwrap_or(i64::MAX) };
         if let Some(winner) = self.winners.get_mut(&hash) {
             match self.on_conflict {
-                // No server has a key twice: in one snapshot the first stands.
-                _ if winner.input == this.input => {}
+                // No server has a key twice. A reader that passes this over keeps the first.
+                _ if winner.input == this.input => return Err(Fault::new(&KEY_TWICE, 0)),
                 OnConflict::Fail => {
                     let (db, key, input) = (key.db, key.key.to_vec().into(), number(this.input));
                     self.conflicts.push(Conflict::Key { db, key, input });
