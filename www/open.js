@@ -30,7 +30,7 @@ export function mountStart(root, actions) {
         "It is read in this tab and never uploaded. Go offline first if you like."))),
     el("dl", { class: "facts" },
       fact("Every version", "Redis 2.6 to 8.10, Valkey 7.2 to 9.1, RDB snapshots and AOF logs, also in gzip, zstd or LZ4."),
-      fact("Any size", wide("Only the list of keys is kept in memory. Values are read as you look."), narrow("A value is read only when you look at it.")),
+      fact("Any size", wide("Of a snapshot only the list of keys is kept in memory. Values are read as you look."), narrow("A value is read only when you look at it.")),
       fact("Damaged files too", wide("Every fault with its byte and key. Save what is whole as a clean file."), narrow("See each fault, save what is whole.")),
       fact("From a terminal", el("span", { class: "mono" }, "aikv view dump.rdb"), " opens this page on your own machine.", "only-wide")));
 
