@@ -13,7 +13,11 @@ const CACHE = OWN + VERSION;
 const HOME = "./";
 
 addEventListener("install", (event) => event.waitUntil(keep()));
-addEventListener("activate", (event) => event.waitUntil(clear()));
+addEventListener("activate", (event) => {
+  event.waitUntil(clear());
+  // The first visit is kept whole too, with what it loads only when that is needed. No page waits for it.
+  clients.claim();
+});
 addEventListener("fetch", (event) => {
   const name = event.request.method === "GET" ? nameOf(event.request.url) : null;
   if (name !== null) event.respondWith(answer(event.request, name));
@@ -27,8 +31,6 @@ async function keep() {
 
 async function clear() {
   for (const name of await caches.keys()) if (name.startsWith(OWN) && name !== CACHE) await caches.delete(name);
-  // The first visit is kept whole too, with what it loads only when that is needed.
-  await clients.claim();
 }
 
 /** Which of the files an address means, or null. */
