@@ -18,6 +18,9 @@ const WASM: &str = "wasm32-unknown-unknown";
 /// States of the disk, different from one another, in which each workload is opened at least, unless `AIKV_CRASH_STATES` says otherwise.
 const CRASH_STATES: &str = "14000";
 
+/// A file of tests in Node that takes longer has failed.
+const FILE_OF_TESTS_MS: u64 = 900_000;
+
 /// How a check ended, if it did not fail.
 pub enum Done {
     Passed,
@@ -220,7 +223,9 @@ fn node(tests: &mut Tally, is_meant: impl Fn(&str) -> bool) -> Result<Done> {
     }
     files.sort();
     let mut command = program("node");
-    command.current_dir(&folder).args(["--test", "--test-concurrency=2", "--test-reporter=spec"]).args(files);
+    command.current_dir(&folder).args(["--test", "--test-concurrency=2", "--test-reporter=spec"]);
+    // What a failed test leaves open, or waits for, holds nothing up.
+    command.args(["--test-force-exit", &format!("--test-timeout={FILE_OF_TESTS_MS}")]).args(files);
     command.env("AIKV_SERVERS", servers_folder()).env("AIKV_BIN", server).env("AIKV_SITE", root().join("dist/site"));
     if let Some(chromium) = tools::chromium() {
         command.env("CHROME", chromium);
