@@ -299,6 +299,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of values")]
     fn whatever_bytes_stand_there_it_comes_to_an_end() {
         for at in 0..HASH.len() {
             for byte in 0..=255 {

@@ -516,6 +516,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of rows")]
     fn rows_take_the_memory_that_is_said() {
         let mut index = CommandIndex::new();
         index.begin_file().unwrap();
