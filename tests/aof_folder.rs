@@ -9,7 +9,7 @@ use aikv::Result;
 use aikv::aof::BaseFormat;
 use aikv::model::{Dataset, HashField, Value};
 use aikv::persistence::{AofFolder, AofFolderOptions, AofReport, AofSyncPolicy, AofWriter, Frozen, PersistenceErrorKind, Sink};
-use aikv::rdb::Version;
+use aikv::rdb::{Target, Version};
 use common::{Client, Reply, Server, TempDir, failure, io_kind, server};
 use std::fs;
 use std::path::Path;
@@ -336,15 +336,15 @@ fn a_base_has_the_oldest_version_that_holds_its_data() {
         data
     };
     let soon = 4_000_000_000_000;
-    for (expires_at_ms, version, header) in [
+    for (expires_at_ms, target, header) in [
         (None, None, &b"REDIS0010"[..]),
         (Some(soon), None, b"REDIS0012"),
-        (None, Some(Version::redis(11)), b"REDIS0011"),
-        (Some(soon), Some(Version::valkey(80)), b"VALKEY080"),
+        (None, Some(Version::redis(11).into()), b"REDIS0011"),
+        (Some(soon), Target::from_name("valkey-9.1"), b"VALKEY080"),
     ] {
         let temporary = TempDir::new();
         let path = temporary.join("appendonly.aof");
-        let options = AofFolderOptions { version, ..AofFolderOptions::default() };
+        let options = AofFolderOptions { target, ..AofFolderOptions::default() };
         let (log, ..) = AofFolder::open(&path, AofSyncPolicy::Always, &options, || Ok(data(expires_at_ms))).unwrap();
         log.close().unwrap();
         let base = fs::read(temporary.join("appendonlydir/appendonly.aof.1.base.rdb")).unwrap();
@@ -357,7 +357,7 @@ fn a_base_has_the_oldest_version_that_holds_its_data() {
         assert_eq!(expiry, Reply::Array(vec![Reply::Int(expires_at_ms.unwrap_or(-1))]), "{name}");
     }
     let temporary = TempDir::new();
-    let options = AofFolderOptions { version: Some(Version::redis(11)), ..AofFolderOptions::default() };
+    let options = AofFolderOptions { target: Some(Version::redis(11).into()), ..AofFolderOptions::default() };
     let initial = || Ok(data(Some(soon)));
     let refused = AofFolder::open(temporary.join("a"), AofSyncPolicy::Always, &options, initial);
     assert_eq!(common::format_error(refused).code(), "unrepresentable");

@@ -42,7 +42,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result {
         filter: args.filter.filter()?,
         is_lenient: args.lenient,
         hands_out_names: true,
-        ..ConvertOptions::new(to.version(), container, random_seed()?)
+        ..ConvertOptions::new(to, container, random_seed()?)
     };
     if args.lenient {
         // The first one of a name stands, so that the others have to be known when they come.

@@ -39,7 +39,7 @@ pub(super) fn run(args: &ExportArgs) -> Result {
         ExportFormat::Csv if args.raw => KeyForm::Csv(Box::new(ExportCsv::new().raw())),
         ExportFormat::Csv => KeyForm::Csv(Box::default()),
         ExportFormat::Resp => {
-            let commands = ExportCommands::new(args.to.map(|to| EncodeOptions::new(to.version())));
+            let commands = ExportCommands::new(args.to.map(EncodeOptions::new));
             KeyForm::Commands(Box::new(if args.input.lenient { commands.leniently() } else { commands }))
         }
     };

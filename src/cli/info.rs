@@ -10,7 +10,7 @@ use super::{Outcome, Result};
 use crate::aof;
 use crate::error::{Escaped, Fault};
 use crate::jobs::{Analyse, Count, Expiry, Flow, Job, Json, LoadsIn, Report};
-use crate::rdb::{Checksum, Dialect, Event, Kind, Version};
+use crate::rdb::{Checksum, Dialect, Event, Version};
 use crate::wire::Scalar;
 use comfy_table::{CellAlignment, Table, presets};
 use std::io::Write;
@@ -83,8 +83,8 @@ impl Job for Info {
             (Event::Value(_), _) if self.is_left_out => Ok(Flow::Continue),
             (Event::Key(key), _) => {
                 let flow = self.analyse.push(event, raw)?;
-                // Servers need the module of every value, whichever are meant here.
-                self.is_left_out = flow == Flow::SkipValue && key.value_type.kind() == Kind::Module;
+                // Servers load every value, whichever are meant here.
+                self.is_left_out = flow == Flow::SkipValue && LoadsIn::looks_at(key);
                 Ok(if self.is_left_out { Flow::Continue } else { flow })
             }
             _ => self.analyse.push(event, raw),

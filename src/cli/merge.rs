@@ -16,7 +16,7 @@ use crate::jobs::{
     Check, Conflict, Container, ConvertOptions, Flow, Job, Json, Merge, MergePlan, OnConflict, SharedName, write_loss,
 };
 use crate::model::Loss;
-use crate::rdb::{Event, ModuleId, Version};
+use crate::rdb::{Event, ModuleId, Target, Version};
 use crate::wire::Scalar;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub(super) fn run(args: &MergeArgs) -> Result {
         ConflictRule::Last => OnConflict::Last,
         ConflictRule::NewestExpiry => OnConflict::NewestExpiry,
     };
-    let reading = Reading { args, inputs, out, to: version(args, inputs)? };
+    let reading = Reading { args, inputs, out, to: target(args, inputs)? };
     let mut output = Output::open(Some(out))?;
     let mut plan = Plan(MergePlan::new(random_seed()?, rule, NAMES_BYTES));
     let refused = tell_losses(args.json, |tell| reading.read_all(&mut plan, tell, &mut Progress::new(&output)))?;
@@ -65,16 +65,16 @@ pub(super) fn run(args: &MergeArgs) -> Result {
 }
 
 /// What all snapshots are converted to; none where they stay as they are.
-fn version(args: &MergeArgs, inputs: &[PathBuf]) -> Result<Option<Version>> {
+fn target(args: &MergeArgs, inputs: &[PathBuf]) -> Result<Option<Target>> {
     if let Some(to) = args.to {
-        return Ok(Some(to.version()));
+        return Ok(Some(to));
     }
     let mut dialects = Vec::new();
     for file in inputs {
         dialects.extend(open_snapshot(file)?.version().map(Version::dialect));
     }
     dialects.dedup();
-    Ok((dialects.len() > 1).then_some(Version::LAST_COMMON))
+    Ok((dialects.len() > 1).then_some(Version::LAST_COMMON.into()))
 }
 
 /// Takes losses, and the file that they are of.
@@ -85,7 +85,7 @@ struct Reading<'a> {
     args: &'a MergeArgs,
     inputs: &'a [PathBuf],
     out: &'a Path,
-    to: Option<Version>,
+    to: Option<Target>,
 }
 
 impl Reading<'_> {
@@ -94,12 +94,12 @@ impl Reading<'_> {
         let mut refused = 0;
         for file in self.inputs {
             let input = open_snapshot(file)?.leniently(self.args.lenient);
-            if let Some(version) = self.to {
+            if let Some(to) = self.to {
                 let mut options = ConvertOptions {
                     on_loss: self.args.on_loss.into(),
                     is_lenient: self.args.lenient,
                     hands_out_names: true,
-                    ..ConvertOptions::new(version, Container::Snapshot, random_seed()?)
+                    ..ConvertOptions::new(to, Container::Snapshot, random_seed()?)
                 };
                 if self.args.lenient {
                     // As for convert: the first one of a name stands.

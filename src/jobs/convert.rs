@@ -1,14 +1,17 @@
 //! From a snapshot of any version to a snapshot of another one, or to commands.
 
+mod records;
+
 use super::seen::{Seed, Seen};
 use super::{Filter, Flow, Job};
 use crate::error::{Cause, Error, Fault, FaultKind, Form};
 use crate::model::{
-    AuxField, Collected, Collector, DecodeLimits, Emitter, EncodeOptions, Entry, EntryLoss, Fit, Function, LogEmitter, Loss,
-    Lost, ModuleData, OnLoss, Outcome, Writer,
+    Collected, Collector, DecodeLimits, Emitter, EncodeOptions, Entry, EntryLoss, Fit, LogEmitter, Loss, Lost, OnLoss, Outcome,
+    Writer,
 };
+use crate::pack::listpack::backlen;
 use crate::rdb::{
-    Dialect, Event, Eviction, Key, KeyMeta, Kind, SlotImport, Version, known, known_eviction, known_expiry, known_key, known_type,
+    Event, Eviction, Key, Kind, Layout, Part, Target, ValueType, Version, known_eviction, known_expiry, known_key, known_type,
 };
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -32,8 +35,8 @@ pub enum Container {
 /// How data are converted.
 #[derive(Clone, Debug)]
 pub struct ConvertOptions {
-    /// The version that the target's servers write.
-    pub version: Version,
+    /// Which servers are to load it.
+    pub target: Target,
     /// What is written.
     pub container: Container,
     /// What becomes of what has no form.
@@ -55,9 +58,9 @@ pub struct ConvertOptions {
 impl ConvertOptions {
     /// All keys, refusing every loss; names are hashed in at most 4 MiB, which is room for some 100 000.
     #[must_use]
-    pub fn new(version: Version, container: Container, seed: Seed) -> Self {
+    pub fn new(target: impl Into<Target>, container: Container, seed: Seed) -> Self {
         Self {
-            version,
+            target: target.into(),
             container,
             on_loss: OnLoss::Fail,
             filter: Filter::default(),
@@ -107,9 +110,20 @@ enum Course {
     Skip,
 }
 
+/// The value in hand, where it is copied.
+#[derive(Clone, Copy)]
+struct Copying {
+    layout: Layout,
+    /// Whether a part of it was.
+    is_begun: bool,
+    /// Whether another part was put in place of one.
+    has_changed: bool,
+}
+
 /// Converts the events of a snapshot, in memory bounded by its largest value that has to be written anew.
 ///
-/// A value whose type the target loads keeps its bytes; every other one is written in the form that the target's servers give
+/// A value whose type the target loads keeps its bytes, but for backward lengths of listpacks that have the form of other servers
+/// ([`BacklenForm`](crate::rdb::BacklenForm)); every other one is written in the form that the target's servers give
 /// it. Most values become commands, and packed ones another container, part by part. What has no form there is a [`Loss`]. Under
 /// [`OnLoss::Fail`] nothing is written behind the first one, so that the output must be thrown away, but all are told.
 ///
@@ -133,6 +147,7 @@ pub struct Convert {
     names: Vec<Vec<u128>>,
     has_handed_out: bool,
     course: Course,
+    copying: Copying,
     /// Whether values of the source may be copied, if the target knows their type.
     may_copy: bool,
     /// Whether metadata of the key that follows were read.
@@ -160,7 +175,7 @@ impl Convert {
     /// # Errors
     /// `UnsupportedVersion` where the version is not one that is known.
     pub fn new(options: ConvertOptions) -> Result<Self, Error> {
-        let encode = EncodeOptions::new(options.version);
+        let encode = EncodeOptions::new(options.target);
         let mut out = Vec::new();
         let is_log = options.container == Container::Commands;
         let writer = if is_log {
@@ -175,7 +190,7 @@ impl Convert {
         let report = Converted { written_bytes: out.len() as u64, ..Converted::default() };
         let collector = Collector::new(DecodeLimits::default().max_total_bytes);
         Ok(Self {
-            fit: Fit { version: options.version, is_log, on_loss: options.on_loss },
+            fit: Fit { version: encode.version, is_log, on_loss: options.on_loss },
             writer,
             out,
             collector: if options.is_lenient { collector.leniently() } else { collector },
@@ -183,6 +198,7 @@ impl Convert {
             names: Vec::new(),
             has_handed_out: false,
             course: Course::Skip,
+            copying: Copying { layout: ValueType::STRING.layout(), is_begun: false, has_changed: false },
             may_copy: false,
             has_metadata: false,
             enterprise: 0,
@@ -223,12 +239,12 @@ impl Convert {
 
     /// Whether a value keeps its bytes.
     pub(super) fn copies(&self, key: &Key<'_>, has_metadata: bool) -> bool {
-        self.may_copy && !has_metadata && self.options.filter.size.is_open() && known_key(self.options.version, key).is_ok()
+        self.may_copy && !has_metadata && self.options.filter.size.is_open() && known_key(self.fit.version, key).is_ok()
     }
 
     /// Whether anything of a key may be lost, going by its head. Lengths are not asked.
     pub(super) fn may_lose(&self, key: &Key<'_>, has_metadata: bool) -> bool {
-        let version = self.options.version;
+        let version = self.fit.version;
         let has_plain_head = !has_metadata
             && known_expiry(version, key.expires_at_ms).is_ok()
             && known_eviction(version, key.eviction).is_ok()
@@ -319,10 +335,32 @@ impl Convert {
         }
     }
 
+    /// Appends a part of a value as it was read, unless its listpack has a form that the target's servers refuse.
+    fn copy_part(&mut self, part: &Part<'_>, raw: &[u8]) -> Result<(), Fault> {
+        let Copying { layout, is_begun, has_changed } = self.copying;
+        self.copying.is_begun = true;
+        let form = self.options.target.backlen();
+        let Some(blob) = part.listpack().filter(|blob| backlen::has_form(blob, form.other())) else {
+            self.copy(raw);
+            return Ok(());
+        };
+        if !has_changed {
+            self.copying.has_changed = true;
+            self.report.copied_keys = self.report.copied_keys.saturating_sub(1);
+        }
+        let mut listpack = Vec::new();
+        backlen::rewrite(blob, form, &mut listpack);
+        self.write(|writer, out| match writer {
+            Writer::Snapshot(emitter) => emitter.encoder().splice_part(layout, &part.with_listpack(&listpack), !is_begun, out),
+            // No value is copied there.
+            Writer::Commands(_) => Ok(()),
+        })
+    }
+
     fn start(&mut self, version: Version) {
         self.report.source = Some(version);
         // What a lenient reader passes over must not get into the output.
-        self.may_copy = !self.fit.is_log && !self.options.is_lenient && has_forms_of(version, self.options.version);
+        self.may_copy = !self.fit.is_log && !self.options.is_lenient && has_forms_of(version, self.fit.version);
     }
 
     fn key(&mut self, key: &Key<'_>) -> Result<Flow, Fault> {
@@ -348,6 +386,7 @@ impl Convert {
         // A number stands in the middle of a head, whose parts do not come in one step then.
         if enterprise == 0 && self.copies(key, has_metadata) {
             self.course = Course::Copy;
+            self.copying = Copying { layout: key.value_type.layout(), is_begun: false, has_changed: false };
             self.begin_key(key.db)?;
             self.report.copied_keys = self.report.copied_keys.saturating_add(1);
         } else if !has_metadata && self.may_stream() && self.writer.begin_key(key) {
@@ -465,129 +504,15 @@ impl Convert {
             Collected::Aux(field) => self.aux(&field),
         }
     }
-
-    fn function(&mut self, mut function: Function) -> Result<(), Fault> {
-        let is_kept = self.fit.function(&mut function, &mut self.scratch);
-        let first_line = function.code.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        for (lost, count, outcome) in core::mem::take(&mut self.scratch) {
-            self.lose(lost, count, outcome, None, Some(Bytes::copy_from_slice(first_line)));
-        }
-        if is_kept {
-            self.write(|writer, out| writer.function(&function, out))?;
-        }
-        Ok(())
-    }
-
-    fn module_data(&mut self, data: &ModuleData) -> Result<(), Fault> {
-        if self.fit.has_module_data() {
-            return self.write(|writer, out| writer.module_data(data, out));
-        }
-        let name = Bytes::copy_from_slice(&data.id.name());
-        self.lose(Lost::ModuleData, 1, Outcome::ItemLeftOut, None, Some(name));
-        Ok(())
-    }
-
-    fn aux(&mut self, field: &AuxField) -> Result<(), Fault> {
-        let version = self.options.version;
-        let number = version.number();
-        let name = field.name.to_ascii_lowercase();
-        let has_room = !self.fit.is_log && number >= 7;
-        let (is_kept, lost) = match &name[..] {
-            b"redis-ver" | b"valkey-ver" | b"aikv-ver" | b"redis-bits" | b"ctime" | b"used-mem" => (has_room, None),
-            // Of the file that it was, and of the stream that it stood in.
-            b"aof-preamble" | b"aof-base" | b"repl-stream-db" | b"repl-id" | b"repl-offset" => (false, None),
-            b"lua" => (has_room && matches!(number, 8 | 9), Some(Lost::Script)),
-            b"cluster-asm-task" if field.value.is_empty() => (false, None),
-            b"cluster-asm-task" => (has_room && version.dialect() == Dialect::Redis && number >= 12, Some(Lost::SlotMove)),
-            // Facts that servers only log.
-            [b'%', ..] => (has_room, None),
-            _ => (has_room, Some(Lost::HeadField)),
-        };
-        if is_kept {
-            return self.write(|writer, out| match writer {
-                Writer::Snapshot(emitter) => emitter.aux(&field.name, &field.value, out),
-                Writer::Commands(_) => Ok(()),
-            });
-        }
-        if let Some(lost) = lost {
-            self.lose(lost, 1, Outcome::ItemLeftOut, None, Some(field.name.clone()));
-        }
-        Ok(())
-    }
-
-    /// Takes the sizes of a slot, in the form of either lineage.
-    fn slot_sizes(&mut self, is_known: bool, raw: &[u8]) -> Result<(), Fault> {
-        if self.is_filtering() {
-            return Ok(());
-        }
-        if !is_known || self.fit.is_log {
-            self.slot_sizes = self.slot_sizes.saturating_add(1);
-            return Ok(());
-        }
-        if let Some(db) = self.source_db.filter(|db| self.db != Some(*db)) {
-            self.select(db)?;
-        }
-        self.copy(raw);
-        Ok(())
-    }
-
-    fn is_filtering(&self) -> bool {
-        !self.options.filter.is_open()
-    }
-
-    /// Takes what is no part of a value.
-    #[inline(never)]
-    fn record(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<(), Fault> {
-        let version = self.options.version;
-        match event {
-            Event::Start(source) => self.start(*source),
-            Event::SelectDb(db) => {
-                self.source_db = Some(*db);
-                self.sizes = None;
-            }
-            Event::ResizeDb { keys, expires } => self.sizes = Some((*keys, *expires)).filter(|_| !self.is_filtering()),
-            Event::SlotInfo { .. } => self.slot_sizes(known(version, event).is_ok(), raw)?,
-            Event::Aux { key, .. } if key.with_text(|name| name.eq_ignore_ascii_case(b"slot-info")) => {
-                // Valkey 8 has the version of Redis 7.2, which passes over fields that it does not know.
-                self.slot_sizes(version == Version::redis(11) || version.dialect() == Dialect::Valkey, raw)?;
-            }
-            Event::SlotImport(import) => {
-                if known(version, event).is_ok() && !self.fit.is_log {
-                    self.copy(raw);
-                } else if let SlotImport::Open { job, .. } = import {
-                    let name = job.with_text(Bytes::copy_from_slice);
-                    self.lose(Lost::SlotMove, 1, Outcome::ItemLeftOut, None, Some(name));
-                }
-            }
-            // Values that refer to one are written with its names where the target has none.
-            Event::HashTemplate(_) if self.may_copy && known(version, event).is_ok() => self.copy(raw),
-            Event::HashTemplate(_) | Event::End(_) => {}
-            Event::Enterprise { .. } => self.enterprise = self.enterprise.saturating_add(1),
-            Event::KeyMeta(meta) => {
-                self.has_metadata |= !matches!(meta, KeyMeta::Classes(0));
-                self.collect(event)?;
-            }
-            Event::EmptyKey(_) => {
-                (self.has_metadata, self.enterprise) = (false, 0);
-                self.collect(event)?;
-            }
-            Event::Aux { .. } | Event::Function { .. } | Event::FunctionPreGa { .. } | Event::ModuleAux(_) => {
-                self.collect(event)?;
-            }
-            // Handled by the caller.
-            Event::Key(_) | Event::Value(_) | Event::KeyEnd { .. } => {}
-        }
-        Ok(())
-    }
 }
 
 impl Job for Convert {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
         match (event, self.course) {
-            (Event::Value(_), Course::Copy) => {
-                self.copy(raw);
+            (Event::Value(part), Course::Copy) => {
                 event.check()?;
+                self.copy_part(part, raw)?;
             }
             (Event::KeyEnd { .. }, Course::Copy | Course::Skip) => {}
             (Event::Value(_), Course::Skip) => return Ok(Flow::SkipValue),

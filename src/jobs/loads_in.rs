@@ -1,7 +1,7 @@
 //! What loads a snapshot as it is: servers by name, and what they must have.
 
 use super::analyse::shebang;
-use crate::rdb::{Dialect, Event, LoadedBy, ModuleAux, ModuleId, ModuleItem, Part, Server};
+use crate::rdb::{Container, Dialect, Event, Key, LoadedBy, ModuleAux, ModuleId, ModuleItem, Part, Server, Shape};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
@@ -32,13 +32,25 @@ impl LoadsIn {
         Self::default()
     }
 
-    /// Takes the next event of the snapshot. Of values only the first part of module values says something: see
-    /// [`Kind::Module`](crate::rdb::Kind::Module).
+    /// Whether the value of a key may say something: the first part of module values does, and large listpacks
+    /// ([`BacklenForm`](crate::rdb::BacklenForm)).
+    #[must_use]
+    pub fn looks_at(key: &Key<'_>) -> bool {
+        match key.value_type.layout().shape {
+            Shape::Module | Shape::Stream(_) | Shape::Template { .. } => true,
+            Shape::Packed(container) | Shape::PackedBehindExpiry(container) | Shape::Nodes { container, .. } => {
+                container == Container::Listpack
+            }
+            Shape::Single | Shape::Counted | Shape::CountedBehindExpiry | Shape::Array => false,
+        }
+    }
+
+    /// Takes the next event of the snapshot. Values that [`LoadsIn::looks_at`] says nothing of need not be given.
     #[inline]
     pub fn push(&mut self, event: &Event<'_>) {
         match event {
             Event::Value(Part::Module(ModuleItem::Id(id))) | Event::ModuleAux(ModuleAux::Open { id, .. }) => self.module(*id),
-            Event::Value(_) | Event::KeyEnd { .. } => return,
+            Event::KeyEnd { .. } => return,
             Event::Key(key) => self.last_db = self.last_db.max(Some(key.db)),
             Event::Function { code } => code.with_text(|code| self.engine(shebang(code).0)),
             _ => {}

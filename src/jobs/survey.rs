@@ -12,7 +12,8 @@ use bytes::Bytes;
 /// Reads a snapshot once and tells what a conversion to each version of [`Server::all`] would lose.
 ///
 /// A value is put together only where one of the versions may lose something of it, and then once for all of them, so
-/// memory is bounded by the largest of those; of every other value the lengths are walked. What is written is thrown away.
+/// memory is bounded by the largest of those; of every other value the lengths are walked, and nodes and blobs that are
+/// listpacks are looked at. What is written is thrown away.
 /// A text beyond 4 GiB, which versions before RDB 8 have no length for, is not looked for.
 pub struct Survey {
     collector: Collector,
@@ -249,6 +250,8 @@ impl Job for Survey {
         }
         match (event, self.course) {
             (Event::Key(key), _) => return self.key(key),
+            // Large listpacks say something of the servers that load it.
+            (Event::Value(part), Course::Skip) if part.listpack().is_some() => {}
             (Event::Value(_), Course::Skip) => return Ok(Flow::SkipValue),
             (Event::Value(_), Course::Collect(wanted)) => self.collect(event, wanted)?,
             (Event::KeyEnd { span }, course) => {

@@ -64,7 +64,13 @@ impl Emitter {
             return Err(Error::new(version.unsupported().error_kind(0), 0, Place::default()));
         }
         let encoder = if options.is_compressing { encoder } else { encoder.without_compression() };
-        Ok(Self { encoder, options: *options, packer: Packer::new(version), db: None, open: OpenKey::new(Forms::of(version)) })
+        Ok(Self {
+            encoder,
+            options: *options,
+            packer: Packer::new(version, options.backlen),
+            db: None,
+            open: OpenKey::new(Forms::of(version)),
+        })
     }
 
     /// Appends a field about the snapshot.

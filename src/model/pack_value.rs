@@ -7,7 +7,7 @@ use crate::pack::intset::IntsetBuilder;
 use crate::pack::listpack::ListpackBuilder;
 use crate::pack::ziplist::{Integers, ZiplistBuilder};
 use crate::pack::zipmap::ZipmapBuilder;
-use crate::rdb::{Container, Shape, StreamId, ValueType, Version};
+use crate::rdb::{BacklenForm, Container, Shape, StreamId, ValueType, Version};
 use crate::wire::{Scalar, number};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -85,13 +85,13 @@ impl Nodes {
 }
 
 impl Packer {
-    pub(super) fn new(version: Version) -> Self {
+    pub(super) fn new(version: Version, backlen: BacklenForm) -> Self {
         Self {
-            series: Series::new(version),
+            series: Series::new(version, backlen),
             zipmap: ZipmapBuilder::new(),
             intset: IntsetBuilder::new(),
             integers: Vec::new(),
-            entries: ListpackBuilder::new(),
+            entries: ListpackBuilder::new(backlen),
             nodes: Nodes::default(),
         }
     }
@@ -321,11 +321,11 @@ enum Series {
 }
 
 impl Series {
-    fn new(version: Version) -> Self {
+    fn new(version: Version, backlen: BacklenForm) -> Self {
         match version.number() {
             ..6 => Self::Ziplist(ZiplistBuilder::new(Integers::Long)),
             6..10 => Self::Ziplist(ZiplistBuilder::new(Integers::All)),
-            10.. => Self::Listpack(ListpackBuilder::new()),
+            10.. => Self::Listpack(ListpackBuilder::new(backlen)),
         }
     }
 

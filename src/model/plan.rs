@@ -5,7 +5,8 @@ use super::stream::Stream;
 use super::value::{Array, HashField, Value};
 use crate::rdb::Container::{self, Intset, Listpack, Ziplist, Zipmap};
 use crate::rdb::{
-    Dialect, ExpiryForm, Generation, Kind, LAST_FIELD_EXPIRY_MS, Layout, Shape, Unit, ValueType, Version, known_length,
+    BacklenForm, Dialect, ExpiryForm, Generation, Kind, LAST_FIELD_EXPIRY_MS, Layout, Shape, Target, Unit, ValueType, Version,
+    known_length,
 };
 use crate::wire::number::parse_int;
 use core::ops::RangeInclusive;
@@ -15,6 +16,8 @@ use core::ops::RangeInclusive;
 pub struct EncodeOptions {
     /// The version that is written.
     pub version: Version,
+    /// The form of backward lengths in listpacks: no reader but ours takes both.
+    pub backlen: BacklenForm,
     /// Up to which size values are packed.
     pub thresholds: Thresholds,
     /// Whether strings are compressed where it saves something, as servers do by default.
@@ -22,10 +25,12 @@ pub struct EncodeOptions {
 }
 
 impl EncodeOptions {
-    /// What servers that write this version do by default.
+    /// What a server does by default, or the servers that write a version.
     #[must_use]
-    pub fn new(version: Version) -> Self {
-        Self { version, thresholds: Thresholds::of(version), is_compressing: true }
+    pub fn new(target: impl Into<Target>) -> Self {
+        let target = target.into();
+        let (version, backlen) = (target.version(), target.backlen());
+        Self { version, backlen, thresholds: Thresholds::of(version), is_compressing: true }
     }
 }
 

@@ -6,7 +6,7 @@ use super::storage::Folder;
 use crate::aof::BaseFormat;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Dataset, Emitter, EncodeOptions, Entry, Function, LogEmitter, ModuleData, Writer};
-use crate::rdb::Version;
+use crate::rdb::{Target, Version};
 use std::ffi::OsStr;
 use std::string::{String, ToString};
 use std::time::SystemTime;
@@ -104,21 +104,21 @@ impl Sink<'_> {
 #[derive(Clone, Copy)]
 pub(super) struct Form {
     pub(super) format: BaseFormat,
-    /// `None`: the oldest one, from RDB 10 on, that holds the data.
-    pub(super) version: Option<Version>,
+    /// `None`: the oldest version, from RDB 10 on, that holds the data.
+    pub(super) target: Option<Target>,
     /// Whether the file is the base of a log.
     pub(super) is_base: bool,
 }
 
 /// Writes data to a file that takes the place of `name` when it is whole and synced. Gives its size in bytes.
 pub(super) fn write(task: Task<'_>, folder: &dyn Folder, name: &OsStr, form: Form, data: &dyn Frozen) -> Result<u64> {
-    let versions = match form.version {
-        Some(version) => vec![version],
-        None => (OLDEST..=Version::REDIS_MAX).map(Version::redis).collect(),
+    let targets = match form.target {
+        Some(target) => vec![target],
+        None => (OLDEST..=Version::REDIS_MAX).map(|number| Version::redis(number).into()).collect(),
     };
     let mut refused = None;
-    for version in versions {
-        match write_version(task, folder, name, form, version, data) {
+    for target in targets {
+        match write_for(task, folder, name, form, target, data) {
             Err(AikvError::Persistence(error)) if is_unrepresentable(&error) => refused = Some(error),
             done => return done,
         }
@@ -131,15 +131,8 @@ fn is_unrepresentable(error: &PersistenceError) -> bool {
     error.format().is_some_and(|error| matches!(error.kind(), ErrorKind::Unrepresentable { .. }))
 }
 
-fn write_version(
-    task: Task<'_>,
-    folder: &dyn Folder,
-    name: &OsStr,
-    form: Form,
-    version: Version,
-    data: &dyn Frozen,
-) -> Result<u64> {
-    let options = EncodeOptions::new(version);
+fn write_for(task: Task<'_>, folder: &dyn Folder, name: &OsStr, form: Form, target: Target, data: &dyn Frozen) -> Result<u64> {
+    let options = EncodeOptions::new(target);
     let mut buffer = Vec::with_capacity(WRITE_BYTES);
     let writer = match form.format {
         BaseFormat::Rdb => head(&options, form.is_base, &mut buffer).map(Writer::Snapshot),

@@ -2,14 +2,14 @@
 //! gives, walks the same states, and refuses an event out of order.
 
 use super::encode_value::ValueState;
-use super::event::{Checksum, Event, Eviction, Key};
+use super::event::{Checksum, Event, Eviction, Key, Part};
 use super::key_meta::{self, KeyMeta};
 use super::known::{known, known_type, seconds};
 use super::module::{ModuleAux, ModuleItem};
 use super::opcode;
 use super::slots::SlotImport;
 use super::template::HashTemplate;
-use super::value_type::Shape;
+use super::value_type::{Layout, Shape};
 use super::version::Version;
 use crate::error::{Error, ErrorKind, Found, KeyPreview, Place, Result};
 use crate::wire::feed::Step;
@@ -225,6 +225,17 @@ impl Encoder {
     pub(crate) fn splice(&mut self, raw: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(raw);
         self.commit(raw);
+    }
+
+    /// Appends a part of a value of this layout, a blob, in place of its bytes: the other parts are spliced.
+    ///
+    /// # Errors
+    /// `OutOfOrder` for a part that no value of this layout has.
+    pub(crate) fn splice_part(&mut self, layout: Layout, part: &Part<'_>, is_first: bool, out: &mut Vec<u8>) -> Result<()> {
+        let start = out.len();
+        let written = ValueState::in_front_of(layout, part, is_first).write(part, &mut self.strings, out);
+        self.commit(out.get(start..).unwrap_or_default());
+        written.map_err(|kind| Error::new(kind, self.offset, self.place(&Event::Value(*part))))
     }
 
     /// Says that no event follows.

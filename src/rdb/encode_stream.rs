@@ -17,6 +17,13 @@ pub(crate) struct StreamWriter {
 }
 
 impl StreamWriter {
+    /// In front of a node that is not the first.
+    pub(crate) fn in_front_of(node: &StreamNode<'_>) -> Self {
+        let mut state = StreamState::default();
+        (state.next, state.left) = (Next::Node, node.left.saturating_add(1));
+        Self { state, is_whole: false }
+    }
+
     /// Appends a part.
     pub(crate) fn write(
         &mut self,

@@ -4,6 +4,7 @@ use super::decode_value::{FLOAT, INT, MAX_SHORT_TEXT, PACKED_NODE, PLAIN_NODE, S
 use super::encode_stream::StreamWriter;
 use super::event::{ArrayHead, Element, Elements, LAST_FIELD_EXPIRY_MS, Part, SlotValue};
 use super::module::ModuleItem;
+use super::stream::StreamPart;
 use super::template::Template;
 use super::value_type::{ExpiryForm, Layout, Shape, Unit};
 use crate::error::{ErrorKind, Found};
@@ -31,6 +32,23 @@ pub(crate) struct ValueState {
 impl ValueState {
     pub(crate) fn new(layout: Layout) -> Self {
         Self { layout: Some(layout), ..Self::default() }
+    }
+
+    /// In front of a part that is a blob; only of the first one of a value is it asked whether it is.
+    pub(crate) fn in_front_of(layout: Layout, part: &Part<'_>, is_first: bool) -> Self {
+        let mut state = Self::new(layout);
+        match (layout.shape, part) {
+            (Shape::PackedBehindExpiry(_), _) => state.first_expiry = Some(0),
+            (Shape::Nodes { .. }, Part::Elements { left, .. }) if !is_first => {
+                (state.has_begun, state.left) = (true, left.saturating_add(1));
+            }
+            (Shape::Template { is_own: true, .. }, Part::Elements { .. }) => (state.has_begun, state.left) = (true, 1),
+            (Shape::Stream(_), Part::Stream(StreamPart::Node(node))) if !is_first => {
+                state.stream = StreamWriter::in_front_of(node);
+            }
+            _ => {}
+        }
+        state
     }
 
     /// Appends a part of the value. Where it is refused, another may come in its place.

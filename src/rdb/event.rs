@@ -201,6 +201,35 @@ pub enum Part<'a> {
     Module(ModuleItem<'a>),
 }
 
+impl<'a> Part<'a> {
+    /// The listpack that the part is, if it is one.
+    #[inline]
+    pub(crate) fn listpack(&self) -> Option<&'a [u8]> {
+        let packed = match self {
+            Self::Elements { elements: Elements::Packed { packed, .. } | Elements::Templated { packed, .. }, .. } => packed,
+            Self::Template(Template::Packed(packed)) => packed,
+            Self::Stream(StreamPart::Node(node)) => return Some(node.blob),
+            _ => return None,
+        };
+        (packed.container == Container::Listpack).then_some(packed.blob)
+    }
+
+    /// The part with another listpack in place of its own.
+    pub(crate) fn with_listpack<'b>(self, blob: &'b [u8]) -> Part<'b>
+    where
+        'a: 'b,
+    {
+        let mut part: Part<'b> = self;
+        match &mut part {
+            Part::Elements { elements: Elements::Packed { packed, .. } | Elements::Templated { packed, .. }, .. }
+            | Part::Template(Template::Packed(packed)) => packed.blob = blob,
+            Part::Stream(StreamPart::Node(node)) => node.blob = blob,
+            _ => {}
+        }
+        part
+    }
+}
+
 /// What stands in front of the slots of an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArrayHead {

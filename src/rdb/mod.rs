@@ -39,6 +39,7 @@ mod template;
 mod value_type;
 mod version;
 
+pub use crate::pack::listpack::backlen::BacklenForm;
 pub use decoder::{Decoder, Summary};
 pub use dump::{DumpEncoder, DumpPayload, ZeroChecksum, seal};
 pub use encode::Encoder;

@@ -2,6 +2,7 @@
 
 use super::{Decoder, Elements, Event, Part, StreamPart};
 use crate::pack::intset::{IntsetBuilder, IntsetEntries};
+use crate::pack::listpack::backlen::BacklenForm;
 use crate::pack::listpack::{ListpackBuilder, ListpackEntries};
 use crate::pack::ziplist::{Integers, ZiplistBuilder, ZiplistEntries};
 use crate::pack::{Container, Entries, Reading};
@@ -25,7 +26,7 @@ fn each<'a>(mut entries: impl Entries<'a>, mut push: impl FnMut(Scalar<'a>) -> b
 fn rebuild(container: Container, blob: &[u8]) -> Vec<u8> {
     match container {
         Container::Listpack => {
-            let mut builder = ListpackBuilder::new();
+            let mut builder = ListpackBuilder::new(BacklenForm::Wide);
             each(ListpackEntries::new(blob, Reading::Strict), |entry| builder.push(entry));
             builder.finish().to_vec()
         }

@@ -1,11 +1,12 @@
 //! Servers by name: what each of them writes, and what it loads.
 //!
-//! Source: `rdb.h` `RDB_VERSION` of each release line; Redis 8.0 `rdb.c` `rdbLoadRioWithLoadingCtx()`; Valkey 9.1 `rdb.c`
-//! `rdbIsVersionAccepted()`, whose check is `strict` by default.
+//! Source: `rdb.h` `RDB_VERSION` and `listpack.c` `lpEncodeBacklen()` of each release line; Redis 8.0 `rdb.c`
+//! `rdbLoadRioWithLoadingCtx()`; Valkey 9.1 `rdb.c` `rdbIsVersionAccepted()`, whose check is `strict` by default.
 
-use super::event::{Event, Eviction, Key};
+use super::event::{Event, Eviction, Key, Part};
 use super::known::{known, known_key};
 use super::version::{Dialect, Version};
+use crate::pack::listpack::backlen::{self, BacklenForm};
 use alloc::string::String;
 use core::fmt;
 
@@ -15,6 +16,7 @@ pub struct Server {
     name: &'static str,
     lineage: Dialect,
     version: Version,
+    backlen: BacklenForm,
 }
 
 /// Oldest first within each lineage.
@@ -36,19 +38,21 @@ static SERVERS: [Server; 22] = [
     redis("redis-8.6", 13),
     redis("redis-8.8", 14),
     redis("redis-8.10", 15),
-    valkey("valkey-7.2", Version::redis(11)),
-    valkey("valkey-8.0", Version::redis(11)),
-    valkey("valkey-8.1", Version::redis(11)),
-    valkey("valkey-9.0", Version::valkey(80)),
-    valkey("valkey-9.1", Version::valkey(80)),
+    valkey("valkey-7.2", Version::redis(11), BacklenForm::Wide),
+    valkey("valkey-8.0", Version::redis(11), BacklenForm::Wide),
+    valkey("valkey-8.1", Version::redis(11), BacklenForm::Wide),
+    valkey("valkey-9.0", Version::valkey(80), BacklenForm::Wide),
+    valkey("valkey-9.1", Version::valkey(80), BacklenForm::Narrow),
 ];
 
 const fn redis(name: &'static str, number: u64) -> Server {
-    Server { name, lineage: Dialect::Redis, version: Version::redis(number) }
+    // Redis 8.8 has it otherwise.
+    let backlen = if number < 14 { BacklenForm::Wide } else { BacklenForm::Narrow };
+    Server { name, lineage: Dialect::Redis, version: Version::redis(number), backlen }
 }
 
-const fn valkey(name: &'static str, version: Version) -> Server {
-    Server { name, lineage: Dialect::Valkey, version }
+const fn valkey(name: &'static str, version: Version, backlen: BacklenForm) -> Server {
+    Server { name, lineage: Dialect::Valkey, version, backlen }
 }
 
 impl Server {
@@ -75,6 +79,12 @@ impl Server {
         self.version
     }
 
+    /// The form of backward lengths that it writes in listpacks, and the only one that it takes.
+    #[must_use]
+    pub fn backlen(self) -> BacklenForm {
+        self.backlen
+    }
+
     /// Whether it reads on behind a header of this version.
     #[must_use]
     pub fn accepts(self, header: Version) -> bool {
@@ -92,8 +102,20 @@ impl Server {
 pub enum Target {
     /// A server, such as `redis-7.2`.
     Server(Server),
-    /// Every server that reads this version: `rdb-11`.
+    /// The servers that read this version: `rdb-11`. Where servers that write it differ, the oldest of them is meant.
     Version(Version),
+}
+
+impl From<Server> for Target {
+    fn from(server: Server) -> Self {
+        Self::Server(server)
+    }
+}
+
+impl From<Version> for Target {
+    fn from(version: Version) -> Self {
+        Self::Version(version)
+    }
 }
 
 impl Target {
@@ -114,6 +136,18 @@ impl Target {
         match self {
             Self::Server(server) => server.version,
             Self::Version(version) => version,
+        }
+    }
+
+    /// The form of backward lengths in listpacks.
+    #[must_use]
+    pub fn backlen(self) -> BacklenForm {
+        match self {
+            Self::Server(server) => server.backlen,
+            Self::Version(version) => {
+                let oldest = Server::all().find(|server| server.version == version);
+                oldest.map_or(BacklenForm::Wide, Server::backlen)
+            }
         }
     }
 
@@ -161,6 +195,8 @@ pub struct LoadedBy {
     /// Bits of value types, and of what eviction knew, that were looked at.
     types: u64,
     evictions: u8,
+    /// Whether a listpack had backward lengths of the wide form, and of the narrow one.
+    backlens: [bool; 2],
 }
 
 impl Default for LoadedBy {
@@ -173,14 +209,15 @@ impl LoadedBy {
     /// Nothing was read yet: every server.
     #[must_use]
     pub fn new() -> Self {
-        Self { refused: 0, types: 0, evictions: 0 }
+        Self { refused: 0, types: 0, evictions: 0, backlens: [false; 2] }
     }
 
-    /// Takes the next event of the snapshot. Those of values say nothing more and need not be given.
+    /// Takes the next event of the snapshot. Of values, only large listpacks say something: see [`BacklenForm`].
     #[inline]
     pub fn push(&mut self, event: &Event<'_>) {
         match event {
-            Event::Value(_) | Event::KeyEnd { .. } => {}
+            Event::Value(part) => self.part(part),
+            Event::KeyEnd { .. } => {}
             Event::Key(key) => self.key(key),
             Event::Start(header) => self.keep(|server| server.accepts(*header)),
             // Servers refuse it since Redis 7.0.0.
@@ -202,6 +239,19 @@ impl LoadedBy {
             self.types |= type_bit;
             self.evictions |= eviction_bit;
             self.keep(|server| known_key(server.version, key).is_ok());
+        }
+    }
+
+    #[inline]
+    fn part(&mut self, part: &Part<'_>) {
+        let Some(blob) = part.listpack() else { return };
+        for (at, form) in [BacklenForm::Wide, BacklenForm::Narrow].into_iter().enumerate() {
+            if let Some(is_found @ false) = self.backlens.get_mut(at)
+                && backlen::has_form(blob, form)
+            {
+                *is_found = true;
+                self.keep(|server| server.backlen == form);
+            }
         }
     }
 

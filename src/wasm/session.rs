@@ -373,7 +373,7 @@ impl Job for Content {
         match event {
             Event::Key(_) if self.damage.passed_for().is_some() => return Ok(Flow::SkipValue),
             Event::Key(_) => self.loaded_by.push(event),
-            Event::Value(_) => {}
+            Event::Value(_) => self.loaded_by.push(event),
             Event::KeyEnd { .. } => self.count(),
             record => {
                 self.loaded_by.push(record);

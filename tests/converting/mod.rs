@@ -4,7 +4,7 @@
 
 use aikv::jobs::{Container, Convert, ConvertOptions, Converted, HandOver, Reader};
 use aikv::model::{ArrayValue, Dataset, HashField, Loss, Lost, OnLoss, Outcome, StreamGroup, Value};
-use aikv::rdb::{Dialect, SlotValue, StreamId, Version};
+use aikv::rdb::{Dialect, SlotValue, StreamId, Target, Version};
 use aikv::wire::Limits;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -16,8 +16,8 @@ pub(crate) struct Conversion {
     pub(crate) report: Converted,
 }
 
-pub(crate) fn options(version: Version, container: Container, on_loss: OnLoss) -> ConvertOptions {
-    ConvertOptions { on_loss, ..ConvertOptions::new(version, container, [1, 2]) }
+pub(crate) fn options(target: impl Into<Target>, container: Container, on_loss: OnLoss) -> ConvertOptions {
+    ConvertOptions { on_loss, ..ConvertOptions::new(target, container, [1, 2]) }
 }
 
 /// Converts a snapshot that is fed in chunks.
@@ -63,8 +63,9 @@ pub(crate) fn convert_data(dataset: Dataset, options: ConvertOptions) -> Result<
     Ok(Conversion { bytes: (!report.is_refused).then_some(bytes), losses, report })
 }
 
-pub(crate) fn convert(snapshot: &[u8], version: Version, container: Container, on_loss: OnLoss) -> Conversion {
-    convert_in(snapshot, 1 << 16, options(version, container, on_loss)).unwrap_or_else(|error| panic!("{version}: {error}"))
+pub(crate) fn convert(snapshot: &[u8], target: impl Into<Target>, container: Container, on_loss: OnLoss) -> Conversion {
+    let target = target.into();
+    convert_in(snapshot, 1 << 16, options(target, container, on_loss)).unwrap_or_else(|error| panic!("{target}: {error}"))
 }
 
 /// What a target holds in the end, by what a report says of it.

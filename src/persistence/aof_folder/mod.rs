@@ -17,7 +17,7 @@ use super::storage::{Disk, Folder};
 use crate::aof::{BaseFormat, Manifest, Names};
 use crate::error::{Error, ErrorKind, Found, Place};
 use crate::model::Dataset;
-use crate::rdb::Version;
+use crate::rdb::Target;
 pub(super) use home::Home;
 pub(super) use recover::Single;
 use recover::{Recovered, recover};
@@ -44,10 +44,10 @@ const STEM: &[u8] = b"appendonly.aof";
 pub struct AofFolderOptions {
     /// What bases are written in.
     pub base_format: BaseFormat,
-    /// Version of bases that are snapshots. `None`: the oldest one that holds the data, from RDB 10 on, which
+    /// Who is to load bases. `None`: they have the oldest version that holds the data, from RDB 10 on, which
     /// Redis from 7.0 and Valkey load. Data that need a newer one (such as fields of hashes that expire, from RDB 12)
-    /// bind the log to servers that load it; those of Valkey 9 are written with [`Version::valkey`].
-    pub version: Option<Version>,
+    /// bind the log to servers that load it; those of Valkey 9 are written for one of its servers.
+    pub target: Option<Target>,
     /// Databases are numbered below this, as servers' `databases` says.
     pub databases: u64,
     /// Memory that the data of the log may take when it is opened.
@@ -64,7 +64,7 @@ impl Default for AofFolderOptions {
     fn default() -> Self {
         Self {
             base_format: BaseFormat::Rdb,
-            version: None,
+            target: None,
             databases: 16,
             max_data_bytes: u64::MAX,
             keeps_cut_tails: true,

@@ -148,7 +148,7 @@ fn begin(home: &Home, options: &AofFolderOptions, initial: Dataset, report: AofR
     let base = ManifestFile::new(home.names.base(seq, options.base_format), seq, Role::Base);
     let path = home.path_of(&base.name);
     let task = Task { doing: "write the base of the log", path: &path };
-    let form = Form { format: options.base_format, version: options.version, is_base: true };
+    let form = Form { format: options.base_format, target: options.target, is_base: true };
     content::write(task, &*home.folder, &os_name(&base.name), form, &initial)?;
     let manifest = home.with_new_incr(&Manifest { files: [base].into() })?;
     let unlisted = unlisted(home, &manifest)?;

@@ -146,7 +146,7 @@ impl AofFolder {
         let base = ManifestFile::new(self.home.names.base(base_seq, self.options.base_format), base_seq, Role::Base);
         let path = self.home.path_of(&base.name);
         let task = Task { doing: REWRITE, path: &path };
-        let form = Form { format: self.options.base_format, version: self.options.version, is_base: true };
+        let form = Form { format: self.options.base_format, target: self.options.target, is_base: true };
         let base_bytes = content::write(task, &*self.home.folder, &os_name(&base.name), form, data)?;
 
         let mut listed = self.listed();

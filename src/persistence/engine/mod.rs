@@ -12,7 +12,7 @@ use super::storage::Disk;
 use crate::aof::BaseFormat;
 use crate::error::{Error, ErrorKind, Found, Place};
 use crate::model::{Dataset, DatasetBuilder};
-use crate::rdb::{Decoder, Version};
+use crate::rdb::{Decoder, Target};
 use std::boxed::Box;
 use std::fmt;
 use std::io;
@@ -49,8 +49,9 @@ pub struct PersistenceOptions {
     pub rewrite_percentage: u64,
     /// A log of at most so many bytes is not rewritten: servers' `auto-aof-rewrite-min-size`.
     pub rewrite_min_bytes: u64,
-    /// Version of snapshots. `None`: the oldest one that holds the data, from RDB 10 on, which Redis from 7.0 and Valkey load.
-    pub snapshot_version: Option<Version>,
+    /// Who is to load snapshots. `None`: they have the oldest version that holds the data, from RDB 10 on, which Redis from 7.0
+    /// and Valkey load.
+    pub snapshot_target: Option<Target>,
     /// How the log is kept.
     pub log: AofFolderOptions,
 }
@@ -61,7 +62,7 @@ impl Default for PersistenceOptions {
         Self {
             rewrite_percentage: 100,
             rewrite_min_bytes: 64 * 1024 * 1024,
-            snapshot_version: None,
+            snapshot_target: None,
             log: AofFolderOptions::default(),
         }
     }
@@ -364,7 +365,7 @@ impl Shared {
             Ok((Disk::open(&folder)?, name))
         };
         let (folder, name) = place().map_err(|error| task.io(error))?;
-        let form = Form { format: BaseFormat::Rdb, version: self.options.snapshot_version, is_base: false };
+        let form = Form { format: BaseFormat::Rdb, target: self.options.snapshot_target, is_base: false };
         content::write(task, &folder, &name, form, &*frozen)?;
         let mut progress = self.progress();
         progress.saves += 1;

@@ -118,7 +118,7 @@ impl Converter {
                     filter,
                     is_lenient,
                     max_seen_bytes: MAX_SEEN_BYTES,
-                    ..ConvertOptions::new(to.version(), container, seed()?)
+                    ..ConvertOptions::new(to, container, seed()?)
                 };
                 let convert = Convert::new(how).map_err(|failure| error::to_js(&failure))?;
                 Work::Convert { convert: Box::new(convert), to, on_loss }

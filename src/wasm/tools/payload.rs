@@ -48,7 +48,7 @@ pub fn dump(line: &str, options: &JsValue) -> Result<Object, JsValue> {
     // JSON is text.
     dumped.set("losses", String::from_utf8(text).unwrap_or_default());
     if is_kept && (lost.is_empty() || fit.on_loss != crate::model::OnLoss::Fail) {
-        let payload = entry.to_dump(&EncodeOptions::new(to.version())).map_err(|failure| error::to_js(&failure))?;
+        let payload = entry.to_dump(&EncodeOptions::new(to)).map_err(|failure| error::to_js(&failure))?;
         dumped.set("payload", object::bytes(&payload));
     }
     Ok(dumped)
