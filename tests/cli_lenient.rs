@@ -265,3 +265,55 @@ fn info_counts_what_stands_beside_keys() {
     let import = [&b"\xf3\x28"[..], &[b'j'; 40], b"\x01\x00\x05"].concat();
     assert_eq!(info(&["-"], &file(b"VALKEY080", &import))["slot_imports"], 1);
 }
+
+/// A hash `f a g b f c` and a sorted set `m 1 n 2 m 3`, packed.
+const TWICE: [(&[u8], &[u8]); 2] = [
+    (
+        b"REDIS0009",
+        b"\x0d\x01h\x1d\x1d\0\0\0\x19\0\0\0\x06\0\x00\x01f\x03\x01a\x03\x01g\x03\x01b\x03\x01f\x03\x01c\xff\
+          \x0c\x01z\x1a\x1a\0\0\0\x17\0\0\0\x06\0\x00\x01m\x03\xf2\x02\x01n\x03\xf3\x02\x01m\x03\xf4\xff",
+    ),
+    (
+        b"REDIS0010", b"\x10\x01h\x19\x19\0\0\0\x06\0\x81f\x02\x81a\x02\x81g\x02\x81b\x02\x81f\x02\x81c\x02\xff\x11\x01z\x16\x16\0\0\0\x06\0\x81m\x02\x01\x01\x81n\x02\x02\x01\x81m\x02\x03\x01\xff"),
+];
+
+#[test]
+fn of_a_name_that_stands_twice_in_a_packed_value_all_give_the_first_as_servers_do() {
+    for (header, body) in TWICE {
+        let file = file(header, body);
+        let found = |args: &[&str]| run(args, &file).1;
+        let json = values(&found(&["export", "-", "--lenient"]));
+        assert_eq!(json[0], ("h".to_string(), json!({"f": "a", "g": "b"})));
+        let commands = "*6\r\n$5\r\nHMSET\r\n$1\r\nh\r\n$1\r\nf\r\n$1\r\na\r\n$1\r\ng\r\n$1\r\nb\r\n\
+                        *6\r\n$4\r\nZADD\r\n$1\r\nz\r\n$1\r\n1\r\n$1\r\nm\r\n$1\r\n2\r\n$1\r\nn\r\n";
+        let resp = found(&["export", "-", "--lenient", "--format", "resp"]);
+        assert!(resp.ends_with(commands), "{resp:?}");
+        let folder = common::TempDir::new();
+        let out = folder.join("out.rdb");
+        for target in ["redis-2.8", "redis-6.2", "redis-8.0", "valkey-9.1"] {
+            run(&["convert", "-", out.to_str().unwrap(), "--lenient", "--to", target], &file);
+            let again = clean(&["export", out.to_str().unwrap(), "--format", "resp"], b"");
+            assert!(again.ends_with(commands), "{target}: {again:?}");
+        }
+        #[cfg(unix)]
+        servers_show_the_first(&file);
+    }
+}
+
+/// Of those that load it without a deep check, which is how they load by default.
+#[cfg(unix)]
+fn servers_show_the_first(file: &[u8]) {
+    use common::Reply;
+    let mut asked = 0;
+    for name in common::SERVERS {
+        let Some(program) = common::server(name) else { return };
+        let folder = common::TempDir::new();
+        fs::write(folder.join("dump.rdb"), file).unwrap();
+        let Ok(server) = common::Server::start(&program, folder.path(), &[]) else { continue };
+        let mut client = server.client();
+        assert_eq!(client.ask(&["HGET", "h", "f"]), Reply::Bytes("a".into()), "{name}");
+        assert_eq!(client.ask(&["ZSCORE", "z", "m"]), Reply::Bytes("1".into()), "{name}");
+        asked += 1;
+    }
+    assert!(asked > 1, "{asked}");
+}

@@ -500,7 +500,7 @@ fn what_no_server_holds_is_refused_and_the_emitter_goes_on() {
 
 /// The emitter takes names as they come; who reads them sees that one stands twice.
 #[test]
-fn names_and_ids_that_stand_twice_in_a_stream_or_array_are_refused_or_the_last_one_counts() {
+fn names_and_ids_that_stand_twice_in_a_stream_or_array_are_refused_or_the_first_one_counts() {
     let stream = |change: fn(&mut Stream)| {
         let mut stream = rich_stream();
         change(&mut stream);
@@ -512,7 +512,7 @@ fn names_and_ids_that_stand_twice_in_a_stream_or_array_are_refused_or_the_last_o
         (
             stream(|stream| {
                 let consumer = StreamConsumer { pending: vec![], ..stream.groups[0].consumers[0].clone() };
-                stream.groups[0].consumers.insert(0, consumer);
+                stream.groups[0].consumers.push(consumer);
             }),
             "a consumer once in its group",
         ),
@@ -541,7 +541,7 @@ fn names_and_ids_that_stand_twice_in_a_stream_or_array_are_refused_or_the_last_o
         assert_eq!(deviations[0], error);
         match &dataset.databases[&0][&b"k"[..]].value {
             Value::Array(array) => {
-                assert_eq!(array.slots, [(5, ArrayValue::Text("b".into())), (7, ArrayValue::Float(0.5))]);
+                assert_eq!(array.slots, [(5, ArrayValue::Text("a".into())), (7, ArrayValue::Float(0.5))]);
             }
             Value::Stream(found) => assert_eq!(**found, rich_stream(), "{expected}"),
             other => panic!("{other:?}"),

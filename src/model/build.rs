@@ -98,7 +98,7 @@ impl Collector {
         }
     }
 
-    /// Goes on where a name stands twice in a value, and the last one counts; where a pending entry of a
+    /// Goes on where a name stands twice in a value, and the first one counts, which is what servers show of a packed value; where a pending entry of a
     /// stream lacks its consumer; and where the rest of a packed blob or of a node cannot be read, which is left
     /// out. [`Collector::faults`] tells of each. A key of which no element is left is left out too.
     #[must_use]
@@ -371,10 +371,8 @@ fn settle(value: &mut Value, store: &mut Store, tolerate: &mut impl FnMut(Fault)
                 array.slots.sort_by_key(|(index, _)| *index);
                 if let Some(at) = twice {
                     tolerate(Fault::new(&INDEX_TWICE, at as u64))?;
-                    // The last of a kind stays.
-                    array.slots.reverse();
+                    // The first of a kind stays.
                     array.slots.dedup_by_key(|(index, _)| *index);
-                    array.slots.reverse();
                 }
             }
             store.settle(&mut array.slots);
@@ -399,7 +397,7 @@ fn first_repeat(slots: &[(u64, ArrayValue)], store: &mut Store) -> Result<Option
     Ok(first)
 }
 
-/// Refuses a list in which a name stands twice, or keeps the last of each. Gives back the room it does not need.
+/// Refuses a list in which a name stands twice, or keeps the first of each. Gives back the room it does not need.
 pub(super) fn keep_distinct<T>(
     list: &mut Vec<T>,
     name: impl Fn(&T) -> &[u8],
@@ -413,11 +411,9 @@ pub(super) fn keep_distinct<T>(
     store.give_back(room);
     if let Some(Repeat { later, .. }) = repeats.first() {
         tolerate(Fault::new(twice, *later as u64))?;
-        let mut earlier: Vec<usize> = repeats.iter().map(|repeat| repeat.earlier).collect();
-        earlier.sort_unstable();
         let mut at = 0usize;
         list.retain(|_| {
-            let is_kept = earlier.binary_search(&at).is_err();
+            let is_kept = repeats.binary_search_by_key(&at, |repeat| repeat.later).is_err();
             at = at.saturating_add(1);
             is_kept
         });

@@ -191,10 +191,7 @@ impl StreamBuilder {
                 store.take(Self::PENDING_BYTES)?;
                 vacant.insert(StreamPending { id, delivered_at_ms, deliveries });
             }
-            btree_map::Entry::Occupied(mut known) => {
-                tolerate(Fault::new(&PENDING_TWICE, 0))?;
-                known.insert(StreamPending { id, delivered_at_ms, deliveries });
-            }
+            btree_map::Entry::Occupied(_) => tolerate(Fault::new(&PENDING_TWICE, 0))?,
         }
         Ok(())
     }
