@@ -367,3 +367,17 @@ fn databases_beyond_those_of_a_server_are_told() {
     assert_eq!(done.status.code(), Some(0));
     assert!(stderr(&done).contains("databases 17"), "{}", stderr(&done));
 }
+
+/// No server but Redis from 8.0 on has vector sets, and none starts on a value whose module it does not have.
+#[test]
+fn modules_that_a_server_needs_are_told() {
+    let folder = TempDir::new();
+    let source = fixture("redis-8.0/vectors.rdb");
+    for (out, to) in [("out.rdb", "redis-7.0"), ("out.aof", "valkey-8.1")] {
+        let done = aikv(&["convert", &source, text(&folder.join(out)), "--to", to], b"");
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        assert!(stderr(&done).contains("a server needs vectorset to start"), "{}", stderr(&done));
+    }
+    let done = aikv(&["convert", &source, text(&folder.join("none.rdb")), "--to", "redis-7.0", "-t", "string"], b"");
+    assert_eq!(stderr(&done), "");
+}

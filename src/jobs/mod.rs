@@ -53,6 +53,7 @@ mod splice;
 mod survey;
 mod text;
 
+pub use crate::model::slot::key_slot;
 pub use analyse::{Analyse, Count, Encoding, Expiry, LargeKey, Library, Report};
 pub use changes::{Aspect, Change, Item};
 pub use check::{Check, Finding, Severity};
@@ -82,7 +83,7 @@ pub use repair::Repair;
 pub use repair_plan::{Mend, RepairPlan, RepairRange, RepairSum};
 pub use row::{Row, Rows};
 pub use seen::Seed;
-pub use slots::{BadSlots, SlotMap, key_slot};
+pub use slots::{BadSlots, SlotMap};
 pub use survey::{ModuleUse, Most, Prospect, Survey, Surveyed, SurveyedLoss};
 pub use text::Text;
 

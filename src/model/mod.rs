@@ -36,6 +36,7 @@ mod prefixes;
 mod prefixes_tests;
 mod replay;
 mod selection;
+pub(crate) mod slot;
 mod sort;
 mod store;
 mod stream;

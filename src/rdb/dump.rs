@@ -60,9 +60,23 @@ impl<'a> DumpPayload<'a> {
     /// `Truncated` for less than type byte, version and checksum; `UnsupportedVersion`;
     /// `BadChecksum`. Offsets count from the payload's start.
     pub fn parse(bytes: &'a [u8], zero: ZeroChecksum) -> Result<Self> {
-        let error = |kind, offset: usize| Error::new(kind, offset as u64, Place::default());
-        let Some((body @ [_, ..], [low, high, checksum @ ..])) = bytes.split_last_chunk::<FOOTER_BYTES>() else {
+        if bytes.len() <= FOOTER_BYTES {
             let needed = (FOOTER_BYTES as u64).saturating_add(1).saturating_sub(bytes.len() as u64);
+            return Err(Error::new(ErrorKind::Truncated { needed }, bytes.len() as u64, Place::default()));
+        }
+        Self::frame(bytes, zero)
+    }
+
+    /// As [`DumpPayload::parse`], of what `FUNCTION DUMP` gives: the libraries of a server, which may be none. They are read by
+    /// [`DumpPayload::each_library`].
+    pub(crate) fn parse_libraries(bytes: &'a [u8], zero: ZeroChecksum) -> Result<Self> {
+        Self::frame(bytes, zero)
+    }
+
+    fn frame(bytes: &'a [u8], zero: ZeroChecksum) -> Result<Self> {
+        let error = |kind, offset: usize| Error::new(kind, offset as u64, Place::default());
+        let Some((body, [low, high, checksum @ ..])) = bytes.split_last_chunk::<FOOTER_BYTES>() else {
+            let needed = (FOOTER_BYTES as u64).saturating_sub(bytes.len() as u64);
             return Err(error(ErrorKind::Truncated { needed }, bytes.len()));
         };
         let number = u64::from(u16::from_le_bytes([*low, *high]));
@@ -100,6 +114,35 @@ impl<'a> DumpPayload<'a> {
     /// where the value is not whole; `BadValue` for bytes behind it; whatever `f` returns.
     pub fn each(self, f: impl FnMut(&Event<'_>, &[u8]) -> Result<()>) -> Result<()> {
         self.each_within(Limits::default(), f)
+    }
+
+    /// Hands on the records of a payload of libraries, each an [`Event::Function`].
+    ///
+    /// Source: Redis 7.0 `functions.c` `functionRestoreCommand()`, which reads them as they stand in a snapshot.
+    ///
+    /// # Errors
+    /// As [`Decoder::step`]; `BadValue` for any other record; whatever `f` returns.
+    pub(crate) fn each_library(self, limits: Limits, mut f: impl FnMut(&Event<'_>) -> Result<()>) -> Result<()> {
+        let mut decoder = Decoder::resume(self.version, 0, 0, limits);
+        let mut rest = self.body;
+        while !rest.is_empty() {
+            let start = decoder.offset();
+            let step = match decoder.step(rest) {
+                Ok(step) => step,
+                Err(fault) => return Err(decoder.dress(fault)),
+            };
+            match step.event {
+                Some(event @ Event::Function { .. }) => f(&event)?,
+                Some(_) => {
+                    let kind = ErrorKind::BadValue { expected: "a function library", found: Found::Text("another record") };
+                    return Err(Error::new(kind, start, Place::default()));
+                }
+                None => {}
+            }
+            rest = rest.get(step.consumed..).unwrap_or_default();
+        }
+        // A record that is not whole is still in hand.
+        if decoder.offset() == self.body.len() as u64 { Ok(()) } else { decoder.finish().map(drop) }
     }
 
     /// As [`DumpPayload::each`], with bounds on what one item may occupy.

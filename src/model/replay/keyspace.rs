@@ -4,7 +4,7 @@ use super::super::dataset::{Database, Entry, Function};
 use super::super::store::Store;
 use super::args::{Done, Halt, WRONG_TYPE};
 use super::expiry::Expiry;
-use super::named::{Hashing, Named};
+use super::named::{Hashing, Name, Named};
 use super::sorted::into_sorted;
 use super::text::SlotText;
 use super::value::{Container, Extra, Slot, Value};
@@ -226,6 +226,21 @@ impl Space {
             self.memory.give_back(slot.heap_bytes());
         }
         slot.is_some()
+    }
+
+    /// Removes the keys of all databases whose names this is true of.
+    pub(super) fn remove_if(&mut self, is_doomed: impl Fn(&[u8]) -> bool) {
+        let Self { db, others, memory, hashing, .. } = self;
+        for Numbered { keys, .. } in core::iter::once(db).chain(others) {
+            let mut at = 0;
+            while let Some(slot) = keys.at_mut(at) {
+                if !is_doomed(slot.name()) {
+                    at = at.saturating_add(1);
+                } else if let Some(slot) = keys.remove_at(at, hashing) {
+                    memory.give_back(slot.heap_bytes().saturating_add(Self::ENTRY_BYTES));
+                }
+            }
+        }
     }
 
     /// Takes over a key of a snapshot, in place of one that is there.

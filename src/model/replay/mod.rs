@@ -28,6 +28,7 @@ mod queue;
 mod report;
 mod scores;
 mod sets;
+mod slots;
 mod sorted;
 mod sorting;
 mod stream_entries;

@@ -4,7 +4,7 @@ use super::args::{Arguments, Done};
 use super::keyspace::Space;
 use super::report::SkippedEffect;
 use super::{
-    arrays, bits, expiry, functions, geo, geo_search, hashes, hyperloglog, keys, lists, sets, sorting, stream_entries,
+    arrays, bits, expiry, functions, geo, geo_search, hashes, hyperloglog, keys, lists, sets, slots, sorting, stream_entries,
     stream_groups, stream_producers, strings, zset_ranges, zset_stores, zsets,
 };
 
@@ -52,6 +52,10 @@ commands! {
     b"FLUSHDB" => Data(keys::flushdb),
     b"SELECT" => Data(keys::select),
     b"SWAPDB" => Data(keys::swapdb),
+
+    // Slots of a cluster.
+    b"CLUSTER" => Data(slots::cluster),
+    b"TRIMSLOTS" => Data(slots::trimslots),
 
     // Keys.
     b"COPY" => Data(keys::copy),
@@ -204,7 +208,6 @@ commands! {
     b"BITFIELD_RO" => Skip(Harmless),
     b"BITPOS" => Skip(Harmless),
     b"CLIENT" => Skip(Harmless),
-    b"CLUSTER" => Skip(Harmless),
     b"COMMAND" => Skip(Harmless),
     b"COMMANDLOG" => Skip(Harmless),
     b"CONFIG" => Skip(Harmless),

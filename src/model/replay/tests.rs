@@ -422,6 +422,55 @@ fn functions_are_loaded_replaced_and_removed() {
     assert_eq!(dataset.functions, []);
 }
 
+/// Payloads of Redis 7.0.15 (two libraries, none) and Valkey 9.1.2 (the two in another order).
+#[test]
+fn dumped_functions_are_restored_all_or_none() {
+    const A: &str = "#!lua name=a\nredis.register_function('fa',function() return 1 end)";
+    const B: &str = "#!lua name=b\nredis.register_function('fb',function() return 2 end)";
+    let payload = |codes: [&str; 2], end: &[u8]| {
+        let mut payload = Vec::new();
+        for code in codes {
+            payload.extend(b"\xf5\x40B");
+            payload.extend(code.as_bytes());
+        }
+        [&payload[..], end].concat()
+    };
+    let both = payload([A, B], b"\n\x00b7\xf0\xd7\x8d\x10\x92\xdb");
+    let valkey = payload([B, A], b"P\x00x\xab\x15\xd9c\xae\xae\xf3");
+    let none = b"\n\x00]\x9b\\@\x0f\x7f\xa2\xda";
+    let other = "#!lua name=a\nother";
+    let (load, restore) = (|code: &'static str| vec![&b"FUNCTION"[..], b"LOAD", code.as_bytes()], [&b"FUNCTION"[..], b"RESTORE"]);
+    let replayed = |first: Option<&'static str>, args: &[&[u8]]| {
+        let mut commands: Vec<Vec<&[u8]>> = first.map(load).into_iter().collect();
+        commands.push([&restore, args].concat());
+        let (dataset, report) = replay_args(options(), &commands).unwrap();
+        let codes: Vec<String> =
+            dataset.functions.iter().map(|function| String::from_utf8_lossy(&function.code).into_owned()).collect();
+        (codes, report.failed.iter().map(|failed| failed.reason).collect::<Vec<_>>())
+    };
+    let is = |(codes, failed): (Vec<String>, Vec<&'static str>), expected: &[&str]| {
+        assert_eq!(
+            (codes.as_slice(), failed.as_slice()),
+            (&expected.iter().map(|code| code.to_string()).collect::<Vec<_>>()[..], &[][..])
+        );
+    };
+    is(replayed(None, &[&both]), &[A, B]);
+    is(replayed(None, &[&valkey, b"append"]), &[B, A]);
+    is(replayed(Some(other), &[&both, b"REPLACE"]), &[A, B]);
+    is(replayed(Some("#!lua name=c\n"), &[&both, b"FLUSH"]), &[A, B]);
+    is(replayed(Some(other), &[none, b"FLUSH"]), &[]);
+    is(replayed(Some(other), &[none, b"REPLACE"]), &[other]);
+    let mut flipped = both.clone();
+    flipped[20] ^= 1;
+    // One of them is there already: neither is taken.
+    assert_eq!(replayed(Some(other), &[&both]), (vec![other.to_string()], vec!["a library that is there already"]));
+    for damaged in [&flipped[..], &both[1..], &none[..9]] {
+        assert_eq!(replayed(Some(other), &[damaged]), (vec![other.to_string()], vec!["a payload that is damaged"]));
+    }
+    let error = replay_args(options(), &[[&restore[..], &[&both, b"bogus"]].concat()]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::UnsupportedCommand { .. }), "{error}");
+}
+
 #[test]
 fn payloads_are_restored() {
     let payload =
