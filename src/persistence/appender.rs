@@ -1,16 +1,19 @@
 //! The one place where records are appended to a file, under a policy.
 //!
-//! Under [`AofSyncPolicy::Always`] whoever appends joins what is pending; one of those who wait writes and
-//! syncs for all of them. Under the other policies commands go into a buffer, and a thread writes it out as soon
-//! as there is something in it; under [`AofSyncPolicy::EverySecond`] another thread syncs, so that writing
+//! Under [`AofSyncPolicy::Always`] a thread that is alone writes and syncs by itself. Those who come while it does are a group:
+//! a thread of the log writes and syncs for all of them, then for those who have come since, until nobody has. It stays
+//! awake meanwhile, so no sync waits for a thread to wake. Under the other policies commands go into a buffer, and that thread
+//! writes it out as soon as there is something in it; under [`AofSyncPolicy::EverySecond`] another thread syncs, so that writing
 //! goes on meanwhile.
 //!
 //! Only one thread writes at a time and only one syncs. A file is never synced twice at once: the
 //! operating system tells of a failure once, and the other sync would hear that all is well.
 
+mod fate;
 mod state;
 
-use self::state::{Fate, Group, Next, Poison, State, same};
+use self::fate::{Fate, Outcome};
+use self::state::{Group, Next, Poison, State, same};
 use super::config::AofSyncPolicy;
 use super::error::{PersistenceError, PersistenceErrorKind};
 use super::storage::StoredFile;
@@ -74,10 +77,10 @@ impl Appender {
             to_sync: Condvar::new(),
         });
         let mut owner = Owner { shared: Arc::clone(&shared), threads: Vec::new(), _lock: lock };
-        if policy != AofSyncPolicy::Always {
+        owner.threads.push({
             let shared = Arc::clone(&shared);
-            owner.threads.push(spawn("aikv-aof-write", move || shared.write_what_comes())?);
-        }
+            spawn("aikv-aof-write", move || shared.write_what_comes())?
+        });
         if policy == AofSyncPolicy::EverySecond {
             owner.threads.push(spawn("aikv-aof-sync", move || shared.sync_in_time())?);
         }
@@ -108,7 +111,11 @@ impl Appender {
             return Err(PersistenceError::new(APPEND, &state.path, PersistenceErrorKind::Format(error)));
         }
         if state.policy == AofSyncPolicy::Always {
-            return shared.commit(state, APPEND).map(drop);
+            return if state.has_pending() {
+                shared.commit_together(state, APPEND)
+            } else {
+                shared.commit(state, APPEND).map(drop)
+            };
         }
         if was_in_transaction && state.is_rotating {
             shared.changed.notify_all();
@@ -272,9 +279,13 @@ impl Shared {
         Err(error)
     }
 
-    /// Tells the threads that sleep, and only those: it is a call of the operating system.
+    /// Tells the threads that sleep and have something to do, and only those: it is a call of the operating system.
     fn tell_threads(&self, state: &mut State) {
-        if state.writer_sleeps {
+        #[cfg(shuttle)]
+        if state.mistake == Some(state::Mistake::CallsNobody) {
+            return;
+        }
+        if state.writer_sleeps && state.has_group() {
             state.writer_sleeps = false;
             self.to_write.notify_one();
         }
@@ -287,6 +298,48 @@ impl Shared {
     fn tell(&self, state: &mut State) {
         self.tell_threads(state);
         self.changed.notify_all();
+    }
+
+    /// Makes durable what the caller has just had accepted under [`AofSyncPolicy::Always`]: by itself where nobody else
+    /// has come, else with the others of its group.
+    fn commit_together<'a>(&'a self, mut state: Guard<'a>, doing: &'static str) -> Result<(), PersistenceError> {
+        let fate = state.fate();
+        match state.take_alone() {
+            Some(group) => self.lead(state, group),
+            None => drop(state),
+        }
+        match fate.wait() {
+            Outcome::Durable => Ok(()),
+            Outcome::NotWritten(error) => {
+                let mut state = self.lock();
+                state.is_told = true;
+                Err(state.io(same(&error), doing))
+            }
+            Outcome::Poisoned => self.demand_sound(&mut self.lock(), doing),
+        }
+    }
+
+    /// Writes a group and syncs it, then tells those who wait for it.
+    fn lead<'a>(&'a self, state: Guard<'a>, group: Group) {
+        let fate = Arc::clone(&group.fate);
+        let end = state.written + group.bytes.len() as u64;
+        let mut state = self.write(state, group);
+        #[cfg(shuttle)]
+        if state.mistake == Some(state::Mistake::TellsTooEarly) {
+            fate.end(Outcome::Durable);
+        }
+        if state.written >= end
+            && let Some(covered) = state.begin_sync()
+        {
+            state = self.sync(state, covered);
+        } else {
+            self.tell(&mut state);
+        }
+        // Who waits for a group that was not written has been told already.
+        let outcome = if state.durable >= end { Outcome::Durable } else { Outcome::Poisoned };
+        // Those who wake get at once what they need for their next command.
+        drop(state);
+        fate.end(outcome);
     }
 
     /// Makes all durable that is accepted: does what is to do, or waits for who does it.
@@ -312,14 +365,9 @@ impl Shared {
                 continue;
             } else if state.policy != AofSyncPolicy::Always {
                 self.tell_threads(&mut state);
-            } else if !state.is_syncing
-                && let Some(group) = state.take()
-            {
-                // Who waits for this group waits for its sync as well.
-                state = self.write(state, group);
-                if state.written < end {
-                    self.changed.notify_all();
-                }
+            } else if let Some(group) = state.take_alone() {
+                self.lead(state, group);
+                state = self.lock();
                 continue;
             }
             state = self.wait(state);
@@ -392,13 +440,15 @@ impl Shared {
         state
     }
 
-    /// The thread that writes what is pending.
+    /// The thread that writes what is pending, and under [`AofSyncPolicy::Always`] syncs it.
     fn write_what_comes(&self) {
         let mut state = self.lock();
         while !state.is_closing {
-            // What is kept is tried again by callers, who are told.
-            let group = if state.is_failing { None } else { state.take() };
-            match group {
+            match state.take_group() {
+                Some(group) if state.policy == AofSyncPolicy::Always => {
+                    self.lead(state, group);
+                    state = self.lock();
+                }
                 Some(group) => state = self.write_and_tell(state, group),
                 None => {
                     state.writer_sleeps = true;

@@ -3,6 +3,7 @@
 //! `RUSTFLAGS="--cfg shuttle" cargo test --lib model`, with a target folder of its own; `AIKV_MODEL_RUNS`
 //! says how many orders are tried of each kind.
 
+use super::state::Mistake;
 use super::*;
 use shuttle::thread;
 
@@ -101,26 +102,58 @@ fn check(run: impl Fn() + Send + Sync + Clone + 'static) {
     shuttle::check_pct(run, runs, 3);
 }
 
+/// Three threads log under `Always`, each twice; says whether what they were told to be durable was.
+fn is_durable_when_acknowledged(mistake: Option<Mistake>) -> bool {
+    let file = Modelled::default();
+    let log = file.log(AofSyncPolicy::Always);
+    log.0.shared.lock().mistake = mistake;
+    let threads: Vec<_> = (0..3)
+        .map(|name| {
+            let (file, log) = (file.clone(), log.clone());
+            thread::spawn(move || {
+                let is_durable = [2 * name, 2 * name + 1].map(|number| {
+                    append(&log, number).unwrap();
+                    holds(&file.synced(), number)
+                });
+                is_durable == [true; 2] && file.holds_what_is_durable(&log)
+            })
+        })
+        .collect();
+    let mut is_durable = true;
+    for thread in threads {
+        is_durable &= thread.join().unwrap();
+    }
+    is_durable && log.durable_offset() == log.accepted_offset()
+}
+
 #[test]
 fn model_what_always_has_acknowledged_is_covered() {
-    check(|| {
-        let file = Modelled::default();
-        let log = file.log(AofSyncPolicy::Always);
-        let threads: Vec<_> = (0..3)
-            .map(|name| {
-                let (file, log) = (file.clone(), log.clone());
-                thread::spawn(move || {
-                    for number in [2 * name, 2 * name + 1] {
-                        append(&log, number).unwrap();
-                        assert!(holds(&file.synced(), number), "{number} was acknowledged");
-                    }
-                    assert!(file.holds_what_is_durable(&log));
-                })
-            })
-            .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(log.durable_offset(), log.accepted_offset());
+    check(|| assert!(is_durable_when_acknowledged(None)));
+}
+
+/// The check above finds a group that is told too early.
+#[test]
+fn model_a_group_that_is_told_too_early_is_caught() {
+    assert!(is_caught(|| !is_durable_when_acknowledged(Some(Mistake::TellsTooEarly))));
+}
+
+/// The check above finds a group that nobody is called for: all wait then.
+#[test]
+#[should_panic(expected = "deadlock")]
+fn model_a_group_that_nobody_is_called_for_is_caught() {
+    check(|| assert!(is_durable_when_acknowledged(Some(Mistake::CallsNobody))));
+}
+
+/// Whether any order shows a mistake.
+fn is_caught(shows: impl Fn() -> bool + Send + Sync + Clone + 'static) -> bool {
+    let caught = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&caught);
+    check(move || {
+        if shows() {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     });
+    caught.load(Ordering::Relaxed) > 0
 }
 
 /// Two threads log, flush and look, while the threads of the log write and sync; says whether what they saw was durable.
@@ -162,15 +195,8 @@ fn model_nothing_is_called_durable_too_early() {
 /// The check above finds a log that calls durable what is written when a sync ends, not what was when it began.
 #[test]
 fn model_a_log_that_publishes_too_much_is_caught() {
-    let caught = Arc::new(AtomicU64::new(0));
-    let count = Arc::clone(&caught);
-    check(move || {
-        let mistake = |log: &Appender| log.0.shared.lock().publishes_too_much = true;
-        if !is_durable_when_said(AofSyncPolicy::EverySecond, mistake) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-    });
-    assert!(caught.load(Ordering::Relaxed) > 0, "no order has shown the mistake");
+    let mistake = |log: &Appender| log.0.shared.lock().mistake = Some(Mistake::PublishesTooMuch);
+    assert!(is_caught(move || !is_durable_when_said(AofSyncPolicy::EverySecond, mistake)));
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 use super::super::config::AofSyncPolicy;
 use super::super::storage::StoredFile;
+use super::fate::{Fate, Outcome};
 use crate::aof::{Decoder, Transaction, write_command, write_marked};
 use crate::error::{ErrorKind, Found};
 use std::boxed::Box;
@@ -16,7 +17,7 @@ use std::io;
 use std::mem;
 use std::path::PathBuf;
 use std::str;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
@@ -91,21 +92,10 @@ impl Records<'_> {
     }
 }
 
-/// What became of commands that were taken together. Looked at with the state locked.
-#[derive(Default)]
-pub(super) struct Fate(OnceLock<Arc<io::Error>>);
-
-impl Fate {
-    /// Why none of them is in the log, if it is so.
-    pub(super) fn failure(&self) -> Option<io::Error> {
-        self.0.get().map(|error| same(error))
-    }
-}
-
 /// Whole records that are written at once.
 pub(super) struct Group {
     pub(super) bytes: Vec<u8>,
-    fate: Arc<Fate>,
+    pub(super) fate: Arc<Fate>,
     behind: Context,
     unmarked_before: Option<u64>,
 }
@@ -152,6 +142,18 @@ pub(in super::super) struct Start {
     pub(in super::super) db: Option<u64>,
     /// Its bytes behind the last integrity mark and what that covers, if marks are to be written.
     pub(in super::super) unmarked: Option<u64>,
+}
+
+/// A mistake that the model of the threads has to find.
+#[cfg(shuttle)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mistake {
+    /// What is written when a sync ends is called durable, not what was when it began.
+    PublishesTooMuch,
+    /// A group hears that it is durable before its sync.
+    TellsTooEarly,
+    /// The thread is not woken for the group that has come meanwhile.
+    CallsNobody,
 }
 
 pub(super) struct State {
@@ -202,9 +204,8 @@ pub(super) struct State {
     pub(super) last_error: Option<Arc<io::Error>>,
     /// Whether a call has returned the failure that holds.
     pub(super) is_told: bool,
-    /// A mistake that the model of the threads has to find.
     #[cfg(shuttle)]
-    pub(super) publishes_too_much: bool,
+    pub(super) mistake: Option<Mistake>,
 }
 
 impl State {
@@ -242,7 +243,7 @@ impl State {
             last_error: None,
             is_told: false,
             #[cfg(shuttle)]
-            publishes_too_much: false,
+            mistake: None,
         }
     }
 
@@ -300,6 +301,29 @@ impl State {
     /// What happens to commands that are accepted now.
     pub(super) fn fate(&self) -> Arc<Fate> {
         Arc::clone(&self.pending_fate)
+    }
+
+    /// Whether whole records wait to be written.
+    pub(super) fn has_pending(&self) -> bool {
+        self.whole > 0
+    }
+
+    /// Whether something is pending that can be taken now, and nobody has to be told of a failure first. Under
+    /// [`AofSyncPolicy::Always`] who waits for a group waits for its sync as well, so the next one waits for both.
+    pub(super) fn has_group(&self) -> bool {
+        let is_busy = self.is_writing || (self.is_syncing && self.policy == AofSyncPolicy::Always);
+        self.has_pending() && !is_busy && !self.is_failing
+    }
+
+    /// As [`State::take`], where there is such a group.
+    pub(super) fn take_group(&mut self) -> Option<Group> {
+        if self.has_group() { self.take() } else { None }
+    }
+
+    /// As [`State::take_group`], for another than the thread that writes: none while that is awake, since it takes
+    /// what there is before it sleeps.
+    pub(super) fn take_alone(&mut self) -> Option<Group> {
+        if self.writer_sleeps { self.take_group() } else { None }
     }
 
     /// Takes what is to be written. The caller writes it, then says what came of it.
@@ -371,9 +395,8 @@ impl State {
         self.was_cut = true;
         let error = Arc::new(error);
         if self.policy == AofSyncPolicy::Always {
-            for fate in [&group.fate, &mem::take(&mut self.pending_fate)] {
-                // Each is decided once: it left the state with its group.
-                let _ = fate.0.set(Arc::clone(&error));
+            for fate in [group.fate, mem::take(&mut self.pending_fate)] {
+                fate.end(Outcome::NotWritten(Arc::clone(&error)));
             }
             self.pending.clear();
             self.whole = 0;
@@ -408,7 +431,7 @@ impl State {
         self.oldest.being_synced = None;
         self.durable = covered;
         #[cfg(shuttle)]
-        if self.publishes_too_much {
+        if self.mistake == Some(Mistake::PublishesTooMuch) {
             self.durable = self.written;
         }
     }
@@ -429,6 +452,7 @@ impl State {
             self.poison = Some(Poison { first, doubtful_from: self.in_file(place) });
             self.pending = Vec::new();
             self.whole = 0;
+            self.pending_fate.end(Outcome::Poisoned);
             self.kept = None;
             self.is_failing = false;
         }
