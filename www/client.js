@@ -1,16 +1,18 @@
 // The page's end of the worker: a promise for every message id, progress by callback, and two ways to
 // stop: ask the worker to let go of the file, or end it when it does not answer.
 
-import { scriptAddress } from "./script-address.js";
+import { ask, newLock, newWorker, untilEnded, workerError } from "./workers.js";
 
+const SCRIPT = "worker.js";
 const CLOSE_PATIENCE_MS = 1000;
 
 export class Client {
   #worker = null;
   #spare = null;
   #module = null;
-  /** The bytes of the second module, once they are there. */
+  /** The second module: a promise of it, and itself once it is there. */
   #tools = null;
+  #toolsModule = null;
   #pending = new Map();
   #nextId = 1;
   #onEvent;
@@ -28,30 +30,42 @@ export class Client {
   }
 
   async #startFirst() {
-    this.#attach(newWorker());
+    this.#attach(newWorker(SCRIPT));
     const { module, ...facts } = await this.#begin();
     this.#module = module;
-    // A second worker stands by from the start, so that ending the first one needs no request later.
-    this.#spare = newWorker();
-    this.#share(this.#spare);
     return facts;
+  }
+
+  /** Loads what the first rows of a file do without: the second module, and a second worker for when this one has to be ended. */
+  async standBy() {
+    await this.tools();
+    await this.#spareOne();
+  }
+
+  async #spareOne() {
+    const spare = newWorker(SCRIPT);
+    await ask(spare, "standBy");
+    this.#spare = spare;
+  }
+
+  /** The second module, compiled. Asked for once, and again where that failed. */
+  tools() {
+    this.#tools ??= this.call("tools").then((module) => (this.#toolsModule = module)).catch((error) => {
+      this.#tools = null;
+      throw error;
+    });
+    return this.#tools;
   }
 
   /** Loads the module in the current worker, and watches over its life from then on. */
   async #begin() {
     const worker = this.#worker;
-    const lock = `aikv reader ${performance.timeOrigin} ${Math.random()}`;
-    const facts = await this.#post("init", { module: this.#module, lock });
-    navigator.locks?.request(lock, () => {
-      // It is free once the worker has ended, also where no error tells of that.
+    const lock = newLock();
+    const facts = await this.#post("init", { module: this.#module, tools: this.#toolsModule, lock });
+    untilEnded(lock, () => {
       if (worker === this.#worker) this.#onEvent({ event: "crash", message: "The worker ended." });
     });
     return facts;
-  }
-
-  /** The bytes of the second module, null while they are not there. */
-  get tools() {
-    return this.#tools;
   }
 
   /** Runs one operation in the worker. Rejects with an `Error` that has `code`, `offset`, `db`, `keyText`. */
@@ -87,28 +101,19 @@ export class Client {
     const failed = [...this.#pending.values()];
     this.#pending.clear();
     for (const { reject } of failed) reject(workerError({ code: "ended", message: "The reader was ended." }));
-    this.#attach(this.#spare ?? newWorker());
-    if (!this.#spare) this.#share(this.#worker);
+    this.#attach(this.#spare ?? newWorker(SCRIPT));
     this.#spare = null;
+    // The next one, where the page's own copy answers for its script.
+    if (navigator.serviceWorker?.controller) this.#spareOne().catch(() => {});
     this.#begin().catch((error) => {
       if (error.code !== "ended") this.#onEvent({ event: "crash", message: error.message });
     });
-  }
-
-  /** Gives the second module to a worker. */
-  #share(worker) {
-    if (worker && this.#tools) worker.postMessage({ id: 0, op: "tools", args: { bytes: this.#tools } });
   }
 
   #attach(worker) {
     this.#worker = worker;
     worker.onmessage = ({ data }) => {
       if (worker !== this.#worker) return;
-      if (data.event === "tools") {
-        this.#tools = data.bytes;
-        this.#share(this.#spare);
-        return;
-      }
       if (data.event) {
         this.#onEvent(data);
         return;
@@ -125,12 +130,4 @@ export class Client {
       this.#onEvent({ event: "crash", message: event.message || "The worker did not start." });
     };
   }
-}
-
-function newWorker() {
-  return new Worker(scriptAddress("worker.js"), { type: "module" });
-}
-
-function workerError(fields) {
-  return Object.assign(new Error(fields.message), fields);
 }

@@ -15,7 +15,7 @@ export const EXPORTS = [["jsonl", "JSON Lines", ".jsonl"], ["csv", "CSV", ".csv"
 /** What a log without a snapshot in front is converted to. */
 const LATEST = 15;
 
-export function exportActions(store, client, announce) {
+export function exportActions(store, pool, announce) {
   let work = null;
 
   /** `what`: `shown`, `key` or `commands`. */
@@ -39,7 +39,7 @@ export function exportActions(store, client, announce) {
     const total = files.reduce((sum, { source }) => sum + (source.file ?? source.served).size, 0);
     store.update({ saving: { phase: "writing", name, offset: 0, total } });
     announce.say(`Writing ${name}`);
-    const mine = new Work(client, ({ offset }) => {
+    const mine = new Work(pool, ({ offset }) => {
       if (mine === work) store.update({ saving: { ...store.state.saving, offset } });
     });
     work = mine;

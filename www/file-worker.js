@@ -1,8 +1,9 @@
 // Work on whole files beside the reader of keys: the commands of a log as rows, the keys that a log makes, exports.
-// Each of these has a worker of its own, which is ended when nothing is left to ask, and its memory with it.
+// Each of these has a worker of its own, which lets go of everything when nothing is left to ask, and stands by for the next.
 
-import load, { CommandLog, KeyExport, LogKeys, logFiles } from "./aikv/tools-glue.js";
+import load, { CommandLog, KeyExport, LogKeys, logFiles, __wbg_reset_state as freshInstance } from "./aikv/tools-glue.js";
 import { chunksOf, turn, TURN_MS } from "./chunks.js";
+import { hold } from "./hold.js";
 import { DOWNLOAD_BYTES, SHOWN_FIRST, SHOWN_MOST } from "./limits.js";
 import { argumentsOf } from "./resp.js";
 import { asSourceError, fromMessage, readSpan } from "./source.js";
@@ -15,17 +16,40 @@ const GAP_BYTES = 16 << 10;
 /** Pieces of a file in memory before they are given to the browser, which may put them on the disk. */
 const PART_BYTES = 16 << 20;
 
-let ready = null;
+/** The package's second module, compiled; an instance of it is made when something of it is needed. */
+let module = null;
+let loading = null;
+let memory = null;
 let log = null;
 let latestSelect = 0;
 /** Resolved while work goes on; a pause holds it. */
 let going = Promise.resolve();
 let goOn = null;
+/** Operations in hand, and the chunks that they read. */
+let running = 0;
+const reading = new Set();
+/** Whom to tell when nothing else is left, while everything is to end. */
+let alone = null;
 
 const operations = {
-  async init(given) {
-    ready = start(given);
-    return ready;
+  /** Holds `lock` for as long as this worker lives. The answer tells that its scripts are there. */
+  async standBy(given) {
+    module = given.module;
+    await hold(given.lock);
+  },
+
+  /** Ends what is going on, and gives its memory back: that never shrinks, so it goes with the whole instance. */
+  async letGo() {
+    const left = new Promise((resolve) => (alone = resolve));
+    latestSelect = 0;
+    operations.resume();
+    for (const chunks of reading) chunks.cancel();
+    if (running > 1) await left;
+    alone = null;
+    log = null;
+    if (!memory) return;
+    freshInstance();
+    memory = (await load()).memory;
   },
 
   /** The files of a log among these names, in their order; null where none is. */
@@ -154,23 +178,33 @@ const operations = {
   },
 };
 
-/** Loads the second module of the package: compiled already, or its bytes, where the page has them. */
-async function start({ module, bytes }) {
-  const compiled = module ?? (await WebAssembly.compile(bytes ?? (await fetched(new URL("./aikv/aikv_tools_bg.wasm", import.meta.url)))));
-  memory = (await load({ module_or_path: compiled })).memory;
-  return { module: compiled };
-}
-
-let memory = null;
-
-async function fetched(address) {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`What reads logs could not be loaded (${answer.status}).`);
-  return answer.arrayBuffer();
+async function instance() {
+  loading ??= load({ module_or_path: module }).then((exports) => (memory = exports.memory)).catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
 }
 
 function opened({ name, source, isIncrement }) {
   return { name, source: fromMessage(source), isIncrement };
+}
+
+/** The chunks of a file; fails where all is to end. */
+async function* chunksIn(source) {
+  const chunks = await chunksOf(source);
+  reading.add(chunks);
+  try {
+    for (;;) {
+      const chunk = await chunks.next();
+      if (alone) throw Object.assign(new Error("The work was ended."), { code: "ended" });
+      if (!chunk) return;
+      yield chunk;
+    }
+  } finally {
+    reading.delete(chunks);
+    chunks.cancel();
+  }
 }
 
 /** Reads files one behind the other. Resolves with what is wrong with one of them, `{ file, code, message, offset, .. }`, or null. */
@@ -178,11 +212,9 @@ async function through(files, { begin, take, end, tell }) {
   let told = 0;
   let turned = performance.now();
   for (const [at, file] of files.entries()) {
-    let chunks = null;
     try {
       begin(file);
-      chunks = await chunksOf(file.source);
-      for (let chunk = await chunks.next(); chunk; chunk = await chunks.next()) {
+      for await (const chunk of chunksIn(file.source)) {
         await take(chunk);
         const now = performance.now();
         if (now - told >= PROGRESS_EVERY_MS) {
@@ -197,7 +229,6 @@ async function through(files, { begin, take, end, tell }) {
       }
       end(file);
     } catch (error) {
-      chunks?.cancel();
       if (!Number.isFinite(error.offset)) throw asSourceError(error);
       tell();
       return { file: at, ...fieldsOf(error) };
@@ -218,12 +249,9 @@ async function search(generation) {
     postMessage({ event: "found", generation, count: commands.found(), part: done / Math.max(1, total) });
   };
   for (const file of files) {
-    const chunks = await chunksOf(file.source);
-    // A newer wish may have come while this one waited.
-    if (latestSelect === generation) commands.searchFile(file.isIncrement);
-    for (;;) {
-      const chunk = await chunks.next();
-      if (latestSelect !== generation || !chunk || !commands.searchChunk(chunk)) break;
+    commands.searchFile(file.isIncrement);
+    for await (const chunk of chunksIn(file.source)) {
+      if (latestSelect !== generation || !commands.searchChunk(chunk)) break;
       done += chunk.length;
       if (performance.now() - told >= PROGRESS_EVERY_MS) {
         told = performance.now();
@@ -231,7 +259,6 @@ async function search(generation) {
       }
       await turn();
     }
-    chunks.cancel();
     if (latestSelect !== generation) return null;
   }
   log.generation = generation;
@@ -324,12 +351,16 @@ function fieldsOf({ code = "viewer", message, offset, db, key, keyText, name }) 
 const MUCH = 1 << 30;
 
 onmessage = async ({ data: { id, op, args } }) => {
+  running += 1;
   try {
-    if (op !== "init") await ready;
+    if (op !== "standBy" && op !== "letGo") await instance();
     postMessage({ id, value: await operations[op](args) });
   } catch (error) {
     const isTrap = error instanceof WebAssembly.RuntimeError;
     const code = !isTrap ? fieldsOf(error).code : (memory?.buffer.byteLength ?? 0) > MUCH ? "out-of-memory" : "crashed";
     postMessage({ id, error: { ...fieldsOf(error), code } });
+  } finally {
+    running -= 1;
+    if (running === 1) alone?.();
   }
 };

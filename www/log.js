@@ -31,7 +31,7 @@ export function emptyQueryOf(log) {
   return !log.query.text && !log.query.names.length;
 }
 
-export function logActions(store, client, announce) {
+export function logActions(store, pool, announce) {
   let commands = null;
   let keys = null;
   let generation = 0;
@@ -51,7 +51,7 @@ export function logActions(store, client, announce) {
 
   /** What the reader knows of the names of logs. */
   async function order(names, manifestName, manifest) {
-    const work = new Work(client);
+    const work = new Work(pool);
     try {
       return await work.call("files", { names, manifestName, manifest });
     } finally {
@@ -63,9 +63,9 @@ export function logActions(store, client, announce) {
   async function read(files, { lenient, nowMs }) {
     close();
     const message = { files: files.map(({ source, ...rest }) => ({ ...rest, source: toMessage(source) })), lenient, nowMs };
-    const mine = new Work(client, onCommands);
+    const mine = new Work(pool, onCommands);
     commands = mine;
-    keys = new Work(client, ({ offset }) => {
+    keys = new Work(pool, ({ offset }) => {
       const { progress } = store.state;
       store.update({ progress: { ...progress, offset } });
     });

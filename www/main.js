@@ -21,6 +21,7 @@ import { lifecycleActions } from "./lifecycle.js";
 import { COPY_BYTES } from "./limits.js";
 import { logActions } from "./log.js";
 import { acceptDrops, chooseFile, chooseFolder, mountStart } from "./open.js";
+import { Pool } from "./pool.js";
 import { mountPrefixes } from "./prefixes.js";
 import { queryActions } from "./query.js";
 import { repairActions } from "./repair-actions.js";
@@ -44,10 +45,11 @@ const client = new Client((message) => {
 });
 const query = queryActions(store, client, announce);
 const value = valueActions(store, client);
-const logs = logActions(store, client, announce);
+const pool = new Pool(() => client.tools());
+const logs = logActions(store, pool, announce);
 const life = lifecycleActions(store, client, announce, query, logs);
 const conversion = convertActions(store, client, announce);
-const exports = exportActions(store, client, announce);
+const exports = exportActions(store, pool, announce);
 const phone = matchMedia("(max-width: 39.99em)");
 const narrow = matchMedia("(max-width: 50em)");
 /** What had the focus when the detail was opened, if not the table. */
@@ -381,6 +383,16 @@ const { view, query: wanted } = fromFragment(location.hash);
 store.update({ view, query: { ...store.state.query, ...wanted } });
 store.draw();
 
+/** Loads what may be needed later. From then on nothing is asked of the network, but for what the service worker keeps. */
+async function standBy() {
+  try {
+    await Promise.all([client.standBy(), pool.fill(), keepForOffline()]);
+    document.body.dataset.whole = "";
+  } catch {
+    // What is missing is asked for again where it is needed, and told there.
+  }
+}
+
 // After the first paint, so that the page stands before the WebAssembly is fetched.
 requestAnimationFrame(() => setTimeout(async () => {
   const named = new URLSearchParams(location.search).get("file");
@@ -388,8 +400,8 @@ requestAnimationFrame(() => setTimeout(async () => {
     const { supported, version } = await client.start();
     store.update({ supported, version });
     document.body.dataset.ready = "";
-    keepForOffline();
     acceptLaunches(life.offer);
+    standBy();
     if (named !== null) await life.openServed(named);
   } catch (error) {
     store.update({ phase: "refused", refusal: { text: "The reader could not be started.", advice: error.message } });

@@ -1,42 +1,35 @@
-// The package's second module, in the worker. Its bytes are fetched together with the first one, so that the page asks for
-// nothing later; they are compiled when something of them is needed.
+// The package's second module, in the reader. It is compiled once, by the first reader, and an instance of it is made when
+// something of it is needed.
 
 import { loadTools } from "./aikv/index.js";
 import { __wbg_reset_state as freshInstance } from "./aikv/tools-glue.js";
+import { compiled } from "./compiled.js";
 
-let bytes = null;
+let module = null;
 let isLoaded = false;
 
-/** The bytes, fetched once. */
-export function fetchTools() {
-  bytes ??= fetchBytes();
-  return bytes;
-}
-
-/** Takes the bytes from the page, which has them from another worker. */
-export function giveTools(given) {
-  bytes = Promise.resolve(given);
-}
-
-/** Loads the module. */
-export async function needTools() {
-  try {
-    await loadTools(await fetchTools());
-    isLoaded = true;
-  } catch (error) {
+/** The module, compiled. */
+export function compiledTools() {
+  module ??= compiled("aikv_tools_bg.wasm", { priority: "low" }).catch((error) => {
     // The network may be back at the next call.
-    bytes = null;
+    module = null;
     throw error;
-  }
+  });
+  return module;
+}
+
+/** Takes it from the page, which has it of another reader. */
+export function giveTools(given) {
+  module = Promise.resolve(given);
+}
+
+/** Makes the instance. */
+export async function needTools() {
+  await loadTools(await compiledTools());
+  isLoaded = true;
 }
 
 /** Gives the memory back that was taken: it never shrinks, so it goes with the whole instance. */
 export function freshTools() {
   if (isLoaded) freshInstance();
-}
-
-async function fetchBytes() {
-  const answer = await fetch(new URL("./aikv/aikv_tools_bg.wasm", import.meta.url), { priority: "low" });
-  if (!answer.ok) throw new Error(`A part of the reader could not be loaded (${answer.status}).`);
-  return answer.arrayBuffer();
 }

@@ -1,54 +1,52 @@
-// The page's end of a worker that goes through whole files: one worker for each piece of work.
+// The page's end of a worker that goes through whole files, for one piece of work.
 
-import { scriptAddress } from "./script-address.js";
-
-/** What all of them run: compiled once, by the first. */
-let compiled = null;
+import { workerError } from "./workers.js";
 
 export class Work {
-  #worker;
+  #pool;
+  #onEvent;
+  #taking;
+  #worker = null;
+  #isEnded = false;
   #pending = new Map();
   #nextId = 1;
-  #started;
 
-  /** `client` has the bytes of what is run; `onEvent(message)` is told how the work goes on. */
-  constructor(client, onEvent = () => {}) {
-    this.#worker = new Worker(scriptAddress("file-worker.js"), { type: "module" });
-    this.#worker.onmessage = ({ data }) => {
+  /** Takes a worker of the `pool`; `onEvent(message)` is told how the work goes on. */
+  constructor(pool, onEvent = () => {}) {
+    this.#pool = pool;
+    this.#onEvent = onEvent;
+    this.#taking = this.#take();
+    // Whoever calls is told.
+    this.#taking.catch(() => {});
+  }
+
+  async #take() {
+    const worker = await this.#pool.take();
+    if (this.#isEnded) {
+      this.#pool.giveBack(worker);
+      return;
+    }
+    this.#worker = worker;
+    worker.onmessage = ({ data }) => {
       if (data.event) {
-        onEvent(data);
+        this.#onEvent(data);
         return;
       }
       const waiting = this.#pending.get(data.id);
       this.#pending.delete(data.id);
-      if (data.error) waiting?.reject(Object.assign(new Error(data.error.message), data.error));
+      if (data.error) waiting?.reject(workerError(data.error));
       else waiting?.resolve(data.value);
     };
-    this.#worker.onerror = (event) => {
+    worker.onerror = (event) => {
       event.preventDefault();
-      this.#fail({ code: "crashed", message: event.message || "The worker did not start." });
+      this.#fail({ code: "crashed", message: event.message });
     };
-    this.#started = this.#start(client.tools);
-  }
-
-  async #start(bytes) {
-    if (compiled) {
-      await this.#post("init", { module: await compiled });
-      return;
-    }
-    compiled = this.#post("init", { bytes }).then(({ module }) => module);
-    // The network may be back at the next try.
-    compiled.catch(() => (compiled = null));
-    await compiled;
   }
 
   /** Runs one operation. Rejects with an `Error` that has `code`, and where it is of a file `offset`. */
   async call(op, args) {
-    await this.#started;
-    return this.#post(op, args);
-  }
-
-  #post(op, args) {
+    await this.#taking;
+    if (!this.#worker) throw workerError(ENDED);
     const id = this.#nextId;
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
@@ -60,12 +58,16 @@ export class Work {
   #fail(fields) {
     const waiting = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { reject } of waiting) reject(Object.assign(new Error(fields.message), fields));
+    for (const { reject } of waiting) reject(workerError(fields));
   }
 
-  /** Ends the worker with all it holds; whatever was asked of it fails with the code `ended`. */
+  /** Gives the worker back with all it holds; whatever was asked of it fails with the code `ended`. */
   end() {
-    this.#worker.terminate();
-    this.#fail({ code: "ended", message: "The work was ended." });
+    this.#isEnded = true;
+    if (this.#worker) this.#pool.giveBack(this.#worker);
+    this.#worker = null;
+    this.#fail(ENDED);
   }
 }
+
+const ENDED = { code: "ended", message: "The work was ended." };

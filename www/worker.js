@@ -5,11 +5,13 @@
 import { __wbg_reset_state as freshInstance } from "./aikv/glue.js";
 import { init, Session, sniff, supportedVersions, version } from "./aikv/index.js";
 import { chunksOf, turn, TURN_MS } from "./chunks.js";
+import { compiled } from "./compiled.js";
 import { asSourceError, fromMessage, readSpan } from "./source.js";
 import { ElementReader } from "./elements-reader.js";
 import { Conversions } from "./conversion.js";
 import { copyText, prepare, study } from "./formats.js";
-import { fetchTools, freshTools, giveTools, needTools } from "./tools.js";
+import { hold } from "./hold.js";
+import { compiledTools, freshTools, giveTools, needTools } from "./tools.js";
 import { commandsOf, payloadOf, restoreOf } from "./key-forms.js";
 import { Unpacking } from "./unpack.js";
 
@@ -38,14 +40,19 @@ let running = 0;
 let alone = null;
 
 const operations = {
-  /** Loads the module, and holds `lock` for as long as this worker lives. */
-  async init({ module, lock }) {
+  /** Loads the module, and holds `lock` for as long as this worker lives. What another reader has compiled is given. */
+  async init({ module, tools, lock }) {
+    if (tools) giveTools(tools);
     ready = hold(lock).then(() => start(module));
     return ready;
   },
 
-  async tools({ bytes }) {
-    giveTools(bytes);
+  /** The answer tells that the worker's scripts are there. */
+  async standBy() {},
+
+  /** The second module, compiled, for the page to give to other workers. */
+  async tools() {
+    return compiledTools();
   },
 
   async sniff({ prefix }) {
@@ -230,34 +237,10 @@ function converting(job) {
   };
 }
 
-/** A lock that ends with this worker, so that the page learns of that whatever the reason. */
-function hold(lock) {
-  return new Promise((held) => {
-    if (!navigator.locks) return held();
-    return navigator.locks.request(lock, () => {
-      held();
-      return new Promise(() => {});
-    });
-  });
-}
-
-async function start(module) {
-  const compiling = module ?? compile(new URL("./aikv/aikv_bg.wasm", import.meta.url));
-  if (!module) shareTools();
-  const compiled = await compiling;
-  await init(compiled);
-  return { module: compiled, version: version(), supported: supportedVersions() };
-}
-
-/** The page gives the bytes to the workers that come after this one. A failure is told where they are needed. */
-function shareTools() {
-  fetchTools().then((bytes) => postMessage({ event: "tools", bytes }), () => {});
-}
-
-async function compile(address) {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`The reader could not be loaded (${answer.status}).`);
-  return WebAssembly.compile(await answer.arrayBuffer());
+async function start(given) {
+  const module = given ?? (await compiled("aikv_bg.wasm"));
+  await init(module);
+  return { module, version: version(), supported: supportedVersions() };
 }
 
 function need() {

@@ -10,7 +10,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { findServer, withServer } from "./support/server.mjs";
-import { drop, findChromium, OF_FILES, openPage, serve, untilRead, violations } from "./support/site.mjs";
+import { drop, findChromium, openPage, serve, untilRead, violations } from "./support/site.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const siteFolder = resolve(root, process.env.AIKV_SITE ?? "dist/site");
@@ -40,7 +40,7 @@ const dump = (name) => readFileSync(join(data, name));
 
 /** A page with a dump on it, in which files are saved as downloads; nothing unwanted may have happened. */
 async function withDump(name, use, { bytes = dump(name), as = name.split("/").at(-1), ...options } = {}) {
-  const page = await openPage(browser, site.url, { acceptDownloads: true, ...options });
+  const page = await openPage(browser, site.url, { site, acceptDownloads: true, ...options });
   await page.evaluate((time) => {
     delete globalThis.showSaveFilePicker;
     // What is dropped has a time that a test can know.
@@ -55,8 +55,8 @@ async function withDump(name, use, { bytes = dump(name), as = name.split("/").at
     await untilRead(page);
     await use(page);
     assert.deepEqual(page.record.problems, [], "errors, warnings and policy reports");
-    const isLogs = (url) => as.endsWith(".aof") && OF_FILES.test(url);
-    assert.deepEqual(page.record.requests.filter((url) => !url.startsWith("blob:") && !isLogs(url)), [], "requests after the page was ready");
+    assert.deepEqual(page.record.requests.filter((url) => !url.startsWith("blob:")), [], "requests after the page was ready");
+    assert.deepEqual(site.asked, [], "requests that its server saw");
   } finally {
     await page.context().close();
   }
@@ -229,7 +229,7 @@ test("by keyboard alone: open, filter, detail, copy, convert, save, and a server
     t.skip("there is no redis-7.0; tests/data/servers.sh obtains it");
     return;
   }
-  const page = await openPage(browser, site.url, { acceptDownloads: true, permissions: ["clipboard-read", "clipboard-write"] });
+  const page = await openPage(browser, site.url, { site, acceptDownloads: true, permissions: ["clipboard-read", "clipboard-write"] });
   await page.evaluate(() => { delete globalThis.showSaveFilePicker; });
   try {
     const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("o")]);

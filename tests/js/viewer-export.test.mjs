@@ -9,7 +9,7 @@ import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
-import { drop, OF_FILES, untilRead, violations } from "./support/site.mjs";
+import { drop, untilRead, violations } from "./support/site.mjs";
 import { data, dump, root, skip as noBrowser, withPage as withAnyPage } from "./support/viewer.mjs";
 
 const command = process.env.AIKV_BIN && resolve(root, process.env.AIKV_BIN);
@@ -34,7 +34,7 @@ const withPage = (use, options) => withAnyPage(async (page) => {
   // Downloads, unless a test says otherwise: no dialog can be answered here.
   await page.evaluate(() => (globalThis.showSaveFilePicker = undefined));
   await use(page);
-}, { asks: OF_FILES, ...options });
+}, options);
 
 async function withFile(name, use, options) {
   await withPage(async (page) => {

@@ -6,8 +6,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { drop, OF_FILES, untilRead, violations } from "./support/site.mjs";
-import { data, dump, skip, withPage as withAnyPage } from "./support/viewer.mjs";
+import { drop, untilRead, violations } from "./support/site.mjs";
+import { data, dump, skip, withPage } from "./support/viewer.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aikv-viewer-log-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -17,8 +17,6 @@ const text = (value) => (typeof value === "string" ? value : Buffer.from(value.$
 const line = (command) => command.map((value) => (text(value) === "" ? "empty" : text(value))).join(" ");
 /** Text that the page writes as it is. */
 const isPlain = (command) => command.every((value) => /^[\x20-\x7e]{0,100}$/.test(text(value))) && line(command).length < 300;
-
-const withPage = (use, options) => withAnyPage(use, { asks: OF_FILES, ...options });
 
 async function withLog(name, use, options) {
   await withPage(async (page) => {
@@ -219,6 +217,21 @@ test("a log whose commands cannot be applied shows them all the same", { skip },
     assert.match(await page.textContent(".table-note"), /commands cannot be applied/);
     await toCommands(page);
     assert.deepEqual((await allRows(page, "command-grid")).map(({ command }) => command), ["SET", "NOSUCHCOMMAND", "SET"]);
+  });
+});
+
+test("workers that ended are made up for by those that stand by, and the network is asked for nothing", { skip }, async () => {
+  await withPage(async (page) => {
+    const end = (script) => page.workers().find((worker) => worker.url().endsWith(script)).evaluate(() => self.close()).catch(() => {});
+    await end("/file-worker.js");
+    await drop(page, "a.aof", log(["SET", "a", "1"]));
+    await untilRead(page);
+    await end("/worker.js");
+    await page.click("text=Read again");
+    await untilRead(page);
+    assert.equal(await page.textContent("#row-0 .key"), "a");
+    // The next one that stands by is asked of the service worker.
+    page.record.requests = [];
   });
 });
 

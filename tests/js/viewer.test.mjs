@@ -51,11 +51,13 @@ async function withDump(name, use, options) {
 }
 
 async function withPage(use, { origin = site.url, address = "", asks = false, ...options } = {}) {
-  const page = await openPage(browser, origin + address, options);
+  const page = await openPage(browser, origin + address, { ...options, site });
   try {
     await use(page);
     assert.deepEqual(page.record.problems, [], "errors, warnings and policy reports");
-    if (!asks) assert.deepEqual(page.record.requests, [], "requests after the page was ready");
+    if (asks) return;
+    assert.deepEqual(page.record.requests, [], "requests after the page was ready");
+    assert.deepEqual(site.asked, [], "requests that its server saw");
   } finally {
     await page.context().close();
   }

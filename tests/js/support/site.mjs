@@ -11,11 +11,9 @@ const MIME = {
 };
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; trusted-types aikv; require-trusted-types-for 'script'; frame-ancestors 'none'";
 const QUIET_MS = 400;
-const STANDBY_MS = 50;
+/** Asked for by the browser, not the page: the icon whenever the fragment changes, and whether there is a newer service worker. */
+const OF_BROWSER = /\/(favicon\.svg|sw\.js)$/;
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
-
-/** What the page asks its own server for when it opens a log or exports for the first time. */
-export const OF_FILES = /\/(file-worker|chunks|limits|resp|source|part-[^/]+)\.js$|\/aikv\/(tools-glue\.js|aikv_tools_bg\.wasm)$/;
 
 /** The path of a Chromium of this machine, or null. `CHROME` names one that is not on the path. */
 export function findChromium() {
@@ -33,12 +31,13 @@ export function findChromium() {
 /**
  * Serves `root`. `opened` is the file behind `/opened-file`, as `aikv view FILE` has it: `{ name, bytes }`,
  * with `stallAfter` bytes sent before the answer waits for `resume()`. `replaced` are files that are sent instead of
- * those of the site, by path. Pages of others have no `policy`.
+ * those of the site, by path. `asked` are the paths that were asked for. Pages of others have no `policy`.
  */
 export async function serve(root, { policy = POLICY } = {}) {
-  const site = { opened: null, resume: () => {}, replaced: new Map() };
+  const site = { opened: null, resume: () => {}, replaced: new Map(), asked: [] };
   const server = createServer((request, answer) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+    if (!OF_BROWSER.test(path)) site.asked.push(path);
     const headers = { ...(policy && { "Content-Security-Policy": policy }), "Cache-Control": "no-cache" };
     if (path === "/opened-file" && site.opened) {
       sendOpened(site, request, answer, headers);
@@ -83,15 +82,17 @@ function sendOpened(site, request, answer, headers) {
   site.resume = () => answer.end(bytes.subarray(stallAfter));
 }
 
-/** A page of the viewer that is ready for a file, with everything recorded that must not happen. `watch` runs before anything of it. */
-export async function openPage(browser, url, { watch, ...options } = {}) {
+/**
+ * A page of the viewer that is ready for a file and has all that it may need, with everything recorded that must not happen
+ * from then on: what it asks for too, as `site` sees it where that serves it. `watch` runs before anything of it.
+ */
+export async function openPage(browser, url, { watch, site, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   const record = { requests: [], problems: [] };
   page.on("filechooser", () => {});
-  // The icon is asked for by the browser, not the page, and again whenever the fragment changes.
   page.on("request", (request) => {
-    if (!request.url().endsWith("/favicon.svg")) record.requests.push(request.url());
+    if (!OF_BROWSER.test(request.url())) record.requests.push(request.url());
   });
   page.on("pageerror", (error) => record.problems.push(error.stack ?? String(error)));
   page.on("console", (message) => {
@@ -102,27 +103,22 @@ export async function openPage(browser, url, { watch, ...options } = {}) {
   });
   if (watch) await page.addInitScript(watch);
   await page.goto(url);
-  await page.waitForFunction(() => "ready" in document.body.dataset);
-  await untilStandby(page);
-  await untilQuiet(record);
+  await page.waitForFunction(() => "whole" in document.body.dataset);
+  await page.evaluate(async () => {
+    // The service worker is there, and so is its copy of the page.
+    if ((await navigator.serviceWorker?.getRegistrations())?.length) await navigator.serviceWorker.ready;
+  });
+  await untilQuiet(record, site);
   record.requests = [];
+  if (site) site.asked = [];
   return Object.assign(page, { record });
 }
 
-/** The second worker stands by: its modules are loaded, however slow the machine is. */
-async function untilStandby(page) {
-  for (;;) {
-    const workers = page.workers();
-    const listening = await Promise.all(workers.map((worker) => worker.evaluate(() => typeof onmessage === "function")));
-    if (workers.length > 1 && listening.every(Boolean)) return;
-    await new Promise((resolve) => setTimeout(resolve, STANDBY_MS));
-  }
-}
-
-/** The page's other parts are loaded when nothing more was asked for in a while. */
-async function untilQuiet(record) {
-  for (let seen = -1; seen !== record.requests.length;) {
-    seen = record.requests.length;
+/** Nothing more is on its way when nothing was asked for in a while. */
+async function untilQuiet(record, site) {
+  const asked = () => record.requests.length + (site?.asked.length ?? 0);
+  for (let seen = -1; seen !== asked();) {
+    seen = asked();
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
   }
 }

@@ -37,15 +37,16 @@ export const bytes = (value) => (typeof value === "string" ? Buffer.from(value, 
 
 /**
  * A page that is ready; nothing unwanted may have happened when `use` is done with it. Where the `address` names a file
- * of the server, that may be asked for, and so may what `asks` matches.
+ * of the server, that may be asked for.
  */
-export async function withPage(use, { address = "", asks = /^$/, ...options } = {}) {
-  const page = await openPage(browser, site.url + address, options);
+export async function withPage(use, { address = "", ...options } = {}) {
+  const page = await openPage(browser, site.url + address, { ...options, site });
   try {
     await use(page);
     assert.deepEqual(page.record.problems, [], "errors, warnings and policy reports");
-    const others = page.record.requests.filter((asked) => !asks.test(asked) && (address === "" || asked !== `${site.url}opened-file`));
-    assert.deepEqual(others, [], "requests after the page was ready");
+    const isUnwanted = (asked) => address === "" || asked !== "/opened-file";
+    assert.deepEqual(page.record.requests.filter((asked) => isUnwanted(new URL(asked).pathname)), [], "requests after the page was ready");
+    assert.deepEqual(site.asked.filter(isUnwanted), [], "requests that its server saw");
   } finally {
     await page.context().close();
   }
