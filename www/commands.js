@@ -4,8 +4,8 @@ import { el, fill, icon, rem, setAttr, setText, show } from "./dom.js";
 import { fromValue, localValue, MODES } from "./filter.js";
 import { bytes, bytesExact, bytesText, clockTime, count, dateTime, dateTimeUtc, percent, plural, short } from "./format.js";
 import { Geometry } from "./geometry.js";
-import { emptyQueryOf } from "./log.js";
 import { openForm, openMenu } from "./menu.js";
+import { commandsOf, emptyQueryOf } from "./state.js";
 import { nodes, runs } from "./text.js";
 import { Windows } from "./windows.js";
 
@@ -335,10 +335,6 @@ export function mountCommands(root, actions) {
   };
 }
 
-function commandsOf(report) {
-  return (report?.files ?? []).reduce((sum, part) => sum + part.commands, 0);
-}
-
 /** From when to when, with seconds where that is within a day. */
 function spanWords(fromMs, toMs) {
   const [from, to] = [dateTime(fromMs), dateTime(toMs)];
@@ -398,12 +394,4 @@ function paintBytes(cell, row) {
   setText(cell.children[1], unit);
   setText(cell.children[2], ` ${spoken}`);
   cell.title = bytesExact(row.bytes);
-}
-
-/** What the status bar says of the commands. */
-export function commandWords({ log }) {
-  const { selection, report, part } = log;
-  const all = plural(commandsOf(report), "command");
-  const words = emptyQueryOf(log) ? all : `${count(selection.count)} of ${all}`;
-  return part !== null ? `${words}, ${percent(part, 1)} searched` : words;
 }

@@ -3,10 +3,11 @@
 import { canConvert, isLenient, surveyed } from "./convert-actions.js";
 import { el, fill, icon, pick, setAttr, setText, show } from "./dom.js";
 import { bytesText, count, plural } from "./format.js";
+import { LINEAGES } from "./lineages.js";
 import { openMenu } from "./menu.js";
 import { toPackage } from "./query.js";
 import { isFiltered, keysOf } from "./state.js";
-import { commandLine, LINEAGES, lossWords, needWords, outcomeOf, outputName, TARGETS } from "./targets.js";
+import { commandLine, lossWords, needWords, outcomeOf, outputName, TARGETS } from "./targets.js";
 import { nodes, runs } from "./text.js";
 
 const ICONS = { loss: "warn", need: "info", none: "check", same: "check" };

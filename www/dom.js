@@ -84,6 +84,18 @@ export function isTextField(node) {
   return node.tagName === "INPUT" && !["checkbox", "radio", "button", "file", "range"].includes(node.type);
 }
 
+/** Loads the style sheets that the first view does without; each takes effect where it stands among the others. */
+export function styled() {
+  return Promise.all([...document.querySelectorAll('link[rel="later"]')].map((link) => new Promise((loaded, failed) => {
+    link.onload = loaded;
+    link.onerror = () => {
+      link.rel = "later";
+      failed();
+    };
+    link.rel = "stylesheet";
+  })));
+}
+
 let canvas;
 /** Width of a text in CSS px, in the font given as for `CanvasRenderingContext2D.font`. */
 export function textWidth(text, font) {

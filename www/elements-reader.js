@@ -4,7 +4,6 @@
 import { GATHER_ELEMENTS } from "./limits.js";
 import { asSourceError } from "./source.js";
 import { utf8 } from "./text.js";
-import { needTools } from "./tools.js";
 
 const SLICE = 1 << 20;
 const BATCH = 20_000;
@@ -76,9 +75,8 @@ export class ElementReader {
     return { bytes: await this.#span(offset, offset + Math.min(bytes, maxBytes)), length: bytes, offset };
   }
 
-  /** The key as `aikv export` writes it. */
+  /** The key as `aikv export` writes it, by the second module. */
   async line(id) {
-    await needTools();
     const { offset, bytes } = this.#session.row(id);
     const reader = this.#session.lineReader(id);
     try {

@@ -36,7 +36,7 @@ export function mountHeader(root, actions) {
   const tabs = el("nav", { class: "tabs", "aria-label": "Views" }, keysTab, commandsTab, findingsTab, convertTab);
   const news = el("div", { class: "news" });
   const openButton = el("button", { class: "button", type: "button", title: "Open another file (o)", onclick: actions.chooseFile }, icon("folder"), "Open");
-  const exportButton = el("button", { class: "button", type: "button", title: "Export (e)", "aria-haspopup": "menu", onclick: () => exportMenu() }, icon("save"), "Export");
+  const exportButton = el("button", { class: "button", type: "button", title: "Export (e)", "aria-haspopup": "menu", onclick: () => actions.exportMenu() }, icon("save"), "Export");
   const themeIcon = icon("moon");
   const themeButton = el("button", { class: "icon-button", type: "button", "aria-label": "Theme", title: "Theme", "aria-haspopup": "menu", onclick: themeMenu }, themeIcon);
   const helpButton = el("button", { class: "icon-button", type: "button", "aria-label": "Keyboard and help", title: "Keyboard (?)", onclick: actions.help }, "?");
@@ -75,7 +75,7 @@ export function mountHeader(root, actions) {
     const themes = [["auto", "Theme as the system"], ["light", "Light theme"], ["dark", "Dark theme"]].map(([theme, label]) => ({
       label, kind: "radio", checked: state.settings.theme === theme, run: () => actions.setting({ theme }),
     }));
-    openMenu(moreButton, [{ label: "Open a file", run: actions.chooseFile }, { label: "Open a sample", run: actions.openSample }, { label: "Export…", disabled: !canExport(state), run: () => queueMicrotask(exportMenu) }, { line: true }, ...themes], { label: "Menu", align: "right" });
+    openMenu(moreButton, [{ label: "Open a file", run: actions.chooseFile }, { label: "Open a sample", run: actions.openSample }, { label: "Export…", disabled: !canExport(state), run: () => queueMicrotask(actions.exportMenu) }, { line: true }, ...themes], { label: "Menu", align: "right" });
   }
 
   function render(next) {

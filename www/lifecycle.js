@@ -2,15 +2,16 @@
 
 import { bytesSpoken, count, hex, partOf, percent, plural, sentence } from "./format.js";
 import { chosenOf, FileSet } from "./gather.js";
-import { emptyLog } from "./log.js";
 import { readSpan, ServedFile, SourceError, toMessage } from "./source.js";
-import { findings, hasFile } from "./state.js";
+import { emptyLog, findings, hasFile } from "./state.js";
 
 const SNIFF_BYTES = 4096;
 const QUARTERS = [25, 50, 75];
 
-export function lifecycleActions(store, client, announce, query, logs) {
+/** `later()` resolves with `{ logs }`, which reads a log. */
+export function lifecycleActions(store, client, announce, query, later) {
   let job = 0;
+  let logs = null;
   let told = 0;
   let toldDamage = false;
 
@@ -20,7 +21,7 @@ export function lifecycleActions(store, client, announce, query, logs) {
     const run = job;
     told = 0;
     toldDamage = false;
-    logs.close();
+    logs?.close();
     const kept = keptFilter(store.state.query, run);
     const progress = { offset: 0, keys: 0, total: source.size, started: performance.now(), spent: 0 };
     // What is being written goes on: it has a worker of its own.
@@ -47,9 +48,14 @@ export function lifecycleActions(store, client, announce, query, logs) {
     }
   }
 
+  async function needLogs() {
+    ({ logs } = await later());
+  }
+
   /** Opens the log that several files are, or else one of them. */
   async function openSet(run, set) {
     await client.close();
+    await needLogs();
     let chosen;
     try {
       chosen = await chosenOf(set, logs.order);
@@ -77,6 +83,7 @@ export function lifecycleActions(store, client, announce, query, logs) {
     store.update({ phase: "reading", log: emptyLog(files), progress: { ...store.state.progress, started: performance.now() } });
     announce.say(`Reading ${source.name}, ${bytesSpoken(source.size)}`);
     try {
+      await needLogs();
       const { blob, failure } = await logs.read(files, { lenient: store.state.lenient, nowMs: store.state.clock.ms });
       if (run !== job) return;
       if (blob) {

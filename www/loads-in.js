@@ -1,8 +1,8 @@
 // What loads the file as it is, as chips in the header: a click opens Convert at that target.
 
 import { el, fill, icon, show } from "./dom.js";
+import { LINEAGES, numberOf } from "./lineages.js";
 import { hasFile } from "./state.js";
-import { LINEAGES, numberOf } from "./targets.js";
 
 const NEWEST = { redis: "redis-8.10", valkey: "valkey-9.1" };
 

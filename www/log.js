@@ -3,33 +3,11 @@
 
 import { count, plural, sentence } from "./format.js";
 import { toMessage } from "./source.js";
+import { emptyQueryOf } from "./state.js";
 import { Work } from "./work.js";
 
 const TYPING_MS = 200;
 const ANNOUNCE_MS = 500;
-
-export function emptyLog(files) {
-  return {
-    /** `[{ name, source, isIncrement }]`, in the order they are read. */
-    files,
-    /** What is known of the commands: how many rows, and their report. */
-    rows: 0, report: null, isRead: false,
-    /** Of the keys: reading | ready | failed; `made` is what the reader tells beside them. */
-    keys: "reading", made: null,
-    /** A snapshot of the keys, as a file. */
-    snapshot: null,
-    findings: [],
-    query: { text: "", mode: "text", names: [] },
-    queryError: null, asking: false, part: null,
-    selection: { count: 0, generation: 0 },
-    /** The command that is looked at, and its arguments. */
-    row: null, args: null, argsError: null,
-  };
-}
-
-export function emptyQueryOf(log) {
-  return !log.query.text && !log.query.names.length;
-}
 
 export function logActions(store, pool, announce) {
   let commands = null;

@@ -1,40 +1,25 @@
-// Starts the page: one store, one worker, the views, and the actions they call.
+// Starts the page: one store, one worker, the views that the first rows of a file need, and the actions they call. The others
+// come while the page is idle.
 
-import { mountAbout } from "./about.js";
 import { announcer } from "./announce.js";
 import { mountBottom } from "./bottom.js";
 import { Client } from "./client.js";
-import { mountCommand } from "./command-detail.js";
-import { mountCommands } from "./commands.js";
-import { mountConvert } from "./convert.js";
-import { convertActions } from "./convert-actions.js";
-import { mountDetail } from "./detail.js";
-import { isTextField, show } from "./dom.js";
-import { exportActions } from "./export.js";
+import { isTextField, show, styled } from "./dom.js";
 import { mountFilter } from "./filter.js";
-import { mountFindings } from "./findings.js";
 import { MINUTE } from "./format.js";
 import { mountHeader } from "./header.js";
-import { mountHelp } from "./help.js";
 import { acceptLaunches, keepForOffline } from "./installed.js";
 import { lifecycleActions } from "./lifecycle.js";
-import { COPY_BYTES } from "./limits.js";
-import { logActions } from "./log.js";
 import { acceptDrops, chooseFile, chooseFolder, mountStart } from "./open.js";
 import { Pool } from "./pool.js";
-import { mountPrefixes } from "./prefixes.js";
 import { queryActions } from "./query.js";
-import { repairActions } from "./repair-actions.js";
-import { download } from "./saving.js";
 import { applyTheme, fromFragment, loadSettings, saveSettings, toFragment } from "./settings.js";
 import { listenToKeys } from "./shortcuts.js";
 import { readSpan } from "./source.js";
-import { findings, hasFile, isFiltered, Store } from "./state.js";
+import { hasFile, isFiltered, Store } from "./state.js";
 import { mountStatus } from "./status.js";
 import { mountSummary } from "./summary.js";
 import { mountTable } from "./table.js";
-import { plain, utf8 } from "./text.js";
-import { valueActions, wholeOf } from "./value.js";
 
 const byId = (id) => document.getElementById(id);
 const store = new Store(loadSettings());
@@ -44,49 +29,54 @@ const client = new Client((message) => {
   else for (const told of [actions.converting, actions.repairing]) told(message);
 });
 const query = queryActions(store, client, announce);
-const value = valueActions(store, client);
 const pool = new Pool(() => client.tools());
-const logs = logActions(store, pool, announce);
-const life = lifecycleActions(store, client, announce, query, logs);
-const conversion = convertActions(store, client, announce);
-const exports = exportActions(store, pool, announce);
+const life = lifecycleActions(store, client, announce, query, later);
 const phone = matchMedia("(max-width: 39.99em)");
 const narrow = matchMedia("(max-width: 50em)");
-/** What had the focus when the detail was opened, if not the table. */
-let openedFrom = null;
+let coming = null;
 
-let mapOpenedFrom = null;
+/** What `later.js` adds; loaded once, and again where that failed. */
+function later() {
+  coming ??= loadLater().catch((error) => {
+    coming = null;
+    throw error;
+  });
+  return coming;
+}
+
+async function loadLater() {
+  const parts = Promise.all([import("./later.js"), styled()]);
+  const [{ mountLater }] = await parts.catch(() => {
+    throw Object.assign(new Error("A part of this page could not be loaded. Is there a network?"), { code: "unreachable" });
+  });
+  return mountLater({ store, client, pool, announce, query, actions, views, phone, narrow });
+}
+
+/** Actions of `later.js` that the first views call: each waits until it is there. */
+const awaited = ["convertTo", "exportMenu", "focusPrefixes", "help", "largeMap", "nextFinding", "select", "showRow"].map((name) => [name, async (...args) => {
+  try {
+    await later();
+  } catch (error) {
+    missing(error);
+    return;
+  }
+  actions[name](...args);
+}]);
+
+function missing(error) {
+  if (!error.code) throw error;
+  announce.alert(error.message);
+}
 
 const actions = {
   ...query,
-  ...value,
   ...life,
-  ...conversion,
-  ...logs.actions,
-  ...exports,
-  ...repairActions(store, client, announce),
+  ...Object.fromEntries(awaited),
 
   rows: (generation, from, count) => client.call("rows", { generation, from, count }),
   row: (id) => client.call("row", { id }).catch(() => null),
   fileBytes: readSpan,
-  /** Lays out a long value in the worker. */
-  lay: (op, args) => client.call(op, args),
-  explain: (args) => client.call("explain", args).catch(() => ({})),
-  help: () => views.help.open(store.state.settings),
   focusGrid: () => views.table.focus(),
-  focusPrefixes() {
-    if (phone.matches) actions.view("prefixes");
-    else views.prefixes.focus();
-  },
-  /** Gives the treemap the table's place, or the table its own again. */
-  largeMap(wanted = !store.state.largeMap) {
-    if (phone.matches || wanted === store.state.largeMap) return;
-    store.update({ largeMap: wanted });
-    // Where the focus was is out of sight now, and comes back later.
-    if (wanted) mapOpenedFrom = byId("prefixes").contains(document.activeElement) ? views.prefixes : views.table;
-    requestAnimationFrame(() => (wanted ? views.prefixes.focusMap() : mapOpenedFrom.focus()));
-  },
-
   async chooseFile() {
     const file = await chooseFile();
     if (file) life.open(file);
@@ -95,7 +85,6 @@ const actions = {
     const folder = await chooseFolder();
     if (folder) life.open(folder);
   },
-  exportMenu: (anchor) => views.header.exportMenu(anchor),
 
   view(view) {
     if (view === store.state.view) return;
@@ -124,77 +113,10 @@ const actions = {
     if (isFiltered(store.state.query)) query.refresh();
   },
 
-  select(row) {
-    const { activeElement } = document;
-    openedFrom = byId("keys").contains(activeElement) || byId("detail").contains(activeElement) ? null : activeElement;
-    if (narrow.matches && !store.state.detail.row) history.pushState({ detail: true }, "");
-    value.select(row);
-    if (narrow.matches) requestAnimationFrame(() => views.detail.focus());
-  },
-  openAgain() {
-    if (narrow.matches) return;
-    if (!store.state.detail.wide) value.widen(true);
-    else views.detail.focusBody();
-  },
-  closeDetail() {
-    if (narrow.matches && history.state?.detail) {
-      history.back();
-      return;
-    }
-    leaveDetail();
-  },
-
   async openLargest() {
     const { report } = store.state;
     const row = await actions.row(report.largest);
     if (row) await actions.showRow(row);
-  },
-  async showLast() {
-    const { keys } = store.state.progress;
-    const row = await actions.row(keys - 1);
-    actions.view("keys");
-    if (row) await actions.showRow(row);
-  },
-  async showFound(row) {
-    actions.view("keys");
-    await actions.showRow(row);
-  },
-  /** Shows the key that stands at this place in the file. */
-  async showKeyAt(id) {
-    const row = await actions.row(id);
-    actions.view("keys");
-    if (row) await actions.showRow(row);
-  },
-  showTypes(types) {
-    actions.view("keys");
-    query.filter({ types });
-  },
-  async showRow(row) {
-    actions.select(row);
-    const at = await client.call("find", { id: row.id });
-    if (at >= 0) views.table.goTo(at);
-  },
-
-  selectCommand(row) {
-    if (narrow.matches && !store.state.log.row) history.pushState({ detail: true }, "");
-    actions.openCommand(row);
-    if (narrow.matches) requestAnimationFrame(() => views.command.focus());
-  },
-  leaveCommand() {
-    if (narrow.matches && history.state?.detail) {
-      history.back();
-      return;
-    }
-    actions.closeCommand();
-    views.commands.focus();
-  },
-
-  finding: (finding) => store.update({ finding }),
-  nextFinding(way) {
-    const total = findings(store.state).length;
-    if (!total) return;
-    if (store.state.view !== "findings") actions.view("findings");
-    else store.update({ finding: (store.state.finding + way + total) % total });
   },
 
   /** Puts text on the clipboard and says so. */
@@ -205,88 +127,12 @@ const actions = {
       return true;
     } catch {
       announce.alert("The browser did not let this page copy.");
-      if (store.state.view === "keys") views.detail.tell("The browser did not let this page copy.");
+      if (store.state.view === "keys") views.detail?.tell("The browser did not let this page copy.");
       return false;
     }
   },
-  async copyKey() {
-    const { key } = store.state.detail.row;
-    if (await actions.copy(utf8(key) ?? plain(key, Infinity), "key")) views.detail.flash();
-  },
-  async copyValue() {
-    const shown = wholeOf(store.state.detail) ?? store.state.detail.itemValue;
-    if (!shown || shown.length > COPY_BYTES) return;
-    const bytes = await wholeValue();
-    if (!bytes) return;
-    const text = await client.call("copyText", { format: views.detail.viewer().format(), bytes });
-    if (await actions.copy(text, "value")) views.detail.flash();
-  },
-  copyJson: () => copyMade(async () => ({ text: await value.jsonLine(), lost: "" }), "key as JSON"),
-  copyCommands: () => copyMade(() => value.redisCli("commands"), "commands"),
-  copyRestore: () => copyMade(() => value.redisCli("restore"), "RESTORE command"),
-  async copyOffset() {
-    if (await actions.copy(String(store.state.detail.row.offset), "offset")) views.detail.flash();
-  },
-
-  /** A value too large to show, as a file. */
-  async saveValue() {
-    const bytes = await wholeValue();
-    if (bytes) download(new Blob([bytes]), "value.bin");
-  },
-  /** What DUMP gives for the selected key, as a file. */
-  async savePayload() {
-    try {
-      const { bytes, lost } = await value.payload();
-      download(new Blob([bytes]), "key.dump");
-      announce.say("Saved key");
-      if (lost) views.detail.tell(leftOut(lost));
-    } catch (error) {
-      announce.alert(error.message);
-      views.detail.tell(error.message);
-    }
-  },
-  /** Likewise an argument of a command, straight from the file. */
-  saveArgument(row, { start, length }) {
-    const { source } = store.state.log.files[row.file];
-    download(source.slice(row.offset + start, row.offset + start + length), "argument.bin");
-  },
   tell: announce.say,
 };
-
-/** Copies what has to be made first. */
-async function copyMade(make, what) {
-  try {
-    const { text, lost } = await make();
-    if (!(await actions.copy(text, what))) return;
-    views.detail.flash();
-    if (lost) views.detail.tell(leftOut(lost));
-  } catch (error) {
-    announce.alert(error.message);
-    views.detail.tell(error.message);
-  }
-}
-
-function leftOut(lost) {
-  return `Left out, since this form has no room for it: ${lost}.`;
-}
-
-/** The value in full, or null after saying why it cannot be read. */
-async function wholeValue() {
-  try {
-    return await value.wholeBytes();
-  } catch (error) {
-    announce.alert(error.message);
-    return null;
-  }
-}
-
-function leaveDetail() {
-  const had = Boolean(store.state.detail.row);
-  value.closeDetail();
-  if (!had) return;
-  if (openedFrom?.isConnected && openedFrom.offsetParent !== null && openedFrom !== document.body) openedFrom.focus();
-  else views.table.focus();
-}
 
 /** Views of their own where there is no place beside the table. */
 const PHONE_VIEWS = ["prefixes", "summary"];
@@ -296,17 +142,9 @@ const views = {
   header: mountHeader(byId("header"), actions),
   summary: mountSummary(byId("summary"), actions),
   filter: mountFilter(byId("filter"), actions),
-  prefixes: mountPrefixes(byId("prefixes"), byId("keys"), actions),
   table: mountTable(byId("keys"), actions),
-  findings: mountFindings(byId("findings"), byId("summary"), actions),
-  convert: mountConvert(byId("convert"), actions),
-  about: mountAbout(byId("about"), actions),
-  detail: mountDetail(byId("detail"), actions),
-  commands: mountCommands(byId("commands"), actions),
-  command: mountCommand(byId("command"), actions),
   status: mountStatus(byId("status"), actions),
   bottom: mountBottom(byId("bottom"), actions),
-  help: mountHelp(actions),
 };
 
 /** Which parts are on screen; drawn before the views, so that they can measure themselves. */
@@ -340,7 +178,7 @@ const frame = {
 };
 
 store.addView(frame);
-for (const view of Object.values(views)) if (view.render) store.addView(view);
+for (const view of Object.values(views)) store.addView(view);
 
 /** Keeps the address in step with view, sort and filter; a change of view is a step Back can undo. */
 function remember(step) {
@@ -353,7 +191,7 @@ function remember(step) {
 }
 
 addEventListener("popstate", () => {
-  if (store.state.detail.row && narrow.matches) leaveDetail();
+  if (store.state.detail.row && narrow.matches) actions.leaveDetail();
   if (store.state.log?.row && narrow.matches) actions.closeCommand();
   const { view, query: wanted } = fromFragment(location.hash);
   store.update({ view });
@@ -386,10 +224,11 @@ store.draw();
 /** Loads what may be needed later. From then on nothing is asked of the network, but for what the service worker keeps. */
 async function standBy() {
   try {
-    await Promise.all([client.standBy(), pool.fill(), keepForOffline()]);
+    await Promise.all([later(), client.standBy(), pool.fill(), keepForOffline()]);
     document.body.dataset.whole = "";
-  } catch {
-    // What is missing is asked for again where it is needed, and told there.
+  } catch (error) {
+    // It is asked for again where it is needed.
+    missing(error);
   }
 }
 
@@ -402,7 +241,10 @@ requestAnimationFrame(() => setTimeout(async () => {
     document.body.dataset.ready = "";
     acceptLaunches(life.offer);
     standBy();
-    if (named !== null) await life.openServed(named);
+    if (named === null) return;
+    // It comes from where they come from, and then all of the page stands at once.
+    await later().catch(missing);
+    await life.openServed(named);
   } catch (error) {
     store.update({ phase: "refused", refusal: { text: "The reader could not be started.", advice: error.message } });
   }

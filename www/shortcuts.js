@@ -12,7 +12,7 @@ export function listenToKeys(store, actions, views) {
   let firstAt = 0;
 
   addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || menuIsOpen() || views.help.isOpen()) return;
+    if (event.defaultPrevented || menuIsOpen() || views.help?.isOpen()) return;
     if (event.key === "F6") {
       event.preventDefault();
       goToRegion(event.shiftKey ? -1 : 1);
@@ -32,7 +32,7 @@ export function listenToKeys(store, actions, views) {
 
   function withControl(event) {
     if (!event.ctrlKey || event.altKey || !hasFile(store.state)) return;
-    if (store.state.view === "commands" && event.key === "f" && views.commands.hasFocus()) {
+    if (store.state.view === "commands" && store.state.log && event.key === "f" && views.commands.hasFocus()) {
       event.preventDefault();
       views.commands.focusSearch();
     }
@@ -64,7 +64,7 @@ export function listenToKeys(store, actions, views) {
     }
     if (key === "n" || key === "p") return did(() => actions.nextFinding(key === "n" ? 1 : -1));
     if (key === "e") return did(() => actions.exportMenu());
-    if (store.state.view === "commands") return inCommands(event);
+    if (store.state.view === "commands" && store.state.log) return inCommands(event);
     return store.state.view === "keys" && inKeys(event);
   }
 
@@ -117,7 +117,7 @@ export function listenToKeys(store, actions, views) {
     }
     if (!hasFile(state) || state.view !== "keys") return false;
     const { detail } = state;
-    if (views.prefixes.closeOver()) return true;
+    if (views.prefixes?.closeOver()) return true;
     if (state.largeMap) actions.largeMap(false);
     else if (detail.item !== null) actions.closeItem();
     else if (detail.row && detail.wide) actions.widen(false);

@@ -67,6 +67,36 @@ export function emptyDetail() {
   };
 }
 
+/** A log that is about to be read. */
+export function emptyLog(files) {
+  return {
+    /** `[{ name, source, isIncrement }]`, in the order they are read. */
+    files,
+    /** What is known of the commands: how many rows, and their report. */
+    rows: 0, report: null, isRead: false,
+    /** Of the keys: reading | ready | failed; `made` is what the reader tells beside them. */
+    keys: "reading", made: null,
+    /** A snapshot of the keys, as a file. */
+    snapshot: null,
+    findings: [],
+    query: { text: "", mode: "text", names: [] },
+    queryError: null, asking: false, part: null,
+    selection: { count: 0, generation: 0 },
+    /** The command that is looked at, and its arguments. */
+    row: null, args: null, argsError: null,
+  };
+}
+
+/** Whether all of its commands are shown. */
+export function emptyQueryOf(log) {
+  return !log.query.text && !log.query.names.length;
+}
+
+/** How many commands the files of a log have. */
+export function commandsOf(report) {
+  return (report?.files ?? []).reduce((sum, part) => sum + part.commands, 0);
+}
+
 /** The part of the query that narrows the rows. */
 export function isFiltered(query) {
   return Boolean(query.text || query.types.length || query.dbs.length || query.expiry || query.minBytes !== null || query.maxBytes !== null || query.prefix);

@@ -1,11 +1,10 @@
 // The status bar: counts, how the reading went, that the file stays here, and the clock for expiry.
 
 import { el, fill, icon } from "./dom.js";
-import { commandWords } from "./commands.js";
-import { bothTimes, bytesText, count, dateTime, dateTimeUtc, plural, took } from "./format.js";
+import { bothTimes, bytesText, count, dateTime, dateTimeUtc, percent, plural, took } from "./format.js";
 import { fromValue, localValue } from "./filter.js";
 import { openForm, openMenu } from "./menu.js";
-import { findings, isFiltered } from "./state.js";
+import { commandsOf, emptyQueryOf, findings, isFiltered } from "./state.js";
 
 export function mountStatus(root, actions) {
   const counts = el("span");
@@ -70,6 +69,13 @@ export function mountStatus(root, actions) {
 function clockWords({ kind, ms }) {
   if (kind === "now") return `Expiry as of now, ${dateTime(ms)} UTC`;
   return kind === "saved" ? `Expiry as of the snapshot, ${dateTime(ms)} UTC` : `Expiry as of ${dateTime(ms)} UTC`;
+}
+
+function commandWords({ log }) {
+  const { selection, report, part } = log;
+  const all = plural(commandsOf(report), "command");
+  const words = emptyQueryOf(log) ? all : `${count(selection.count)} of ${all}`;
+  return part !== null ? `${words}, ${percent(part, 1)} searched` : words;
 }
 
 function partsOf(state) {

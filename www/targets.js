@@ -3,6 +3,7 @@
 
 import { filterFlags, quoted } from "./command-line.js";
 import { count, plural } from "./format.js";
+import { numberOf } from "./lineages.js";
 
 /**
  * Release lines that write the same version and have the same modules with them. `name` is the target that is asked for,
@@ -37,16 +38,9 @@ export const TARGETS = GROUPS.map(({ name, servers }) => {
   return { name, lineage, servers, dialect, version: VERSIONS[name], range, format: `${dialect === "valkey" ? "VALKEY" : "RDB"} ${VERSIONS[name]}` };
 });
 
-export const LINEAGES = { redis: "Redis", valkey: "Valkey" };
-
 /** The group that a server is in. */
 export function targetOf(server) {
   return TARGETS.find(({ servers }) => servers.includes(server));
-}
-
-/** `8.10` of `redis-8.10`. */
-export function numberOf(server) {
-  return server.slice(server.indexOf("-") + 1);
 }
 
 /** Who has a module type, by the name that stands in files; servers have those of `since` with them. */

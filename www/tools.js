@@ -2,7 +2,7 @@
 // something of it is needed.
 
 import { loadTools } from "./aikv/index.js";
-import { __wbg_reset_state as freshInstance } from "./aikv/tools-glue.js";
+import * as glue from "./aikv/tools-glue.js";
 import { compiled } from "./compiled.js";
 
 let module = null;
@@ -29,7 +29,13 @@ export async function needTools() {
   isLoaded = true;
 }
 
+/** The module, of which an instance was made. */
+export function tools() {
+  if (!isLoaded) throw new Error("expected the second module, which needTools() loads");
+  return glue;
+}
+
 /** Gives the memory back that was taken: it never shrinks, so it goes with the whole instance. */
 export function freshTools() {
-  if (isLoaded) freshInstance();
+  if (isLoaded) glue.__wbg_reset_state();
 }

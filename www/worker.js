@@ -2,18 +2,13 @@
 // Session, answers for windows of rows, and reads single values again from the file by span. A compressed
 // file is unpacked first; the page then opens what came of it.
 
-import { __wbg_reset_state as freshInstance } from "./aikv/glue.js";
-import { init, Session, sniff, supportedVersions, version } from "./aikv/index.js";
+import load, { __wbg_reset_state as freshInstance, Session as Core, mayBeCompressed, sniff, supportedVersions, version } from "./aikv/glue.js";
+import { sessionOver } from "./aikv/session.js";
 import { chunksOf, turn, TURN_MS } from "./chunks.js";
 import { compiled } from "./compiled.js";
-import { asSourceError, fromMessage, readSpan } from "./source.js";
 import { ElementReader } from "./elements-reader.js";
-import { Conversions } from "./conversion.js";
-import { copyText, prepare, study } from "./formats.js";
 import { hold } from "./hold.js";
-import { compiledTools, freshTools, giveTools, needTools } from "./tools.js";
-import { commandsOf, payloadOf, restoreOf } from "./key-forms.js";
-import { Unpacking } from "./unpack.js";
+import { asSourceError, fromMessage, readSpan } from "./source.js";
 
 const PROGRESS_EVERY_MS = 100;
 /** Bytes handed to the session at once. What one piece adds to the index is far less than the room kept for it. */
@@ -34,7 +29,11 @@ let ready = null;
 let latestSelect = 0;
 let latestCount = 0;
 let dead = false;
-const conversions = new Conversions();
+/** What `reader-later.js` has, once it is there. */
+let more = null;
+let coming = null;
+let conversions = null;
+const Session = sessionOver(Core, mayBeCompressed, () => more.tools());
 /** Operations in hand, and whom to tell when only one is left. */
 let running = 0;
 let alone = null;
@@ -42,17 +41,20 @@ let alone = null;
 const operations = {
   /** Loads the module, and holds `lock` for as long as this worker lives. What another reader has compiled is given. */
   async init({ module, tools, lock }) {
-    if (tools) giveTools(tools);
+    // Whoever needs it is told where that fails.
+    if (tools) later().then(({ giveTools }) => giveTools(tools)).catch(() => {});
     ready = hold(lock).then(() => start(module));
     return ready;
   },
 
   /** The answer tells that the worker's scripts are there. */
-  async standBy() {},
+  async standBy() {
+    await later();
+  },
 
   /** The second module, compiled, for the page to give to other workers. */
   async tools() {
-    return compiledTools();
+    return (await later()).compiledTools();
   },
 
   async sniff({ prefix }) {
@@ -86,7 +88,7 @@ const operations = {
     await needTools();
     file.chunks = await chunksOf(from);
     if (open !== file) return { closed: true };
-    file.unpacking = new Unpacking(file.chunks);
+    file.unpacking = new more.Unpacking(file.chunks);
     return unpackOn(file);
   },
 
@@ -174,57 +176,82 @@ const operations = {
   },
 
   async study({ bytes, cut }) {
-    return study(bytes, cut);
+    return (await later()).study(bytes, cut);
   },
 
   async prepare({ format, bytes, cut, wrap }) {
-    return prepare(format, bytes, cut, wrap);
+    return (await later()).prepare(format, bytes, cut, wrap);
   },
 
   async copyText({ format, bytes }) {
-    return copyText(format, bytes);
+    return (await later()).copyText(format, bytes);
   },
 
   /** What a conversion of the file to each version would lose. */
   async survey({ job, source, options }) {
+    await later();
     return conversions.survey(fromMessage(source), options, converting(job));
   },
 
   /** Writes the file anew for a server: into `handle`, or into a Blob. */
   async convert({ job, source, options, handle }) {
+    await later();
     return conversions.convert(fromMessage(source), options, handle, converting(job));
   },
 
   /** What becomes of each byte of a damaged file, as `aikv repair --json` says it. */
   async repairPlan({ job, source }) {
+    await later();
     return conversions.plan(fromMessage(source), converting(job));
   },
 
   /** Writes a new file of all that is whole, as `convert` does. */
   async repair({ job, source, handle }) {
+    await later();
     return conversions.repair(fromMessage(source), handle, converting(job));
   },
 
   async stopConverting() {
-    conversions.stop();
+    conversions?.stop();
   },
 
   /** The key as lines for redis-cli: `commands` or `restore`. */
   async redisCli({ id, form }) {
+    await needTools();
     const { session, values } = need();
     const line = await values.line(id);
-    return form === "commands" ? commandsOf(line, session.report()) : restoreOf(line, session.row(id), session.report());
+    return form === "commands" ? more.commandsOf(line, session.report()) : more.restoreOf(line, session.row(id), session.report());
   },
 
   async payload({ id }) {
+    await needTools();
     const { session, values } = need();
-    return payloadOf(await values.line(id), session.report());
+    return more.payloadOf(await values.line(id), session.report());
   },
 
   async jsonLine({ id }) {
+    await needTools();
     return need().values.line(id);
   },
 };
+
+/** Loads the rest of this worker's scripts, once, and again where that failed. */
+function later() {
+  coming ??= import("./reader-later.js").then((loaded) => {
+    more = loaded;
+    conversions = new more.Conversions();
+    return more;
+  }).catch(() => {
+    coming = null;
+    throw new Error("A part of the reader could not be loaded. Is there a network?");
+  });
+  return coming;
+}
+
+async function needTools() {
+  await later();
+  await more.needTools();
+}
 
 /** Tells the page of the bytes of the source that were read, at times. */
 function converting(job) {
@@ -239,7 +266,7 @@ function converting(job) {
 
 async function start(given) {
   const module = given ?? (await compiled("aikv_bg.wasm"));
-  await init(module);
+  await load({ module_or_path: module });
   return { module, version: version(), supported: supportedVersions() };
 }
 
@@ -249,7 +276,7 @@ function need() {
 }
 
 function close() {
-  conversions.stop();
+  conversions?.stop();
   if (!open) return;
   const file = open;
   open = null;
@@ -265,7 +292,7 @@ async function forget() {
   if (running > 1) await new Promise((resolve) => { alone = resolve; });
   if (!open) {
     freshInstance();
-    freshTools();
+    more?.freshTools();
   }
 }
 

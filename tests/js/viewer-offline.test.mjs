@@ -94,6 +94,30 @@ test("after one visit the page needs no network, in a folder of any host", { ski
   await page.context().close();
 });
 
+test("a page that is whole needs its host no more, for any of its views, even without a service worker", { skip }, async () => {
+  const { site, address } = await hosted("gone", "");
+  const page = await openPage(browser, address, { serviceWorkers: "block", acceptDownloads: true });
+  await site.close();
+  await page.evaluate(() => (globalThis.showSaveFilePicker = undefined));
+  await drop(page, "plain.aof", readFileSync(join(data, "redis-8.0/plain.aof")));
+  await untilRead(page);
+  await page.click("#row-0");
+  await page.waitForFunction(() => document.querySelector(".detail-key")?.textContent);
+  await page.waitForSelector("#prefixes [role=treeitem]");
+  await page.click(".tab:has-text('Commands')");
+  await page.waitForSelector("#commands .row:not(.pending)");
+  await page.click(".tab:has-text('Convert')");
+  await page.waitForFunction(() => document.querySelector(".target .outcome")?.textContent);
+  await page.click(".tab:has-text('Keys')");
+  await page.keyboard.press("e");
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.click(".menu-item >> nth=0")]);
+  assert.match(saved.suggestedFilename(), /\.jsonl$/);
+  await page.keyboard.press("?");
+  await page.waitForSelector("dialog.help[open]");
+  assert.deepEqual(page.record.requests, []);
+  await page.context().close();
+});
+
 /** Puts other bytes into a file of a hosted site; the list in `sw.js` says so if it is to be `told`. */
 function change(files, name, text, told) {
   writeFileSync(join(files, name), text);

@@ -1,16 +1,12 @@
 //! What is handed out: the site, the npm package, and the command with the page inside.
 
 use crate::run::{cargo, output, program, root, run};
-use crate::{offline, package, tools};
+use crate::{offline, package, tools, weight};
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, GzBuilder};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// The site's HTML, CSS and JavaScript are to have this many bytes behind gzip, each file by itself. They have more: what there is is
-/// printed, see `docs/viewer-budgets.md`.
-const BUDGET: usize = 60 * 1024;
 
 /// Makes everything in `dist/`: `site/`, `aikv-VERSION.tgz` and the command.
 pub fn dist() -> Result<()> {
@@ -30,8 +26,9 @@ pub fn dist() -> Result<()> {
 pub fn site() -> Result<()> {
     let site = package::lay_out()?;
     minify(&site)?;
+    preload(&site)?;
     finish(&site)?;
-    measure(&site)
+    weight::measure(&site, weight::BUDGET)
 }
 
 /// The last steps for a site: what is kept for offline, and the same files for the command.
@@ -55,21 +52,43 @@ fn minify(site: &Path) -> Result<()> {
             bail!("www/script-address.js names {name}, which is not among the scripts that are kept");
         }
     }
+    let bundled = site.join("bundled");
     let esbuild = |options: &[&str]| {
         // A script of Node, or what the package's own installation puts in its place.
         let mut command = program(folder.join("node_modules/.bin/esbuild"));
         command.current_dir(site).args(options);
-        command.args(["--minify", "--format=esm", "--charset=utf8", "--outbase=.", "--outdir=.", "--log-level=warning"]);
-        command.arg("--allow-overwrite");
+        command.args(["--minify", "--format=esm", "--charset=utf8", "--outbase=.", "--log-level=warning"]);
         command
     };
     let is_part = |name: &&String| name.ends_with(".js") && !name.contains('/') && *name != SERVICE_WORKER;
     let is_alone = |name: &&String| name.ends_with(".css") || name.ends_with(".js") && name.contains('/');
-    run(esbuild(&["--bundle", "--splitting", "--external:./aikv/*", "--chunk-names=part-[hash]"]).args(SCRIPTS))?;
-    run(esbuild(&[]).args(names.iter().filter(is_alone)))?;
-    for name in names.iter().filter(is_part).filter(|name| !SCRIPTS.contains(&name.as_str())) {
+    // One by one: what two of them share would be a part of its own, and one more request before the first view.
+    for name in SCRIPTS {
+        let out = ["--bundle", "--splitting", "--external:./aikv/*", "--chunk-names=part-[hash]", "--outdir=bundled", name];
+        run(&mut esbuild(&out))?;
+    }
+    run(esbuild(&["--outdir=.", "--allow-overwrite"]).args(names.iter().filter(is_alone)))?;
+    for name in names.iter().filter(is_part) {
         fs::remove_file(site.join(name))?;
     }
+    package::copy(&bundled, site)?;
+    fs::remove_dir_all(bundled)?;
+    Ok(())
+}
+
+const FIRST_SCRIPT: &str = "main.js";
+
+/// Names the parts of the first script in the page, so that they are asked for with it and not behind it.
+fn preload(site: &Path) -> Result<()> {
+    let page = site.join("index.html");
+    let text = fs::read_to_string(&page)?;
+    let tag = format!("<script type=\"module\" src=\"{FIRST_SCRIPT}\">");
+    if !text.contains(&tag) {
+        bail!("www/index.html: expected {tag}");
+    }
+    let parts = weight::with_imports(site, vec![FIRST_SCRIPT.to_string()])?;
+    let links: String = parts.iter().skip(1).map(|name| format!("<link rel=\"modulepreload\" href=\"{name}\">\n")).collect();
+    fs::write(page, text.replace(&tag, &(links + &tag)))?;
     Ok(())
 }
 
@@ -94,22 +113,10 @@ fn pack(site: &Path) -> Result<()> {
 }
 
 /// The same bytes every time: without a date.
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut packed = GzBuilder::new().write(Vec::new(), Compression::best());
     packed.write_all(bytes)?;
     Ok(packed.finish()?)
-}
-
-fn measure(site: &Path) -> Result<()> {
-    let mut total = 0;
-    for name in offline::names(site)? {
-        // The service worker comes after everything else.
-        if name != SERVICE_WORKER && [".html", ".css", ".js"].iter().any(|extension| name.ends_with(extension)) {
-            total += gzip(&fs::read(site.join(&name))?)?.len();
-        }
-    }
-    println!("HTML, CSS and JavaScript of the site: {total} bytes behind gzip, of {BUDGET}");
-    Ok(())
 }
 
 /// The package of `pkg/` as it is published.

@@ -11,6 +11,7 @@ mod suite;
 mod tally;
 mod tools;
 mod view;
+mod weight;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
