@@ -104,9 +104,32 @@ export function textWidth(text, font) {
   return canvas.measureText(text).width;
 }
 
+/**
+ * The size in px of what is inside of a node's padding, as the browser tells it: reading it lays nothing out. `changed()` is
+ * told, within the frame. A node out of sight keeps the size it had.
+ */
+export function sizeOf(node, changed) {
+  const size = { width: 0, height: 0 };
+  new ResizeObserver(([{ contentRect: { width, height } }]) => {
+    if (!width && !height) return;
+    Object.assign(size, { width, height });
+    changed();
+  }).observe(node);
+  return size;
+}
+
+let rootPx = 0;
+
 /** Size in CSS px of `rem` root em, so that everything measured in script follows the reader's text size. */
 export function rem(value) {
-  return value * parseFloat(getComputedStyle(document.documentElement).fontSize);
+  if (!rootPx) {
+    const read = () => (rootPx = parseFloat(getComputedStyle(document.documentElement).fontSize));
+    const probe = el("div", { class: "one-rem", "aria-hidden": "true" });
+    document.body.append(probe);
+    sizeOf(probe, read);
+    read();
+  }
+  return value * rootPx;
 }
 
 /** The arrow keys of a group of radio buttons. */

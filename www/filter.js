@@ -1,7 +1,7 @@
 // The filter bar: search with its modes, type chips, and the menus for database, expiry and size.
 
 import { badge } from "./columns.js";
-import { el, fill, icon, setAttr, setText, show } from "./dom.js";
+import { el, fill, icon, setAttr, setText, show, sizeOf } from "./dom.js";
 import { bytesText, count, DAY, HOUR, MINUTE, plural, short, span } from "./format.js";
 import { openForm, openMenu } from "./menu.js";
 import { facets } from "./state.js";
@@ -28,11 +28,13 @@ export function mountFilter(root, actions) {
   const size = menuButton("Size", sizeForm, () => actions.filter({ minBytes: null, maxBytes: null }));
   const menus = el("div", { class: "filter-menus" }, prefix.node, db.node, expiry.node, size.node);
   root.append(search, el("div", { class: "divide" }), el("div", { class: "chip-line" }, sortChip, chips, rest, el("div", { class: "divide" }), menus));
-  new ResizeObserver(() => state && fit()).observe(root);
+  const place = sizeOf(root, () => state && fit());
 
   let state = null;
   let order = [];
   let fitted = "";
+  /** What was fitted into which place: to look again would lay the page out. */
+  let fittedWhat = "";
 
   function menuButton(label, run, clear) {
     const text = el("span", null, label);
@@ -197,6 +199,9 @@ export function mountFilter(root, actions) {
    * Counts that grow while a file is read only ever take more room, so nothing moves to and fro.
    */
   function fit() {
+    const what = `${place.width} ${order} ${chips.textContent} ${menus.textContent}`;
+    if (!place.width || what === fittedWhat) return;
+    fittedWhat = what;
     const key = `${root.clientWidth} ${menus.clientWidth} ${order}`;
     const all = [...chips.children];
     const overflows = () => chips.scrollWidth > chips.clientWidth + 1;

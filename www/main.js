@@ -4,7 +4,7 @@
 import { announcer } from "./announce.js";
 import { mountBottom } from "./bottom.js";
 import { Client } from "./client.js";
-import { isTextField, show, styled } from "./dom.js";
+import { isTextField, rem, show, styled } from "./dom.js";
 import { mountFilter } from "./filter.js";
 import { MINUTE } from "./format.js";
 import { mountHeader } from "./header.js";
@@ -149,30 +149,39 @@ const views = {
 
 /** Which parts are on screen; drawn before the views, so that they can measure themselves. */
 const frame = {
+  wasOpen: false,
+  /** The screen that is whole. */
+  whole: "",
   render(state) {
     const open = hasFile(state);
+    // Header, summary and filter come first and all else in the next frame, so that none has to build and lay out everything.
+    const below = open && frame.wasOpen;
+    if (open && !below) store.update({});
+    frame.wasOpen = open;
     const isOther = (PHONE_VIEWS.includes(state.view) && !phone.matches) || (state.view === "commands" && !state.log);
     const view = isOther ? "keys" : state.view;
     const screen = !open ? "start" : view === "summary" ? "about" : view;
-    const changed = document.body.dataset.screen !== screen;
+    const whole = below || !open ? screen : "";
+    const changed = whole !== frame.whole;
+    frame.whole = whole;
     document.body.dataset.screen = screen;
     show(byId("start"), !open);
-    show(byId("prefixes"), open && (view === "prefixes" || (view === "keys" && !phone.matches)));
+    show(byId("prefixes"), below && (view === "prefixes" || (view === "keys" && !phone.matches)));
     show(byId("summary"), open && !PHONE_VIEWS.includes(view) && view !== "commands");
     show(byId("filter"), open && view === "keys");
-    show(byId("keys"), open && view === "keys");
-    show(byId("findings"), open && view === "findings");
-    show(byId("convert"), open && view === "convert");
-    show(byId("about"), open && view === "summary");
-    show(byId("detail"), open && view === "keys" && !(narrow.matches && !state.detail.row));
-    show(byId("commands"), open && view === "commands");
-    show(byId("command"), open && view === "commands" && !(narrow.matches && !state.log.row));
+    show(byId("keys"), below && view === "keys");
+    show(byId("findings"), below && view === "findings");
+    show(byId("convert"), below && view === "convert");
+    show(byId("about"), below && view === "summary");
+    show(byId("detail"), below && view === "keys" && !(narrow.matches && !state.detail.row));
+    show(byId("commands"), below && view === "commands");
+    show(byId("command"), below && view === "commands" && !(narrow.matches && !state.log.row));
     show(byId("status"), open);
     show(byId("bottom"), open && phone.matches);
     document.title = state.source && open ? `${state.source.name} · aikv` : "aikv viewer";
-    if (changed && screen === "keys") queueMicrotask(views.table.comeBack);
+    if (changed && whole === "keys") queueMicrotask(views.table.comeBack);
     else if (changed && phone.matches) byId("app").scrollTop = 0;
-    if (changed && screen === "commands") queueMicrotask(views.commands.measure);
+    if (changed && whole === "commands") queueMicrotask(views.commands.measure);
     remember(false);
   },
 };
@@ -239,6 +248,8 @@ requestAnimationFrame(() => setTimeout(async () => {
     const { supported, version } = await client.start();
     store.update({ supported, version });
     document.body.dataset.ready = "";
+    // Measured while there is time for it.
+    rem(1);
     acceptLaunches(life.offer);
     standBy();
     if (named === null) return;

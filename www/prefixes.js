@@ -1,7 +1,7 @@
 // The prefixes pane: a treemap over a tree of what the names of the keys begin with. A press filters.
 // The tree is one tab stop and draws the lines in sight only.
 
-import { el, fill, icon, rem, setAttr, setIcon, setText, show } from "./dom.js";
+import { el, fill, icon, rem, setAttr, setIcon, setText, show, sizeOf } from "./dom.js";
 import { bytes as sized, bytesExact, bytesText, count, plural, short } from "./format.js";
 import { openForm, openMenu } from "./menu.js";
 import { idOf, PrefixTree } from "./prefix-tree.js";
@@ -58,8 +58,14 @@ export function mountPrefixes(root, place, actions) {
   let shownPath = null;
   let wished = "";
   let mapped = "";
-  list.addEventListener("scroll", paint, { passive: true });
-  new ResizeObserver(paint).observe(list);
+  /** How far the list is scrolled; asking the list would lay it out. */
+  let scrolled = 0;
+  const moved = () => {
+    scrolled = list.scrollTop;
+    paint();
+  };
+  const size = sizeOf(list, () => (scrolled > 0 ? moved() : paint()));
+  list.addEventListener("scroll", moved, { passive: true });
 
   function lineHeight() {
     return rem(phone.matches ? 4.4 : 2.6);
@@ -185,8 +191,8 @@ export function mountPrefixes(root, place, actions) {
   function paint() {
     if (!state || root.hidden || panel.hidden) return;
     const height = lineHeight();
-    const inSight = Math.ceil(list.clientHeight / height) + 2 * SPARE;
-    const first = Math.max(0, Math.min(Math.floor(list.scrollTop / height) - SPARE, flat.length - inSight));
+    const inSight = Math.ceil(size.height / height) + 2 * SPARE;
+    const first = Math.max(0, Math.min(Math.floor(scrolled / height) - SPARE, flat.length - inSight));
     // The current line stays in the page, since the tree points at it.
     const shown = new Set();
     for (let at = first; at < Math.min(flat.length, first + inSight); at += 1) shown.add(at);
@@ -310,7 +316,7 @@ export function mountPrefixes(root, place, actions) {
     const top = at * height;
     if (top < list.scrollTop) list.scrollTop = top;
     else if (top + height > list.scrollTop + list.clientHeight) list.scrollTop = top + height - list.clientHeight;
-    paint();
+    moved();
   }
 
   function separatorMenu() {

@@ -1,7 +1,7 @@
 // The summary strip: keys, bytes, the largest key, and two bars whose segments filter.
 
 import { badge } from "./columns.js";
-import { el, fill, icon, rem, setAttr, setText, show, textWidth } from "./dom.js";
+import { el, fill, icon, rem, setAttr, setText, show, sizeOf, textWidth } from "./dom.js";
 import { bytes, bytesText, count, percent, plural, spokenPercent } from "./format.js";
 import { facets } from "./state.js";
 import { paintOneLine } from "./text.js";
@@ -24,7 +24,9 @@ export function mountSummary(root, actions) {
 
   let state = null;
   let largestShown = -1;
-  new ResizeObserver(() => state && render(state)).observe(typeBar);
+  const again = () => state && render(state);
+  const typeSize = sizeOf(typeBar, again);
+  const expirySize = sizeOf(expiryBar, again);
 
   function render(next) {
     state = next;
@@ -61,7 +63,7 @@ export function mountSummary(root, actions) {
   function renderTypes({ query }, { types: parts }) {
     const whole = parts.reduce((sum, one) => sum + one.bytes, 0);
     reuse(typeBar, parts.map((one) => one.bytes), () => el("button", { type: "button", onclick: (event) => actions.toggleType(event.currentTarget.dataset.type, true) }));
-    const widths = shares(parts.map((one) => one.bytes), typeBar.clientWidth);
+    const widths = shares(parts.map((one) => one.bytes), typeSize.width);
     parts.forEach((one, at) => {
       const segment = typeBar.children[at];
       segment.dataset.type = one.type;
@@ -87,7 +89,7 @@ export function mountSummary(root, actions) {
     const present = counts ? BUCKETS.filter((bucket) => counts[bucket] > 0 || bucket === query.expiry) : [];
     const whole = present.reduce((sum, bucket) => sum + counts[bucket], 0);
     reuse(expiryBar, present.map((bucket) => counts[bucket]), () => el("button", { type: "button", onclick: (event) => actions.toggleExpiry(event.currentTarget.dataset.bucket) }));
-    const widths = shares(present.map((bucket) => counts[bucket]), expiryBar.clientWidth);
+    const widths = shares(present.map((bucket) => counts[bucket]), expirySize.width);
     present.forEach((bucket, at) => {
       const segment = expiryBar.children[at];
       segment.dataset.bucket = bucket;

@@ -1,7 +1,7 @@
 // The key table: a grid that only draws the rows in sight. One tab stop; the arrow keys move through it.
 
 import { buildCell, template, visibleColumns } from "./columns.js";
-import { el, rem, setAttr, show } from "./dom.js";
+import { el, rem, setAttr, show, sizeOf } from "./dom.js";
 import { Geometry } from "./geometry.js";
 import { mountHeader } from "./table-head.js";
 import { mountNote } from "./table-note.js";
@@ -40,19 +40,20 @@ export function mountTable(root, actions) {
   grid.addEventListener("scroll", onScroll, { passive: true });
   let exactWheel = false;
   document.getElementById("app").addEventListener("scroll", onScroll, { passive: true });
-  new ResizeObserver(measure).observe(root);
+  const size = sizeOf(root, measure);
   addEventListener("resize", measure);
 
   function measure() {
     if (!state || root.hidden) return;
     scroller = phone.matches ? document.getElementById("app") : grid;
+    // All is read before anything is written, so that the page is laid out once.
+    const bar = grid.offsetWidth - grid.clientWidth;
+    geometry.viewport = scroller.clientHeight - (phone.matches ? 0 : head.node.offsetHeight);
     geometry.rowHeight = Math.round(rem(phone.matches ? 5.6 : 2.8));
     rows.style.setProperty("--row", `${geometry.rowHeight}px`);
     // The thumb stands in the padding, where scrollbars take room.
-    grid.style.setProperty("--gutter", `${Math.max(4, rem(1.6) - (grid.offsetWidth - grid.clientWidth))}px`);
-    geometry.viewport = scroller.clientHeight - (phone.matches ? 0 : head.node.offsetHeight);
-    relayout();
-    paint();
+    grid.style.setProperty("--gutter", `${Math.max(4, rem(1.6) - bar)}px`);
+    layOut();
   }
 
   /** Px of the scroller above the first row: header and filter scroll away with the list on phones. */
@@ -111,7 +112,7 @@ export function mountTable(root, actions) {
       if (order !== drawn.order) {
         current = 0;
         geometry.rows = count;
-        if (!phone.matches || scroller.scrollTop > above()) scroller.scrollTop = above() && geometry.moveTo(0) + above();
+        if (phone.matches ? scroller.scrollTop > above() : rested) scroller.scrollTop = above() && geometry.moveTo(0) + above();
         geometry.scrolled(0);
       }
       drawn.order = order;
@@ -127,8 +128,14 @@ export function mountTable(root, actions) {
       drawn.clock = next.clock.ms;
       for (const row of pool) row.shown = null;
     }
+    // The browser tells the size of the place within the frame in which it comes into sight.
+    if (size.width) layOut();
+  }
+
+  function layOut() {
     relayout();
-    head.render(next, columns);
+    head.render(state, columns);
+    head.mark(headCurrent);
     paint();
   }
 
@@ -138,11 +145,10 @@ export function mountTable(root, actions) {
     const databases = state.report?.databases.length ?? 1;
     const chosen = state.settings.columns.shown ?? {};
     const widths = state.settings.columns.widths ?? {};
-    columns = visibleColumns({ width: (innerWidth * 10) / rem(1), room: root.clientWidth / rem(1), phone: phone.matches, wide, databases, eviction, chosen, widths });
+    columns = visibleColumns({ width: (innerWidth * 10) / rem(1), room: size.width / rem(1), phone: phone.matches, wide, databases, eviction, chosen, widths });
     look.phone = phone.matches;
     const layout = `${columns.map((column) => column.id)} ${JSON.stringify(widths)} ${phone.matches} ${eviction}`;
-    if (!geometry.viewport) geometry.viewport = scroller.clientHeight;
-    const size = Math.ceil(geometry.viewport / geometry.rowHeight) + 2 * SPARE + 2;
+    const wanted = Math.ceil(geometry.viewport / geometry.rowHeight) + 2 * SPARE + 2;
     if (layout !== drawn.layout) {
       drawn.layout = layout;
       grid.style.setProperty("--columns", template(columns, widths));
@@ -152,8 +158,8 @@ export function mountTable(root, actions) {
       headCurrent = Math.min(headCurrent, columns.length - 1);
       head.rebuild(columns, eviction);
     }
-    while (pool.length < size) pool.push(newRow());
-    while (pool.length > size) pool.pop().node.remove();
+    while (pool.length < wanted) pool.push(newRow());
+    while (pool.length > wanted) pool.pop().node.remove();
   }
 
   function newRow() {
@@ -319,13 +325,12 @@ export function mountTable(root, actions) {
   }
 
   return {
-    render(next) {
-      render(next);
-      head.mark(headCurrent);
-    },
+    render,
     measure,
     /** In sight again, where it was left. */
     comeBack() {
+      // Asking for a place that is known would lay the page out once more.
+      if (!phone.matches && !rested) return;
       measure();
       if (scroller.scrollTop !== rested) scroller.scrollTop = rested;
     },

@@ -1,7 +1,7 @@
 // A treemap: areas in proportion, as square as they come. Drawn only; the tree beside it says the same,
 // so that it is hidden from assistive technology.
 
-import { el, rem, textWidth } from "./dom.js";
+import { el, rem, sizeOf, textWidth } from "./dom.js";
 import { bytesText } from "./format.js";
 import { TYPES } from "./types.js";
 
@@ -14,10 +14,11 @@ export function treemap(choose) {
   const node = el("div", { class: "treemap", "aria-hidden": "true" });
   let items = [];
   let drawn = "";
-  new ResizeObserver(draw).observe(node);
+  const size = sizeOf(node, draw);
 
   function draw() {
-    const { clientWidth: width, clientHeight: height } = node;
+    const { width, height } = size;
+    if (!width || !height) return;
     const key = JSON.stringify([width, height, items.map(({ name, size, type, tip, weight }) => [name, size, type, tip, weight])]);
     if (key === drawn) return;
     drawn = key;
