@@ -308,6 +308,8 @@ export interface Row {
   elements: number | null;
   /** Bytes in the file, from the key head to the end of the value. */
   bytes: number;
+  /** Memory that a server takes for it, estimated: as Redis 7.0 to 8.0 on 64 bits answer `MEMORY USAGE key SAMPLES 0`. `null` where it cannot be told, as of module values. */
+  memoryBytes: number | null;
   /** First byte of the key head; of a compressed file after unpacking. */
   offset: number;
   expiresAtMs: Integer | null;
@@ -336,7 +338,7 @@ export interface Query {
   leaves?: boolean;
   separators?: string[];
   /** `idle`: by idle time, or by frequency where the file has it. */
-  sort?: "file" | "type" | "db" | "key" | "elements" | "size" | "encoding" | "expires" | "idle" | "offset";
+  sort?: "file" | "type" | "db" | "key" | "elements" | "size" | "memory" | "encoding" | "expires" | "idle" | "offset";
   descending?: boolean;
 }
 

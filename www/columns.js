@@ -6,13 +6,18 @@ import { bytes, bytesExact, count, expiry, span } from "./format.js";
 import { paintOneLine, plain } from "./text.js";
 import { elementWord, TYPES } from "./types.js";
 
+/** The servers whose memory is estimated. */
+export const MEMORY_OF = "Redis 7.0 – 8.0";
+export const MEMORY_TIP = `Memory, estimated: what ${MEMORY_OF} would count for the key (MEMORY USAGE)`;
+
 export const COLUMNS = [
   { id: "type", title: "Type", width: 7.4, sort: "type", build: buildType, paint: paintType },
   { id: "db", title: "db", width: 1.8, right: true, sort: "db", build: plainCell, paint: (cell, row) => setText(cell, String(row.db)) },
   { id: "key", title: "Key", width: null, sort: "key", build: keyCell, paint: paintKey },
   { id: "elements", title: "Elements", width: 6.4, right: true, sort: "elements", build: buildElements, paint: paintElements },
   { id: "size", title: "Size", width: 8.4, right: true, sort: "size", build: buildSize, paint: paintSize },
-  { id: "encoding", title: "Encoding", width: 12.8, sort: "encoding", from: 1440, build: plainCell, paint: paintEncoding },
+  { id: "memory", title: "Memory", width: 8.4, right: true, sort: "memory", from: 1440, tip: MEMORY_TIP, spoken: ", estimated", build: buildSize, paint: paintMemory },
+  { id: "encoding", title: "Encoding", width: 12.2, sort: "encoding", from: 1440, build: plainCell, paint: paintEncoding },
   { id: "expires", title: "Expires", width: 7.4, right: true, sort: "expires", tip: "Time to live (TTL)", build: plainCell, paint: paintExpires },
   { id: "idle", title: "Idle", width: 6.4, right: true, sort: "idle", from: 1680, build: plainCell, paint: paintIdle },
   { id: "offset", title: "Offset", width: 10.4, right: true, sort: "offset", from: Infinity, build: plainCell, paint: (cell, row) => setText(cell, count(row.offset)) },
@@ -22,7 +27,7 @@ const WIDE_MODE = ["type", "key", "size", "expires"];
 const PHONE = ["type", "key", "elements", "db", "size", "expires"];
 
 /** What gives way first where the table is narrow. */
-const GIVING_WAY = ["offset", "idle", "encoding", "db", "elements", "expires"];
+const GIVING_WAY = ["offset", "idle", "encoding", "memory", "db", "elements", "expires"];
 const KEY_LEAST = 16;
 const GAP = 1.2;
 const PADDING = 3.2;
@@ -106,11 +111,26 @@ function buildSize(cell) {
 }
 
 function paintSize(cell, row) {
-  const { number, unit, spoken } = bytes(row.bytes);
+  paintBytes(cell, row.bytes);
+}
+
+function paintMemory(cell, row) {
+  const isKnown = row.memoryBytes !== null;
+  cell.classList.toggle("none", !isKnown);
+  if (isKnown) {
+    paintBytes(cell, row.memoryBytes);
+    return;
+  }
+  for (const part of cell.children) setText(part, part === cell.firstChild ? "–" : "");
+  cell.title = "Not known of this value";
+}
+
+function paintBytes(cell, n) {
+  const { number, unit, spoken } = bytes(n);
   setText(cell.children[0], number);
   setText(cell.children[1], unit);
   setText(cell.children[2], ` ${spoken}`);
-  cell.title = bytesExact(row.bytes);
+  cell.title = bytesExact(n);
 }
 
 function paintEncoding(cell, row) {

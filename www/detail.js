@@ -1,6 +1,6 @@
 // The detail pane: the selected key, its facts, and its value, read again from the file.
 
-import { badge } from "./columns.js";
+import { badge, MEMORY_TIP } from "./columns.js";
 import { el, fill, icon, pick, rem, setAttr, setIcon, setText, show, turnRadio } from "./dom.js";
 import { mountElements, prefixOf } from "./elements.js";
 import { EXPORTS } from "./export.js";
@@ -223,6 +223,7 @@ function factsOf({ row, page, about, expiring, wide }, nowMs, report) {
   if (row.type === "stream" && about) list.push(...streamFacts(row, about));
   if (row.type === "array" && page && page.insertIndex !== null && page.insertIndex !== undefined) list.push(["Inserted", `at ${count(page.insertIndex)}`, "Index of the last insertion"]);
   if ((report?.databases.length ?? 1) > 1 || row.db > 0 || wide || list.length % 2 === 1) list.push(["Database", String(row.db)]);
+  if (wide && row.memoryBytes !== null) list.push(["Memory", `${bytesText(row.memoryBytes)}, estimated`, `${MEMORY_TIP}: ${bytesExact(row.memoryBytes)}`]);
   if (wide) list.push(["Offset", count(row.offset), `First byte of the key in the file: ${count(row.offset)}`]);
   return list;
 }

@@ -7,7 +7,7 @@ import { emptyQuery, hasFile, isFiltered } from "./state.js";
 const TYPING_MS = 80;
 const ANNOUNCE_MS = 500;
 
-const NUMERIC = ["elements", "size", "expires", "idle", "offset"];
+const NUMERIC = ["elements", "size", "memory", "expires", "idle", "offset"];
 const SORT_WORDS = {
   file: ["in file order", "in file order"],
   type: ["by type", "by type, last letter first"],
@@ -15,6 +15,7 @@ const SORT_WORDS = {
   key: ["by key", "by key, last letter first"],
   elements: ["by elements, fewest first", "by elements, most first"],
   size: ["by size, smallest first", "by size, largest first"],
+  memory: ["by memory, smallest first", "by memory, largest first"],
   encoding: ["by encoding", "by encoding, last letter first"],
   expires: ["by expiry, soonest first", "by expiry, latest first"],
   idle: ["by idle time or frequency, smallest first", "by idle time or frequency, largest first"],

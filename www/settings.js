@@ -4,7 +4,7 @@
 import { BUCKETS, TYPE_NAMES } from "./types.js";
 
 const STORE = "aikv.viewer";
-const SORTS = ["file", "type", "db", "key", "elements", "size", "encoding", "expires", "idle", "offset"];
+const SORTS = ["file", "type", "db", "key", "elements", "size", "memory", "encoding", "expires", "idle", "offset"];
 const VIEWS = ["keys", "prefixes", "commands", "findings", "convert", "summary"];
 const ORDERS = ["name", "keys", "bytes"];
 

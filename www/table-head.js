@@ -1,11 +1,13 @@
 // The header of the key table: sort buttons, edges to drag, and the menu of columns.
 
-import { COLUMNS } from "./columns.js";
+import { COLUMNS, MEMORY_OF } from "./columns.js";
 import { el, icon, rem, setAttr, setIcon, textWidth } from "./dom.js";
 import { openMenu } from "./menu.js";
 
 const NARROWEST_REM = 2;
 const WIDEST_REM = 60;
+/** What columns are called where there is place. */
+const LABELS = { db: "Database", memory: "Memory, estimated", idle: "Idle time or frequency" };
 
 export function mountHeader(actions, { edited, focusGrid }) {
   const node = el("div", { class: "grid-head", role: "row", "aria-rowindex": 1, oncontextmenu: onContext });
@@ -22,7 +24,7 @@ export function mountHeader(actions, { edited, focusGrid }) {
   }
 
   function cellOf(column, at, split) {
-    const title = el("span", null, column.id === "idle" && eviction === "freq" ? "Freq" : column.title);
+    const title = el("span", null, column.id === "idle" && eviction === "freq" ? "Freq" : column.title, column.spoken ? el("span", { class: "sr" }, column.spoken) : null);
     const cell = el("div", { class: `head-cell${column.right ? " right" : ""}`, role: "columnheader", id: `head-${column.id}`, "aria-colindex": at + 1, title: column.tip ?? "" });
     if (column.sort) {
       const arrow = icon("arrow-down", "small");
@@ -88,7 +90,8 @@ export function mountHeader(actions, { edited, focusGrid }) {
   function menu() {
     const visible = new Set(columns.map((column) => column.id));
     const items = COLUMNS.filter((column) => column.id !== "key").map((column) => ({
-      label: column.id === "idle" ? "Idle time or frequency" : column.id === "db" ? "Database" : column.title,
+      label: LABELS[column.id] ?? column.title,
+      hint: column.id === "memory" ? `as in ${MEMORY_OF}` : "",
       kind: "checkbox",
       checked: visible.has(column.id),
       keep: true,

@@ -1,12 +1,13 @@
 //! The index of a snapshot's keys: what is known of each but its value.
 
 use super::columns::{Columns, KeyPlace, NewRow, Row};
+use super::memory::Memory;
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::rdb::{Elements, Event, Eviction, Key, ModuleId, ModuleItem, Part, StreamPart, ValueType};
 
 static FULL: Cause = Cause::new(FaultKind::Limit, "memory for another key of the index", Form::Number);
 
-/// Keys of a snapshot with database, type, elements, expiry and place, at
+/// Keys of a snapshot with database, type, elements, memory, expiry and place, at
 /// most 48 bytes a key beside the key's own bytes. Built from events; grows in
 /// segments, so nothing is copied, and fails where memory ends with all rows
 /// before still there.
@@ -42,6 +43,7 @@ struct Open {
     expires_at_ms: Option<i64>,
     eviction: Eviction,
     module: Option<ModuleId>,
+    memory: Memory,
 }
 
 impl Default for Index {
@@ -70,8 +72,9 @@ impl Index {
             Event::Value(part) => self.part(part),
             Event::KeyEnd { span } => match self.open.take() {
                 Some(open) => {
-                    let Open { key, db, value_type, elements, expires_at_ms, eviction, module } = open;
-                    let row = NewRow { key, db, value_type, elements, expires_at_ms, eviction, span: *span, module };
+                    let Open { key, db, value_type, elements, expires_at_ms, eviction, module, memory } = open;
+                    let memory = memory.total(self.columns.version);
+                    let row = NewRow { key, db, value_type, elements, expires_at_ms, eviction, span: *span, module, memory };
                     self.columns.push(&row).map_err(|_| self.full())
                 }
                 None => Ok(()),
@@ -86,13 +89,15 @@ impl Index {
 
     fn open(&mut self, head: &Key<'_>) -> Result<(), Fault> {
         let Key { key, value_type, db, expires_at_ms, eviction } = *head;
+        let memory = Memory::new(head);
         let key = key.with_text(|text| self.columns.keep_key(text)).map_err(|_| self.full())?;
-        self.open = Some(Open { key, db, value_type, elements: 0, expires_at_ms, eviction, module: None });
+        self.open = Some(Open { key, db, value_type, elements: 0, expires_at_ms, eviction, module: None, memory });
         Ok(())
     }
 
     fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
         let Some(open) = &mut self.open else { return Ok(()) };
+        open.memory.part(part);
         match part {
             Part::Bytes { .. } => {}
             Part::Elements { elements: Elements::One(_), .. } => open.elements = open.elements.saturating_add(1),

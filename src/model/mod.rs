@@ -29,6 +29,7 @@ mod fit;
 mod index;
 mod items;
 mod loss;
+mod memory;
 mod pack_value;
 mod plan;
 mod prefixes;

@@ -22,6 +22,8 @@ pub enum Column {
     Expires,
     /// Bytes of the key; a key stands before those it is the beginning of.
     Key,
+    /// Memory, estimated; 0 where it is not known.
+    Memory,
     /// Place in the file.
     Offset,
     /// Name of the kind, such as `hash`.
@@ -40,6 +42,7 @@ pub(super) fn sort(index: &Index, rows: &mut [u32], column: Column, descending: 
         }),
         Column::Expires => by_number(index, rows, descending, |row| row.expires_at_ms().map_or(u64::MAX, ordered)),
         Column::Key => by_key(index, rows, descending),
+        Column::Memory => by_number(index, rows, descending, |row| row.memory_or_zero()),
         Column::Offset => by_number(index, rows, descending, |row| u64::from(row.id())),
         Column::Type => by_name(index, rows, descending, |value_type| value_type.kind().name()),
     }

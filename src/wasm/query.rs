@@ -36,6 +36,7 @@ impl Query {
             Some("key") => Some(Column::Key),
             Some("elements") => Some(Column::Elements),
             Some("size") => Some(Column::Bytes),
+            Some("memory") => Some(Column::Memory),
             Some("encoding") => Some(Column::Encoding),
             Some("expires") => Some(Column::Expires),
             Some("idle") => Some(Column::Eviction),

@@ -428,6 +428,7 @@ pub(super) fn row_object(row: &Row<'_>) -> Object {
     object.put("elements", row.elements().map(object::number));
     object.set("bytes", object::number(row.bytes()));
     object.set("offset", object::number(row.offset()));
+    object.put("memoryBytes", row.memory_bytes().map(object::number));
     object.put("expiresAtMs", row.expires_at_ms().map(object::signed));
     let (idle, freq) = match row.eviction() {
         Eviction::None => (None, None),
