@@ -51,9 +51,7 @@ impl Wanted {
     /// The rules for it.
     pub(super) fn rules(&self) -> Result<Rules, JsValue> {
         let filter = self.facts()?;
-        // Types that no snapshot read so far can hold leave nothing to be shown.
-        let is_nothing = filter.kinds.is_empty() && !self.types.is_empty();
-        Ok(Rules { filter, is_nothing, prefix: self.prefix.clone(), leaf_of: self.leaf_of.clone() })
+        Ok(Rules { filter, prefix: self.prefix.clone(), leaf_of: self.leaf_of.clone() })
     }
 
     /// Counts of the rows these rules keep, nothing counted yet.
@@ -65,7 +63,6 @@ impl Wanted {
 /// Which keys are shown.
 pub(super) struct Rules {
     filter: Filter,
-    is_nothing: bool,
     prefix: Vec<u8>,
     leaf_of: Option<Separators>,
 }
@@ -99,7 +96,7 @@ impl Rules {
     fn judge(&self, row: &Row<'_>) -> (bool, bool) {
         let Filter { dbs, kinds, expiry, size, .. } = &self.filter;
         let Some(value_type) = row.value_type() else { return (false, false) };
-        let is_kind = !self.is_nothing && (kinds.is_empty() || kinds.contains(&value_type.kind()));
+        let is_kind = kinds.is_empty() || kinds.contains(&value_type.kind());
         let is_expiry = expiry.is_none_or(|rule| rule.matches(row.expires_at_ms()));
         let others = (is_kind || is_expiry)
             && (dbs.is_empty() || dbs.contains(&u64::from(row.db())))

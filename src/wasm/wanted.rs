@@ -17,7 +17,7 @@ use wasm_bindgen::prelude::*;
 pub(super) struct Wanted {
     text: String,
     mode: Mode,
-    pub(super) types: Vec<String>,
+    kinds: Vec<Kind>,
     dbs: Vec<u64>,
     expiry: Option<ExpiryRule>,
     size: SizeRule,
@@ -44,11 +44,14 @@ impl Wanted {
             Some("regex") => Mode::Regex,
             Some(other) => return Err(error::usage(&format!("mode: expected text, glob or regex, found {other}"))),
         };
-        let name = |name: JsValue| name.as_string().ok_or_else(|| error::usage("types: expected names"));
+        let kind = |name: JsValue| match name.as_string() {
+            Some(name) => Kind::from_name(&name).ok_or_else(|| error::usage(&format!("types: there is no type {name}"))),
+            None => Err(error::usage("types: expected names")),
+        };
         Ok(Self {
             text: string(query, "text")?.unwrap_or_default(),
             mode,
-            types: list(query, "types")?.iter().map(name).collect::<Result<_, _>>()?,
+            kinds: list(query, "types")?.iter().map(kind).collect::<Result<_, _>>()?,
             dbs: list(query, "dbs")?.iter().map(|db| database(&db)).collect::<Result<_, _>>()?,
             expiry: expiry(query)?,
             size: SizeRule { min: whole(query, "minBytes")?, max: whole(query, "maxBytes")? },
@@ -60,9 +63,9 @@ impl Wanted {
 
     /// Whether every key is shown.
     pub(super) fn is_everything(&self) -> bool {
-        let Self { text, mode: _, types, dbs, expiry, size, prefix, leaf_of, now_ms: _ } = self;
+        let Self { text, mode: _, kinds, dbs, expiry, size, prefix, leaf_of, now_ms: _ } = self;
         let is_any_name = text.is_empty() && prefix.is_empty() && leaf_of.is_none();
-        is_any_name && types.is_empty() && dbs.is_empty() && expiry.is_none() && size.is_open()
+        is_any_name && kinds.is_empty() && dbs.is_empty() && expiry.is_none() && size.is_open()
     }
 
     /// The rules of it but those for prefixes.
@@ -76,14 +79,13 @@ impl Wanted {
                 Some(Pattern::regex(&self.text).map_err(bad)?)
             }
         };
-        let kinds: Vec<Kind> = self.types.iter().filter_map(|name| Kind::from_name(name)).collect();
         Ok(Filter {
             keys: pattern.into_iter().collect(),
             not_keys: Vec::new(),
             dbs: self.dbs.clone(),
             expiry: self.expiry,
             size: self.size,
-            kinds,
+            kinds: self.kinds.clone(),
         })
     }
 }
@@ -93,9 +95,6 @@ impl Wanted {
     /// All rules of it; those for prefixes as globs.
     pub(super) fn filter(&self, query: &JsValue) -> Result<Filter, JsValue> {
         let mut filter = self.facts()?;
-        if filter.kinds.is_empty() && !self.types.is_empty() {
-            return Err(error::usage("types: there is none of these"));
-        }
         let prefix = glob_literal(&self.prefix);
         if !prefix.is_empty() {
             filter.keys.push(Pattern::glob(&[&prefix, &b"*"[..]].concat()));

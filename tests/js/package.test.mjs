@@ -374,6 +374,7 @@ test("prefixes, types and expiries are counted beside what a query chooses", () 
   const under = keys.filter(({ key }) => key.startsWith("{slot-1}"));
   assert.deepEqual(level({}, { prefix }).leaves.map((row) => Buffer.from(row.key).toString()).sort(), under.map(({ key }) => key).sort());
 
+  assert.throws(() => session.select({ types: ["hash", "hashes"] }), (error) => error instanceof TypeError && /there is no type hashes/.test(error.message));
   const { count, types, expiry } = session.select({ prefix, types: ["hash"], nowMs: 0 });
   assert.equal(count, under.filter(({ type }) => type === "hash").length);
   // Both as if their own rule was none.
