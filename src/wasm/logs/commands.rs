@@ -5,7 +5,7 @@ use super::super::object::{self, ObjectExt};
 use super::super::option;
 use super::super::wanted;
 use crate::aof;
-use crate::error::{Error, Fault};
+use crate::error::{Cause, Error, Fault, FaultKind, Form};
 use crate::jobs::{CommandMatch, Flow, Job, Reader};
 use crate::model::{CommandIndex, CommandRow, Snapshot};
 use crate::rdb::{Event, Version};
@@ -14,6 +14,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
+
+static FULL: Cause = Cause::new(FaultKind::Limit, "memory for another row that was found", Form::Number);
 
 /// The index of a log's commands. Begin each of its files, feed its chunks in order and end it; rows can be asked for
 /// at any time. Arguments are not kept: the caller reads a row's bytes of the file again.
@@ -100,6 +102,8 @@ struct Search {
     reader: Reader,
     has_snapshot: bool,
     is_shown: bool,
+    /// Whether there was no memory for another row.
+    is_full: bool,
 }
 
 /// Takes the events of a second reading, in which rows are counted as in the first.
@@ -108,6 +112,7 @@ struct Looking<'a> {
     row: &'a mut u32,
     has_snapshot: &'a mut bool,
     found: &'a mut Vec<u32>,
+    is_full: &'a mut bool,
 }
 
 impl Job for Looking<'_> {
@@ -126,6 +131,10 @@ impl Job for Looking<'_> {
         }
         if let aof::Event::Command(command) = event {
             if self.rule.matches(*command) {
+                *self.is_full = self.found.try_reserve(1).is_err();
+                if *self.is_full {
+                    return Err(Fault::new(&FULL, u64::from(*self.row)));
+                }
                 self.found.push(*self.row);
             }
             *self.row = self.row.saturating_add(1);
@@ -160,7 +169,7 @@ impl CommandLog {
         if core::mem::replace(&mut self.is_begun, true) {
             self.files.push(part);
         }
-        self.content.index.begin_file().map_err(|_| error::coded("limit-exceeded", 0, "there is no memory for more rows"))
+        self.content.index.begin_file().map_err(|_| full())
     }
 
     /// Reads the next chunk, of any size.
@@ -255,7 +264,7 @@ impl CommandLog {
             // The first number is that of snapshots, which have no name.
             let number = index.name_of(id).filter(|number| *number > 0);
             if number.and_then(|number| is_wanted.get(usize::from(number))) == Some(&true) {
-                rows.try_reserve(1).map_err(|_| error::coded("limit-exceeded", 0, "there is no memory for more rows"))?;
+                rows.try_reserve(1).map_err(|_| full())?;
                 rows.push(id);
             }
         }
@@ -273,7 +282,8 @@ impl CommandLog {
     pub fn search(&mut self, query: &JsValue) -> Result<(), JsValue> {
         let rule = rule(query)?;
         let reader = Reader::new(self.limits);
-        self.search = Some(Search { rule, row: 0, found: Vec::new(), reader, has_snapshot: false, is_shown: false });
+        self.search =
+            Some(Search { rule, row: 0, found: Vec::new(), reader, has_snapshot: false, is_shown: false, is_full: false });
         Ok(())
     }
 
@@ -291,24 +301,32 @@ impl CommandLog {
     }
 
     /// Searches the next chunk. Whether anything can be found behind it: behind a fault there is nothing.
+    ///
+    /// # Errors
+    /// `limit-exceeded` where memory ends.
     #[wasm_bindgen(js_name = searchChunk)]
-    pub fn search_chunk(&mut self, chunk: &[u8]) -> bool {
-        let Some(Search { rule, row, found, reader, has_snapshot, .. }) = &mut self.search else { return false };
+    pub fn search_chunk(&mut self, chunk: &[u8]) -> Result<bool, JsValue> {
+        let Some(Search { rule, row, found, reader, has_snapshot, is_full, .. }) = &mut self.search else { return Ok(false) };
         // What is wrong with the file was told when it was read first.
-        let result = reader.feed(chunk, &mut Looking { rule, row, has_snapshot, found });
+        let result = reader.feed(chunk, &mut Looking { rule, row, has_snapshot, found, is_full });
         drop(reader.deviations());
-        result.is_ok()
+        if *is_full { Err(full()) } else { Ok(result.is_ok()) }
     }
 
     /// Looks at what was found so far; gives how many rows these are.
-    pub fn found(&mut self) -> u32 {
-        let Some(search) = &mut self.search else { return self.selected() };
+    ///
+    /// # Errors
+    /// `limit-exceeded` where memory ends.
+    pub fn found(&mut self) -> Result<u32, JsValue> {
+        let Some(search) = &mut self.search else { return Ok(self.selected()) };
         let chosen = self.chosen.get_or_insert_with(Vec::new);
         if !core::mem::replace(&mut search.is_shown, true) {
             chosen.clear();
         }
-        chosen.extend_from_slice(search.found.get(chosen.len()..).unwrap_or_default());
-        self.selected()
+        let more = search.found.get(chosen.len()..).unwrap_or_default();
+        chosen.try_reserve(more.len()).map_err(|_| full())?;
+        chosen.extend_from_slice(more);
+        Ok(self.selected())
     }
 
     fn selected(&self) -> u32 {
@@ -364,6 +382,11 @@ impl CommandLog {
         part.snapshot = snapshot.or(part.snapshot);
         result.map_err(|failure| error::to_js(&failure))
     }
+}
+
+/// No memory for another row.
+fn full() -> JsValue {
+    error::coded("limit-exceeded", 0, "there is no memory for more rows")
 }
 
 /// The names of a query.

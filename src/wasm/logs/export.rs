@@ -163,7 +163,11 @@ impl KeyExport {
                 let Ok(()) = keys.drain(move_all);
             }
             Writing::Copy(copy) => copy.outputs().for_each(|(_, bytes)| ready.append(bytes)),
-            Writing::Converted(convert) => ready.append(convert.output()),
+            Writing::Converted(convert) => {
+                // Only how many there are is told, at the end.
+                drop(convert.take_losses());
+                ready.append(convert.output());
+            }
             Writing::Done => {}
         }
         let taken = Uint8Array::from(ready.as_slice());
