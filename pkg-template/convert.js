@@ -2,6 +2,7 @@
 
 import { Conversion } from "./conversion.js";
 import { chunksOf, parse } from "./entries.js";
+import { hasStopped, lent, lentItems } from "./lent.js";
 
 /** Bytes handed to the module at once. */
 const PIECE = 1 << 20;
@@ -40,36 +41,26 @@ function convertBy(load, unpack) {
 /** The output of a conversion, piece by piece, with a `tally` of what was told. Ending it early closes the source. */
 function converted(tools, unpack, source, options, signal, tell) {
   const tally = { losses: [], report: null };
-  const pieces = (async function* () {
-    const converter = new tools.Converter(options);
-    let isBroken = false;
-    try {
-      for await (const chunk of unpack(counted(source, signal, tell))) {
-        for (let at = 0; at < chunk.length; at += PIECE) {
-          converter.feed(chunk.subarray(at, at + PIECE));
-          note(converter, tally);
-          const piece = converter.take();
-          if (piece.length) yield piece;
-        }
-      }
-      converter.finish();
-      for (let isMore = true; isMore; ) {
-        signal?.throwIfAborted();
-        isMore = converter.more();
+  const pieces = lentItems(new tools.Converter(options), async function* (converter) {
+    for await (const chunk of unpack(counted(source, signal, tell))) {
+      for (let at = 0; at < chunk.length; at += PIECE) {
+        converter.feed(chunk.subarray(at, at + PIECE));
         note(converter, tally);
         const piece = converter.take();
         if (piece.length) yield piece;
       }
-      const report = converter.report();
-      tally.report = { ...(report === undefined ? {} : JSON.parse(report)), ...converter.told() };
-    } catch (error) {
-      isBroken = error instanceof WebAssembly.RuntimeError;
-      throw error;
-    } finally {
-      // An instance that has stopped takes nothing back.
-      if (!isBroken) converter.free();
     }
-  })();
+    converter.finish();
+    for (let isMore = true; isMore; ) {
+      signal?.throwIfAborted();
+      isMore = converter.more();
+      note(converter, tally);
+      const piece = converter.take();
+      if (piece.length) yield piece;
+    }
+    const report = converter.report();
+    tally.report = { ...(report === undefined ? {} : JSON.parse(report)), ...converter.told() };
+  });
   return Object.assign(pieces, { tally });
 }
 
@@ -102,8 +93,7 @@ function surveyBy(load, unpack) {
       isOver = true;
       return surveyor.result();
     } catch (error) {
-      // An instance that has stopped takes nothing back.
-      isOver ||= error instanceof WebAssembly.RuntimeError;
+      isOver ||= hasStopped(error);
       throw error;
     } finally {
       if (!isOver) surveyor.free();
@@ -123,32 +113,25 @@ function repairBy(load) {
       return bytes;
     };
     const repairer = new tools.Repairer(await file.slice(0, Math.min(file.size, 4096)));
-    try {
+    return lent(repairer, async () => {
       for (let at = repairer.wanted(); at !== undefined && at < file.size; at = repairer.wanted()) {
         repairer.feed(await read(at));
         onProgress?.({ bytes: at, pass: 1, passes: 2 });
       }
       const plan = JSON.parse(repairer.plan(file.size));
-      const mender = repairer.mender();
-      const pieces = (async function* () {
-        try {
-          for (let at = 0; at < file.size; ) {
-            const bytes = await read(at);
-            at += bytes.length;
-            onProgress?.({ bytes: at, pass: 2, passes: 2 });
-            const piece = mender.feed(bytes);
-            if (piece.length) yield piece;
-          }
-          const last = mender.finish();
-          if (last.length) yield last;
-        } finally {
-          mender.free();
+      const pieces = lentItems(repairer.mender(), async function* (mender) {
+        for (let at = 0; at < file.size; ) {
+          const bytes = await read(at);
+          at += bytes.length;
+          onProgress?.({ bytes: at, pass: 2, passes: 2 });
+          const piece = mender.feed(bytes);
+          if (piece.length) yield piece;
         }
-      })();
+        const last = mender.finish();
+        if (last.length) yield last;
+      });
       return new Conversion(Object.assign(pieces, { tally: { losses: [], report: plan } }));
-    } finally {
-      repairer.free();
-    }
+    });
   };
 }
 
@@ -156,9 +139,7 @@ function repairBy(load) {
 function checkBy(load, unpack) {
   return async function* check(source, { lenient, signal, onProgress } = {}) {
     const { Checker } = await load();
-    const checker = new Checker({ lenient });
-    let isBroken = false;
-    try {
+    yield* lentItems(new Checker({ lenient }), async function* (checker) {
       let goesOn = true;
       try {
         for await (const chunk of unpack(counted(source, signal, onProgress && ((bytes) => onProgress({ bytes, pass: 1, passes: 1 }))))) {
@@ -175,13 +156,7 @@ function checkBy(load, unpack) {
       }
       checker.finish();
       yield* checker.findings();
-    } catch (error) {
-      isBroken = error instanceof WebAssembly.RuntimeError;
-      throw error;
-    } finally {
-      // An instance that has stopped takes nothing back.
-      if (!isBroken) checker.free();
-    }
+    });
   };
 }
 

@@ -1,5 +1,6 @@
 // The bytes of a file, unpacked, and its entries as objects, one line of JSON Lines at a time.
 
+import { hasStopped, lentItems } from "./lent.js";
 import { chunksOf } from "./sources.js";
 
 /** Bytes handed to the module at once: bounds what one step can expand to. */
@@ -13,8 +14,7 @@ const INTEGER = /^-?\d+$/;
 function unpackBy(load) {
   return async function* unpack(source, options) {
     const { Unpacker } = await load();
-    const unpacker = new Unpacker();
-    try {
+    yield* lentItems(new Unpacker(), async function* (unpacker) {
       for await (const chunk of chunksOf(source, options)) {
         let at = 0;
         for (; at < chunk.length && !unpacker.isPlain; at += PIECE) {
@@ -25,9 +25,7 @@ function unpackBy(load) {
         if (at < chunk.length) yield chunk.subarray(at);
       }
       unpacker.finish();
-    } finally {
-      unpacker.free();
-    }
+    });
   };
 }
 
@@ -35,17 +33,14 @@ function unpackBy(load) {
 function entriesBy(load, unpack) {
   return async function* entries(source, options) {
     const { Lines } = await load();
-    const lines = new Lines(options);
-    try {
+    yield* lentItems(new Lines(options), async function* (lines) {
       for await (const chunk of unpack(source, options)) {
         for (let at = 0; at < chunk.length; at += PIECE) {
           yield* fed(lines, () => lines.feed(chunk.subarray(at, at + PIECE)), options?.signal);
         }
       }
       yield* fed(lines, () => lines.finish(), options?.signal);
-    } finally {
-      lines.free();
-    }
+    });
   };
 }
 
@@ -55,6 +50,7 @@ function* fed(lines, step, signal) {
   try {
     step();
   } catch (error) {
+    if (hasStopped(error)) throw error;
     failure = error;
   }
   const text = lines.take();

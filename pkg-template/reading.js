@@ -1,6 +1,7 @@
 // What is read in one go: facts about a file, the commands of a log, and an index with values by span.
 
 import { parse } from "./entries.js";
+import { hasStopped, lent } from "./lent.js";
 import { chunksOf, isLasting, spanOf } from "./sources.js";
 
 /** First bytes that tell what a file is. */
@@ -11,13 +12,10 @@ const SPAN = 1 << 20;
 /** `info` over a session; `load` gives the second module, which compressed files need. */
 function infoBy(Session, sniff, load) {
   return async function info(source, options = {}) {
-    const session = new Session(options);
-    try {
+    return lent(new Session(options), async (session) => {
       await feed(session, sniff, load, chunksOf(source, options));
       return { ...session.report(), expiry: session.expiry(options.nowMs ?? Date.now()) };
-    } finally {
-      session.free();
-    }
+    });
   };
 }
 
@@ -52,7 +50,7 @@ function openIndexBy(Session, sniff, load, unpack) {
       await feed(session, sniff, load, chunks);
       return new Index(session, isPacked ? new Blob(pieces) : source, load);
     } catch (error) {
-      session.free();
+      if (!hasStopped(error)) session.free();
       throw error;
     }
   };
@@ -118,8 +116,8 @@ class Index {
     return parse(await this.#read(id, this.#session.lineReader(id), options));
   }
 
-  async #read(id, reader, { signal }) {
-    try {
+  #read(id, reader, { signal }) {
+    return lent(reader, async () => {
       const { offset, bytes } = this.#session.row(id);
       let isWhole = false;
       for (let at = offset; at < offset + bytes && !isWhole; at += SPAN) {
@@ -128,9 +126,7 @@ class Index {
       }
       signal?.throwIfAborted();
       return reader.finish();
-    } finally {
-      reader.free();
-    }
+    });
   }
 
   close() {

@@ -27,7 +27,7 @@ const TOOLS: Module = Module {
     budget: 760 * 1024,
 };
 /// What the doors share.
-const SHARED: [&str; 6] = ["conversion.js", "convert.js", "entries.js", "reading.js", "session.js", "sources.js"];
+const SHARED: [&str; 7] = ["conversion.js", "convert.js", "entries.js", "lent.js", "reading.js", "session.js", "sources.js"];
 /// What `init` takes in browsers, as `pkg-template/index.d.ts` says it.
 const MODULE_SOURCE: &str = "URL | string | BufferSource | WebAssembly.Module | Promise<Response>";
 /// What can be read more than once, in browsers; in Node a path can, too.
