@@ -46,7 +46,7 @@ export function mountConvert(root, actions) {
   const outFacts = el("div", { class: "second" });
   const only = el("input", { type: "checkbox", onchange: () => actions.convertChoice({ onlyShown: only.checked }) });
   const onlyLabel = el("label", { class: "only-shown" }, only, el("span", null, "Only the keys shown in Keys"));
-  const save = el("button", { class: "button primary save-button", type: "button", onclick: actions.saveConverted }, icon("save"), el("span"));
+  const save = el("button", { class: "button primary save-button", type: "button", onclick: () => (isSaving() ? actions.stopConverting() : actions.saveConverted()) }, icon("save"), el("span"));
   const foot = el("div", { class: "convert-foot" }, el("div", null, outName, outFacts), onlyLabel, save);
   const result = el("section", { class: "convert-result", "aria-label": "New file" }, body, foot);
   const nothing = el("div", { class: "nothing" });
@@ -62,6 +62,10 @@ export function mountConvert(root, actions) {
       el("i", { class: "dot", "aria-hidden": "true" }), el("span", { class: "num" }, target.range), el("span", { class: "quiet num" }, target.format), outcome);
     rows.set(target.name, { node, outcome });
     return node;
+  }
+
+  function isSaving() {
+    return state.convert.busy?.kind === "save";
   }
 
   function choose(target) {
@@ -162,10 +166,8 @@ export function mountConvert(root, actions) {
     setText(outFacts, [container === "rdb" && next.report?.format === "rdb" ? `about ${bytesText(bytes)}` : "", keys === undefined ? "" : plural(keys, "key"), "written on this computer"].filter(Boolean).join(", "));
     const what = [...CONTAINERS, ...MORE_CONTAINERS].find(([one]) => one === container)[2];
     const price = losses.length ? `Save, with ${plural(losses.length, "loss", "losses")}` : `Save ${what}`;
-    const isSaving = busy?.kind === "save";
-    setText(save.lastChild, isSaving ? "Stop" : price);
-    save.firstChild.toggleAttribute("hidden", isSaving);
-    save.onclick = isSaving ? actions.stopConverting : null;
+    setText(save.lastChild, isSaving() ? "Stop" : price);
+    save.firstChild.toggleAttribute("hidden", isSaving());
     save.disabled = !survey || busy?.kind === "survey" || Boolean(next.repair?.busy);
   }
 
