@@ -5,6 +5,7 @@ import { fromValue, localValue, MODES } from "./filter.js";
 import { bytes, bytesExact, bytesText, clockTime, count, dateTime, dateTimeUtc, percent, plural, short } from "./format.js";
 import { Geometry } from "./geometry.js";
 import { openForm, openMenu } from "./menu.js";
+import { scrolling } from "./scrolling.js";
 import { commandsOf, emptyQueryOf } from "./state.js";
 import { nodes, runs } from "./text.js";
 import { Windows } from "./windows.js";
@@ -51,6 +52,7 @@ export function mountCommands(root, actions) {
   let asked = false;
   let drawn = { generation: 0, layout: "", chips: "", facts: "", note: "" };
   let scroller = grid;
+  const scroll = scrolling({ geometry, grid, scroller: () => scroller, above, paint });
   grid.addEventListener("scroll", onScroll, { passive: true });
   document.getElementById("app").addEventListener("scroll", onScroll, { passive: true });
   new ResizeObserver(measure).observe(root);
@@ -72,11 +74,7 @@ export function mountCommands(root, actions) {
   }
 
   function onScroll({ target }) {
-    if (target !== scroller || root.hidden) return;
-    const at = Math.max(0, scroller.scrollTop - above());
-    geometry.scrolled(at);
-    if (geometry.stuck(at)) scroller.scrollTop = geometry.rest() + above();
-    paint();
+    if (target === scroller && !root.hidden) scroll.scrolled();
   }
 
   function layOut() {
@@ -122,6 +120,7 @@ export function mountCommands(root, actions) {
     geometry.rows = length;
     current = Math.min(current, Math.max(0, length - 1));
     rows.style.height = `${geometry.height}px`;
+    scroll.measured();
     setAttr(grid, "aria-rowcount", length + 1);
     if (!geometry.viewport || drawn.layout === "") measure();
     layOut();

@@ -3,12 +3,12 @@
 import { buildCell, template, visibleColumns } from "./columns.js";
 import { el, rem, setAttr, show, sizeOf } from "./dom.js";
 import { Geometry } from "./geometry.js";
+import { scrolling } from "./scrolling.js";
 import { mountHeader } from "./table-head.js";
 import { mountNote } from "./table-note.js";
 import { Windows } from "./windows.js";
 
 const SPARE = 8;
-const REST_MS = 150;
 const PATIENCE_MS = 80;
 
 export function mountTable(root, actions) {
@@ -29,7 +29,6 @@ export function mountTable(root, actions) {
   let drawn = { generation: 0, order: "", layout: "", clock: 0 };
   let paintAsked = false;
   let hurryAfter = 0;
-  let restTimer = null;
   let eviction = "";
   let rested = 0;
   let source = null;
@@ -38,7 +37,7 @@ export function mountTable(root, actions) {
   const phone = matchMedia("(max-width: 39.99em)");
 
   grid.addEventListener("scroll", onScroll, { passive: true });
-  let exactWheel = false;
+  const scroll = scrolling({ geometry, grid, scroller: () => scroller, above, paint });
   document.getElementById("app").addEventListener("scroll", onScroll, { passive: true });
   const size = sizeOf(root, measure);
   addEventListener("resize", measure);
@@ -65,32 +64,7 @@ export function mountTable(root, actions) {
     // Hidden, the table keeps its place; another view may scroll then.
     if (target !== scroller || root.hidden) return;
     rested = scroller.scrollTop;
-    const at = Math.max(0, scroller.scrollTop - above());
-    geometry.scrolled(at);
-    if (geometry.stuck(at)) scroller.scrollTop = geometry.rest() + above();
-    paint();
-    clearTimeout(restTimer);
-    if (geometry.scaled) restTimer = setTimeout(() => {
-      scroller.scrollTop = geometry.rest() + above();
-      paint();
-    }, REST_MS);
-  }
-
-  /** In a list beyond the browser's limit the wheel moves by exact pixels, so it is taken over. */
-  function onWheel(event) {
-    if (event.ctrlKey || event.deltaY === 0) return;
-    event.preventDefault();
-    const unit = [1, geometry.rowHeight, geometry.viewport][event.deltaMode];
-    scroller.scrollTop = geometry.moveTo(geometry.top + event.deltaY * unit) + above();
-    paint();
-  }
-
-  function watchWheel() {
-    const wanted = geometry.scaled && scroller === grid;
-    if (wanted === exactWheel) return;
-    exactWheel = wanted;
-    if (wanted) grid.addEventListener("wheel", onWheel, { passive: false });
-    else grid.removeEventListener("wheel", onWheel);
+    scroll.scrolled();
   }
 
   function render(next) {
@@ -121,7 +95,7 @@ export function mountTable(root, actions) {
     geometry.rows = count;
     current = Math.min(current, Math.max(0, count - 1));
     rows.style.height = `${geometry.height}px`;
-    watchWheel();
+    scroll.measured();
     setAttr(grid, "aria-rowcount", count + 1);
     root.classList.toggle("stale", next.phase === "crashed");
     if (drawn.clock !== next.clock.ms) {
