@@ -347,8 +347,20 @@ function fieldsOf({ code = "viewer", message, offset, db, key, keyText, name }) 
   return { code: name === "RangeError" && code === "viewer" ? "out-of-memory" : code, message, offset, db, key, keyText };
 }
 
-/** A trap with most of the memory in use is the lack of it. */
 const MUCH = 1 << 30;
+/** Pages of 64 KiB that there is no use without. */
+const LEAST_PAGES = 256;
+
+/** A trap is the lack of memory where most of it is in use, or where it grows no further. */
+function isMemoryGone() {
+  if (!memory || memory.buffer.byteLength > MUCH) return Boolean(memory);
+  try {
+    memory.grow(LEAST_PAGES);
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 onmessage = async ({ data: { id, op, args } }) => {
   running += 1;
@@ -357,7 +369,7 @@ onmessage = async ({ data: { id, op, args } }) => {
     postMessage({ id, value: await operations[op](args) });
   } catch (error) {
     const isTrap = error instanceof WebAssembly.RuntimeError;
-    const code = !isTrap ? fieldsOf(error).code : (memory?.buffer.byteLength ?? 0) > MUCH ? "out-of-memory" : "crashed";
+    const code = !isTrap ? fieldsOf(error).code : isMemoryGone() ? "out-of-memory" : "crashed";
     postMessage({ id, error: { ...fieldsOf(error), code } });
   } finally {
     running -= 1;
