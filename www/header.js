@@ -75,7 +75,7 @@ export function mountHeader(root, actions) {
     const themes = [["auto", "Theme as the system"], ["light", "Light theme"], ["dark", "Dark theme"]].map(([theme, label]) => ({
       label, kind: "radio", checked: state.settings.theme === theme, run: () => actions.setting({ theme }),
     }));
-    openMenu(moreButton, [{ label: "Open a file", run: actions.chooseFile }, { label: "Open a sample", run: actions.openSample }, { label: "Export…", disabled: !canExport(state), run: () => queueMicrotask(actions.exportMenu) }, { line: true }, ...themes], { label: "Menu", align: "right" });
+    openMenu(moreButton, [{ label: "Open a file", run: actions.chooseFile }, { label: "Open a sample", run: actions.openSample }, { label: "Export…", disabled: !canExport(state), run: () => queueMicrotask(actions.exportMenu) }, { line: true }, ...themes, { line: true }, { label: "Keyboard", run: actions.help }], { label: "Menu", align: "right" });
   }
 
   function render(next) {
