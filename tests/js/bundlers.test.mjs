@@ -6,13 +6,9 @@ import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "no
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
 import { bin, data, install, root } from "./support/installed.mjs";
-import { findChromium, serve } from "./support/site.mjs";
+import { launchChromium, serve, skip } from "./support/site.mjs";
 
-const executablePath = findChromium();
-const skip = executablePath ? false : "no Chromium found: install it, or name one in CHROME";
-if (skip && process.env.CI === "true") throw new Error(skip);
 const require = createRequire(import.meta.url);
 
 /** Every example: `{ language, code }`. */
@@ -33,7 +29,7 @@ before(async () => {
   copyFileSync(LOG, join(user, "appendonly.aof"));
   writeFileSync(join(user, "damaged.rdb"), readFileSync(DUMP).subarray(0, 200_000));
   keys = (await aikv.info(DUMP)).keys;
-  if (!skip) browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  if (!skip) browser = await launchChromium();
 });
 after(async () => {
   await browser?.close();

@@ -5,9 +5,8 @@
 import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { firstPaint, held, quantile, residentBytes, scroll, timed, watch } from "./support/measure.mjs";
-import { findChromium, openPage, serve } from "./support/site.mjs";
+import { launchChromium, openPage, serve } from "./support/site.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const site = await serve(resolve(root, process.env.AIKV_SITE ?? "dist/site"));
@@ -18,7 +17,7 @@ for (let at = 2; at < process.argv.length; at += 3) {
   files.push({ path, keys: Number(keys), nameBytes: Number(nameBytes) });
 }
 for (const file of files) {
-  const browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"] });
+  const browser = await launchChromium();
   try {
     table(`${basename(file.path)}: ${statSync(file.path).size} bytes, ${file.keys} keys`, await measure(browser, file));
   } finally {

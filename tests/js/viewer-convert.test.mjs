@@ -5,38 +5,18 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { join } from "node:path";
+import { after, test } from "node:test";
 import { findServer, withServer } from "./support/server.mjs";
-import { drop, findChromium, openPage, serve, untilRead, violations } from "./support/site.mjs";
+import { drop, openPage, untilRead, violations } from "./support/site.mjs";
+import { browser, data, dump, root, site, skip } from "./support/viewer.mjs";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const siteFolder = resolve(root, process.env.AIKV_SITE ?? "dist/site");
-const data = join(root, "tests/data");
 const command = process.env.AIKV_BIN ?? join(root, "target/debug/aikv");
-const executablePath = findChromium();
-const skip = executablePath ? false : "no Chromium found: install it, or name one in CHROME";
 const folder = mkdtempSync(join(tmpdir(), "aikv-convert-"));
 
-let browser;
-let site;
-
-before(async () => {
-  if (skip) return;
-  browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"] });
-  site = await serve(siteFolder);
-});
-after(async () => {
-  rmSync(folder, { recursive: true, force: true });
-  await browser?.close();
-  await site?.close();
-});
+after(() => rmSync(folder, { recursive: true, force: true }));
 
 const DROPPED_AT = 1_700_000_000_000;
-
-const dump = (name) => readFileSync(join(data, name));
 
 /** A page with a dump on it, in which files are saved as downloads; nothing unwanted may have happened. */
 async function withDump(name, use, { bytes = dump(name), as = name.split("/").at(-1), ...options } = {}) {

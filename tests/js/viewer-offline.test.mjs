@@ -7,31 +7,14 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative, resolve } from "node:path";
-import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { join, relative } from "node:path";
+import { after, test } from "node:test";
 import { drawn, ICONS } from "./support/icons.mjs";
-import { drop, findChromium, openPage, serve, untilRead } from "./support/site.mjs";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const siteFolder = resolve(root, process.env.AIKV_SITE ?? "dist/site");
-const data = join(root, "tests/data");
-const executablePath = findChromium();
-const skip = executablePath ? false : "no Chromium found: install it, or name one in CHROME";
-if (skip && process.env.CI === "true") throw new Error(skip);
+import { drop, openPage, serve, untilRead } from "./support/site.mjs";
+import { browser, data, root, siteFolder, skip } from "./support/viewer.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aikv-offline-"));
-let browser;
-
-before(async () => {
-  if (skip) return;
-  browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"] });
-});
-after(async () => {
-  rmSync(folder, { recursive: true, force: true });
-  await browser?.close();
-});
+after(() => rmSync(folder, { recursive: true, force: true }));
 
 const DUMP = "valkey-8.1/hashes.rdb";
 const dump = readFileSync(join(data, DUMP));

@@ -4,51 +4,19 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-import { drop, findChromium, openPage, serve, untilRead, violations } from "./support/site.mjs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { drop, openPage, untilRead, violations } from "./support/site.mjs";
+import { browser, data, dump, site, skip, strings, withPage } from "./support/viewer.mjs";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const siteFolder = resolve(root, process.env.AIKV_SITE ?? "dist/site");
-const data = join(root, "tests/data");
-const executablePath = findChromium();
-const skip = executablePath ? false : "no Chromium found: install it, or name one in CHROME";
-if (skip && process.env.CI === "true") throw new Error(skip);
-
-let browser;
-let site;
 const folder = mkdtempSync(join(tmpdir(), "aikv-prefixes-"));
-
-before(async () => {
-  if (skip) return;
-  browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"] });
-  site = await serve(siteFolder);
-});
-after(async () => {
-  rmSync(folder, { recursive: true, force: true });
-  await browser?.close();
-  await site?.close();
-});
+after(() => rmSync(folder, { recursive: true, force: true }));
 
 const STRINGS = "valkey-8.1/strings.rdb";
 const NAMES = "valkey-8.1/names.rdb";
-const dump = (name) => readFileSync(join(data, name));
 /** The keys a server listed, as bytes in latin1. */
 const listed = (name) => JSON.parse(readFileSync(join(data, name.replace(/\.rdb$/, ".json")), "utf8")).keys
 .map(({ key, type, ...rest }) => ({ key: Buffer.from(key.$b64 ?? key, key.$b64 ? "base64" : "utf8").toString("latin1"), type, expiresAt: rest.expires_at_ms ?? null, never: (rest.expires_at_ms ?? null) === null }));
-
-async function withPage(use, { address = "", ...options } = {}) {
-  const page = await openPage(browser, site.url + address, options);
-  try {
-    await use(page);
-    assert.deepEqual(page.record.problems, [], "errors, warnings and policy reports");
-    assert.deepEqual(page.record.requests, [], "requests after the page was ready");
-  } finally {
-    await page.context().close();
-  }
-}
 
 async function withDump(name, use, options) {
   await withPage(async (page) => {
@@ -278,6 +246,33 @@ test("columns give way where the detail leaves little room, none is cut", { skip
     await page.setViewportSize({ width: 1440, height: 800 });
     await page.waitForFunction(() => document.querySelector("#head-encoding") !== null);
   }, { viewport: { width: 900, height: 800 } });
+});
+
+test("from 1440 px on memory and encoding have columns, and memory is what the server counts", { skip }, async () => {
+  // What Redis 7.0.15 answers to MEMORY USAGE of these keys, with SAMPLES 0.
+  const held = { k: ["v", 64], k2: ["x".repeat(44), 96], k3: ["x".repeat(45), 112], k5: ["x".repeat(100_000), 114_736], a: ["123", 48] };
+  await withPage(async (page) => {
+    await drop(page, "strings.rdb", strings(Object.entries(held).map(([key, [value]]) => [key, value])));
+    await untilRead(page);
+    await page.waitForFunction(() => document.querySelectorAll("#keys .row:not([hidden]):not(.pending)").length === 5);
+    const shown = (query) => page.$$eval("#keys .row:not([hidden])", (rows, wanted) => rows.sort((a, b) => a.ariaRowIndex - b.ariaRowIndex).map((row) => [row.querySelector(".key").textContent, row.querySelector(wanted).title]), query);
+    assert.deepEqual(Object.fromEntries(await shown(".memory")), Object.fromEntries(Object.entries(held).map(([key, [, bytes]]) => [key, `${bytes.toLocaleString("en-US")} bytes`])));
+    assert.equal(await page.textContent("#head-memory"), "Memory, estimated");
+    assert.equal((await page.locator("#head-encoding").count()), 1);
+    await page.click("#head-memory button");
+    await page.waitForFunction(() => document.getElementById("head-memory").ariaSort === "descending" && document.querySelector("#row-0 .key").textContent === "k5");
+    assert.deepEqual((await shown(".memory")).map(([key]) => key), ["k5", "k3", "k2", "k", "a"]);
+    assert.match(page.url(), /#sort=-memory$/);
+    await page.click(".columns-button");
+    assert.equal(await page.textContent(".menu-item:has-text('Memory')"), "Memory, estimatedas in Redis 7.0 – 8.0");
+    await page.keyboard.press("Escape");
+    await page.click("#row-0");
+    await page.click("#detail [aria-label=Wider]");
+    await page.waitForFunction(() => [...document.querySelectorAll(".detail-facts > div")].some((one) => one.textContent === "Memory112 KiB, estimated"));
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.click("#detail [aria-label=Narrower]");
+    await page.waitForFunction(() => document.getElementById("head-memory") === null && document.getElementById("head-encoding") === null);
+  }, { viewport: { width: 1440, height: 800 } });
 });
 
 test("prefixes of markup, bidi marks and names of objects are text", { skip }, async () => {

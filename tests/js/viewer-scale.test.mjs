@@ -2,37 +2,16 @@
 // The figures for large files are those of `cargo xtask scale`, which are measured, not asserted.
 
 import assert from "node:assert/strict";
-import { resolve } from "node:path";
-import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { test } from "node:test";
 import { held, residentBytes } from "./support/measure.mjs";
-import { drop, findChromium, openPage, serve } from "./support/site.mjs";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const siteFolder = resolve(root, process.env.AIKV_SITE ?? "dist/site");
-const executablePath = findChromium();
-const skip = executablePath ? false : "no Chromium found: install it, or name one in CHROME";
-if (skip && process.env.CI === "true") throw new Error(skip);
+import { drop, openPage } from "./support/site.mjs";
+import { browser, site, skip } from "./support/viewer.mjs";
 
 /** Their index takes some 3 MB: fifteen of them that stayed would be 45. */
 const KEYS = 50_000;
 const FILES = 20;
 /** By then, everything that is made once is there. */
 const SETTLED = 5;
-
-let browser;
-let site;
-
-before(async () => {
-  if (skip) return;
-  browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"] });
-  site = await serve(siteFolder);
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
 
 /** A snapshot of small strings whose keys have the number of the file in them. */
 function manyKeys(file) {

@@ -3,8 +3,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-import { findChromium } from "./site.mjs";
+import { launchChromium } from "./site.mjs";
 
 const www = fileURLToPath(new URL("../../../www/", import.meta.url));
 
@@ -31,7 +30,7 @@ export async function drawn(page, drawing, edge) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox"] });
+  const browser = await launchChromium();
   const page = await browser.newPage();
   for (const [name, drawing, edge] of ICONS) writeFileSync(www + name, await drawn(page, drawing, edge));
   await browser.close();

@@ -4,6 +4,7 @@ import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { delimiter, extname, join, normalize } from "node:path";
+import { chromium } from "playwright-core";
 
 const MIME = {
   ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -26,6 +27,15 @@ export function findChromium() {
     }
   }
   return null;
+}
+
+/** Why the tests of a browser are left out, or false. */
+export const skip = findChromium() ? false : "no Chromium found: install it, or name one in CHROME";
+if (skip && process.env.CI === "true") throw new Error(skip);
+
+/** The browser that tests and measurements are made in. */
+export function launchChromium() {
+  return chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"] });
 }
 
 /**
@@ -134,19 +144,56 @@ export async function drop(page, name, bytes) {
   }, [name, Buffer.from(bytes).toString("base64")]);
 }
 
+/** The table shows the answer to the last wish. */
+export async function settled(page) {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await page.waitForFunction(() => document.getElementById("grid").getAttribute("aria-busy") !== "true");
+}
+
 /** Waits until the dropped file was read, whole or to its fault. */
 export async function untilRead(page) {
   await page.waitForFunction(() => /Read in/.test(document.getElementById("status").textContent));
 }
 
+/** The module with a memory that grows to no more than `pages` of 64 KiB. */
+export function limited(wasm, pages) {
+  const leb = (n) => {
+    const out = [];
+    do {
+      out.push((n & 0x7f) | (n > 0x7f ? 0x80 : 0));
+      n >>>= 7;
+    } while (n);
+    return Buffer.from(out);
+  };
+  const read = (at) => {
+    let [n, shift] = [0, 0];
+    for (;; at += 1, shift += 7) {
+      n |= (wasm[at] & 0x7f) << shift;
+      if (wasm[at] < 0x80) return [n >>> 0, at + 1];
+    }
+  };
+  for (let at = 8; at < wasm.length;) {
+    const id = wasm[at];
+    const [size, body] = read(at + 1);
+    if (id === 5) {
+      const [least] = read(body + 2);
+      const memory = Buffer.concat([Buffer.from([1, 1]), leb(least), leb(pages)]);
+      return Buffer.concat([wasm.subarray(0, at), Buffer.from([5]), leb(memory.length), memory, wasm.subarray(body + size)]);
+    }
+    at = body + size;
+  }
+  throw new Error("the module has no memory of its own");
+}
+
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** What axe-core finds, as lines; run beside the page's policy, not against it. */
-export async function violations(page) {
+/** What axe-core finds, as lines; run beside the page's policy, not against it. `rules` are those to go by, else all. */
+export async function violations(page, rules = null) {
   const session = await page.context().newCDPSession(page);
-  await session.send("Runtime.evaluate", { expression: axeSource });
+  const { result: known } = await session.send("Runtime.evaluate", { expression: "typeof axe" });
+  if (known.value === "undefined") await session.send("Runtime.evaluate", { expression: axeSource });
   const { result } = await session.send("Runtime.evaluate", {
-    expression: "axe.run(document).then((found) => JSON.stringify(found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).join(', ')}`)))",
+    expression: `axe.run(document, ${JSON.stringify(rules ? { runOnly: rules } : {})}).then((found) => JSON.stringify(found.violations.map((one) => \`\${one.id}: \${one.nodes.map((node) => node.target.join(' ')).join(', ')}\`)))`,
     awaitPromise: true, returnByValue: true,
   });
   await session.detach();
