@@ -43,7 +43,8 @@ export function mountHeader(root, actions) {
   const moreButton = el("button", { class: "icon-button only-narrow more", type: "button", "aria-label": "Menu", "aria-haspopup": "menu", onclick: moreMenu }, icon("more"));
   const loads = el("div", { class: "loads-in", hidden: true });
   const loadsIn = mountLoadsIn(loads, actions);
-  const tools = el("div", { class: "tools" }, exportButton, openButton, themeButton, helpButton, moreButton);
+  const docsButton = el("button", { class: "button bare docs-button", type: "button", "aria-haspopup": "dialog", onclick: actions.docs }, "Docs");
+  const tools = el("div", { class: "tools" }, docsButton, exportButton, openButton, themeButton, helpButton, moreButton);
   const bar = el("i");
   const progress = el("div", { class: "progress", role: "progressbar", "aria-label": "Reading", "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, bar);
   root.append(mark(), brand, file, tabs, news, loads, tools, progress);
@@ -75,13 +76,14 @@ export function mountHeader(root, actions) {
     const themes = [["auto", "Theme as the system"], ["light", "Light theme"], ["dark", "Dark theme"]].map(([theme, label]) => ({
       label, kind: "radio", checked: state.settings.theme === theme, run: () => actions.setting({ theme }),
     }));
-    openMenu(moreButton, [{ label: "Open a file", run: actions.chooseFile }, { label: "Open a sample", run: actions.openSample }, { label: "Export…", disabled: !canExport(state), run: () => queueMicrotask(actions.exportMenu) }, { line: true }, ...themes, { line: true }, { label: "Keyboard", run: actions.help }], { label: "Menu", align: "right" });
+    openMenu(moreButton, [{ label: "Open a file", run: actions.chooseFile }, { label: "Open a sample", run: actions.openSample }, { label: "Export…", disabled: !canExport(state), run: () => queueMicrotask(actions.exportMenu) }, { line: true }, ...themes, { line: true }, { label: "Keyboard", run: actions.help }, { label: "Docs", run: actions.docs }], { label: "Menu", align: "right" });
   }
 
   function render(next) {
     state = next;
     const open = hasFile(next);
     show(brand, !open);
+    show(docsButton, !open);
     show(file, open);
     show(tabs, open);
     show(exportButton, canExport(next) && !next.offered && next.saving?.phase !== "writing");

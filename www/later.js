@@ -7,6 +7,7 @@ import { mountConvert } from "./convert.js";
 import { convertActions } from "./convert-actions.js";
 import { copyingActions } from "./copying.js";
 import { mountDetail } from "./detail.js";
+import { mountDocs } from "./docs.js";
 import { exportActions } from "./export.js";
 import { mountFindings } from "./findings.js";
 import { mountHelp } from "./help.js";
@@ -41,6 +42,7 @@ export function mountLater({ store, client, pool, announce, query, actions, view
     lay: (op, args) => client.call(op, args),
     explain: (args) => client.call("explain", args).catch(() => ({})),
     help: () => views.help.open(store.state.settings),
+    docs: () => views.docs.open(),
     exportMenu: () => views.header.exportMenu(),
     focusPrefixes() {
       if (phone.matches) actions.view("prefixes");
@@ -134,6 +136,7 @@ export function mountLater({ store, client, pool, announce, query, actions, view
     commands: mountCommands(byId("commands"), actions),
     command: mountCommand(byId("command"), actions),
     help: mountHelp(actions),
+    docs: mountDocs(),
   });
   for (const name of ["prefixes", "findings", "convert", "about", "detail", "commands", "command"]) store.addView(views[name]);
   store.update({});

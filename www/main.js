@@ -53,7 +53,7 @@ async function loadLater() {
 }
 
 /** Actions of `later.js` that the first views call: each waits until it is there. */
-const awaited = ["convertTo", "exportMenu", "focusPrefixes", "help", "largeMap", "nextFinding", "select", "showRow"].map((name) => [name, async (...args) => {
+const awaited = ["convertTo", "docs", "exportMenu", "focusPrefixes", "help", "largeMap", "nextFinding", "select", "showRow"].map((name) => [name, async (...args) => {
   try {
     await later();
   } catch (error) {

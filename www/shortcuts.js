@@ -12,7 +12,7 @@ export function listenToKeys(store, actions, views) {
   let firstAt = 0;
 
   addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || menuIsOpen() || views.help?.isOpen()) return;
+    if (event.defaultPrevented || menuIsOpen() || views.help?.isOpen() || views.docs?.isOpen()) return;
     if (event.key === "F6") {
       event.preventDefault();
       goToRegion(event.shiftKey ? -1 : 1);
