@@ -196,7 +196,8 @@ export function mountTable(root, actions) {
       if (!eviction) noticeEviction(data);
     }
     if (!data) row.shown = null;
-    row.node.classList.toggle("pending", !data && (row.fresh || late));
+    // Of a reader that has ended nothing comes any more: what is drawn stays.
+    row.node.classList.toggle("pending", !data && (row.fresh || (late && state.phase !== "crashed")));
     row.node.classList.toggle("current", headCurrent < 0 && index === current);
     setAttr(row.node, "aria-selected", Boolean(data) && state.detail.row?.id === data.id);
   }
