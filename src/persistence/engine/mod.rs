@@ -117,7 +117,8 @@ pub struct PersistenceStatus {
 ///
 /// A thread saves a snapshot every `rdb_save_interval` seconds (0: never of its own accord), and rewrites the log when it has
 /// outgrown its base, or is poisoned: commands are refused until the host's data are in a new base then. When a rewrite has failed three times in a row, it is put off by a minute, then by twice as long each
-/// time, up to an hour, as servers do; a snapshot that could not be saved is tried again after five seconds.
+/// time, up to an hour, as servers do; a snapshot that could not be saved is tried again after five seconds. A panic of the host
+/// in that thread is such a failure too, told by [`Persistence::status`]; in a call it goes on to the caller.
 ///
 /// ```
 /// use aikv::model::{Dataset, Value};

@@ -1,8 +1,12 @@
 //! The engine's thread: snapshots in time, and rewrites when they are due.
 
-use super::super::error::PersistenceErrorKind;
+use super::super::error::{PersistenceErrorKind, Result, Task};
 use super::Shared;
 use super::growth::{Patience, has_outgrown};
+use std::format;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::string::String;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -33,14 +37,15 @@ impl Shared {
             }
             drop(progress);
             if save_at.is_some_and(|at| Instant::now() >= at) {
-                let saved = self.save();
+                let saved = unless_it_panics(Task { doing: "save the snapshot", path: &self.config.rdb_path }, || self.save());
                 save_at = Instant::now().checked_add(if saved.is_ok() { interval } else { interval.min(RETRY) });
                 if let Err(error) = saved {
                     self.progress().save_error = Some(error);
                 }
             }
             if self.is_to_be_rewritten() && patience.allows(Instant::now()) {
-                match self.rewrite() {
+                let task = Task { doing: "rewrite the log", path: &self.config.aof_path };
+                match unless_it_panics(task, || self.rewrite()) {
                     Ok(_) => patience.succeeded(),
                     Err(error) => {
                         patience.failed(Instant::now());
@@ -61,4 +66,14 @@ impl Shared {
         let before = self.rewritten_bytes.load(Ordering::Relaxed);
         has_outgrown(status.bytes(), before, self.options.rewrite_percentage, self.options.rewrite_min_bytes)
     }
+}
+
+/// Makes an error of a panic of the host, so that the thread goes on. What a save or a rewrite had begun was undone
+/// when it was dropped.
+fn unless_it_panics<T>(task: Task<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let text = text.unwrap_or("of its own");
+        Err(task.io(io::Error::other(format!("the host has panicked: {text}"))).into())
+    })
 }
