@@ -17,7 +17,8 @@ let isLoaded = false;
 
 /** Loads the second module likewise. What is asynchronous does this by itself. */
 export async function loadTools(source) {
-  loading ??= startTools(source === undefined ? undefined : { module_or_path: source });
+  // What it resolves with would hold the instance's memory for ever.
+  loading ??= startTools(source === undefined ? undefined : { module_or_path: source }).then(() => {});
   try {
     await loading;
     isLoaded = true;

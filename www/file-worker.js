@@ -1,8 +1,9 @@
 // Work on whole files beside the reader of keys: the commands of a log as rows, the keys that a log makes, exports.
 // Each of these has a worker of its own, which lets go of everything when nothing is left to ask, and stands by for the next.
 
-import load, { CommandLog, KeyExport, LogKeys, logFiles, __wbg_reset_state as freshInstance } from "./aikv/tools-glue.js";
+import { CommandLog, initSync, KeyExport, LogKeys, logFiles, __wbg_reset_state as freshInstance } from "./aikv/tools-glue.js";
 import { chunksOf, turn, TURN_MS } from "./chunks.js";
+import { lookForGarbage } from "./garbage.js";
 import { hold } from "./hold.js";
 import { DOWNLOAD_BYTES, SHOWN_FIRST, SHOWN_MOST } from "./limits.js";
 import { argumentsOf } from "./resp.js";
@@ -18,7 +19,6 @@ const PART_BYTES = 16 << 20;
 
 /** The package's second module, compiled; an instance of it is made when something of it is needed. */
 let module = null;
-let loading = null;
 let memory = null;
 let log = null;
 let latestSelect = 0;
@@ -49,7 +49,8 @@ const operations = {
     log = null;
     if (!memory) return;
     freshInstance();
-    memory = (await load()).memory;
+    memory = initSync({ module }).memory;
+    lookForGarbage();
   },
 
   /** The files of a log among these names, in their order; null where none is. */
@@ -177,14 +178,6 @@ const operations = {
     }
   },
 };
-
-async function instance() {
-  loading ??= load({ module_or_path: module }).then((exports) => (memory = exports.memory)).catch((error) => {
-    loading = null;
-    throw error;
-  });
-  return loading;
-}
 
 function opened({ name, source, isIncrement }) {
   return { name, source: fromMessage(source), isIncrement };
@@ -365,7 +358,8 @@ function isMemoryGone() {
 onmessage = async ({ data: { id, op, args } }) => {
   running += 1;
   try {
-    if (op !== "standBy" && op !== "letGo") await instance();
+    // At once: a promise of the instance would hold its memory for ever.
+    if (op !== "standBy" && op !== "letGo") memory ??= initSync({ module }).memory;
     postMessage({ id, value: await operations[op](args) });
   } catch (error) {
     const isTrap = error instanceof WebAssembly.RuntimeError;

@@ -25,7 +25,9 @@ export function giveTools(given) {
 
 /** Makes the instance. */
 export async function needTools() {
-  await loadTools(await compiledTools());
+  // At once: a promise of the instance would hold its memory for ever.
+  glue.initSync({ module: await compiledTools() });
+  await loadTools();
   isLoaded = true;
 }
 

@@ -2,7 +2,7 @@
 // Session, answers for windows of rows, and reads single values again from the file by span. A compressed
 // file is unpacked first; the page then opens what came of it.
 
-import load, { __wbg_reset_state as freshInstance, Session as Core, mayBeCompressed, sniff, supportedVersions, version } from "./aikv/glue.js";
+import { __wbg_reset_state as freshInstance, initSync, Session as Core, mayBeCompressed, sniff, supportedVersions, version } from "./aikv/glue.js";
 import { sessionOver } from "./aikv/session.js";
 import { chunksOf, turn, TURN_MS } from "./chunks.js";
 import { compiled } from "./compiled.js";
@@ -266,7 +266,8 @@ function converting(job) {
 
 async function start(given) {
   const module = given ?? (await compiled("aikv_bg.wasm"));
-  await load({ module_or_path: module });
+  // At once: a promise of the instance would hold its memory for ever.
+  initSync({ module });
   return { module, version: version(), supported: supportedVersions() };
 }
 
