@@ -52,6 +52,8 @@ export class Client {
   tools() {
     this.#tools ??= this.call("tools").then((module) => (this.#toolsModule = module)).catch((error) => {
       this.#tools = null;
+      // Another reader has taken the place of the one that was asked.
+      if (error.code === "ended") return this.tools();
       throw error;
     });
     return this.#tools;

@@ -58,14 +58,20 @@ const awaited = ["convertTo", "docs", "exportMenu", "focusPrefixes", "help", "la
     await later();
   } catch (error) {
     missing(error);
-    return;
+    return undefined;
   }
-  actions[name](...args);
+  return actions[name](...args);
 }]);
 
+/** Says that something could not be loaded. It is asked for again where it is needed. */
 function missing(error) {
   if (!error.code) throw error;
-  announce.alert(error.message);
+  refuse(error.message, "It is asked for again when it is needed.");
+}
+
+function refuse(text, advice) {
+  if (hasFile(store.state)) announce.alert(text);
+  else store.update({ phase: "refused", refusal: { text, advice } });
 }
 
 const actions = {
@@ -214,10 +220,7 @@ addEventListener("popstate", () => {
 acceptDrops({
   dragging: (dragging) => store.update({ dragging }),
   take: life.offer,
-  refuse: (text, advice) => {
-    if (hasFile(store.state)) announce.alert(text);
-    else store.update({ phase: "refused", refusal: { text, advice } });
-  },
+  refuse,
 });
 listenToKeys(store, actions, views);
 for (const media of [phone, narrow]) media.addEventListener("change", () => store.update({}));
@@ -236,7 +239,6 @@ async function standBy() {
     await Promise.all([later(), client.standBy(), pool.fill(), keepForOffline()]);
     document.body.dataset.whole = "";
   } catch (error) {
-    // It is asked for again where it is needed.
     missing(error);
   }
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { drop, limited, untilRead, violations } from "./support/site.mjs";
-import { dump, expected, settled, skip, snapshot, strings, site, siteFolder, withDump, withFile, withPage } from "./support/viewer.mjs";
+import { browser, dump, expected, settled, skip, snapshot, strings, site, siteFolder, withDump, withFile, withPage } from "./support/viewer.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "aikv-states-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -275,6 +275,21 @@ test("a file that changed on disk is said where its value would stand, and the t
     assert.equal(await rowCount(page), 300);
     assert.equal(await page.isVisible("#findings"), false);
   });
+});
+
+test("what could not be loaded while the page was idle is said, and asked for again when it is needed", { skip }, async () => {
+  const context = await browser.newContext({ serviceWorkers: "block" });
+  const page = await context.newPage();
+  await page.route("**/convert.css", (route) => route.abort());
+  await page.goto(site.url);
+  await page.waitForFunction(() => document.querySelector(".refusal:not([hidden])")?.textContent.startsWith("A part of this page could not be loaded."));
+  await drop(page, "sets.rdb", dump("valkey-8.1/sets.rdb"));
+  await untilRead(page);
+  assert.equal(await rowCount(page), expected("valkey-8.1/sets.rdb").length, "the first views do without it");
+  await page.unroute("**/convert.css");
+  await page.click("#row-0");
+  await page.waitForFunction(() => document.querySelector(".detail-key")?.textContent && document.querySelector("#prefixes [role=treeitem]"));
+  await context.close();
 });
 
 test("of several files the first is opened, and the status bar says so", { skip }, async () => {
