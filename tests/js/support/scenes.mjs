@@ -259,6 +259,28 @@ export const SCENES = [
     },
   },
   {
+    name: "unreadable",
+    async run(page, look) {
+      // A type that is none stands where the next key would.
+      await open(page, "unreadable.rdb", Buffer.concat([SAMPLE.subarray(0, SAMPLE.indexOf("\x10\x09user:1003")), Buffer.from([99]), SAMPLE.subarray(-60_000)]));
+      await page.waitForSelector(".finding-title");
+      await look("unreadable");
+    },
+  },
+  {
+    name: "several files",
+    async run(page, look) {
+      await page.evaluate((files) => {
+        const held = new DataTransfer();
+        for (const [name, base64] of files) held.items.add(new File([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], name));
+        for (const type of ["dragenter", "dragover", "drop"]) document.body.dispatchEvent(new DragEvent(type, { dataTransfer: held, bubbles: true, cancelable: true }));
+      }, ["hashes", "sets"].map((name) => [`${name}.rdb`, dump(`valkey-8.1/${name}.rdb`).toString("base64")]));
+      await untilRead(page);
+      await drawn(page);
+      await look("several-files");
+    },
+  },
+  {
     name: "convert",
     async run(page, look) {
       await open(page, "fields.rdb", dump("redis-8.0/field_expiry.rdb"));
