@@ -78,6 +78,8 @@ export function mountCommands(root, actions) {
   }
 
   function layOut() {
+    rows.style.height = `${geometry.height}px`;
+    scroll.measured();
     columns = COLUMNS.filter((column) => column.is(state));
     if (!geometry.viewport) geometry.viewport = scroller.clientHeight;
     const size = Math.ceil(geometry.viewport / geometry.rowHeight) + 2 * SPARE + 2;
@@ -119,8 +121,6 @@ export function mountCommands(root, actions) {
     }
     geometry.rows = length;
     current = Math.min(current, Math.max(0, length - 1));
-    rows.style.height = `${geometry.height}px`;
-    scroll.measured();
     setAttr(grid, "aria-rowcount", length + 1);
     if (!geometry.viewport || drawn.layout === "") measure();
     layOut();

@@ -94,8 +94,6 @@ export function mountTable(root, actions) {
     drawn.generation = generation;
     geometry.rows = count;
     current = Math.min(current, Math.max(0, count - 1));
-    rows.style.height = `${geometry.height}px`;
-    scroll.measured();
     setAttr(grid, "aria-rowcount", count + 1);
     root.classList.toggle("stale", next.phase === "crashed");
     if (drawn.clock !== next.clock.ms) {
@@ -107,6 +105,8 @@ export function mountTable(root, actions) {
   }
 
   function layOut() {
+    rows.style.height = `${geometry.height}px`;
+    scroll.measured();
     relayout();
     head.render(state, columns);
     head.mark(headCurrent);
