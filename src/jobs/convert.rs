@@ -242,6 +242,11 @@ impl Convert {
         self.may_copy && !has_metadata && self.options.filter.size.is_open() && known_key(self.fit.version, key).is_ok()
     }
 
+    /// Whether a listpack of a value that keeps its bytes is rewritten all the same.
+    pub(super) fn rewrites(&self, listpack: &[u8]) -> bool {
+        backlen::has_form(listpack, self.options.target.backlen().other())
+    }
+
     /// Whether anything of a key may be lost, going by its head. Lengths are not asked.
     pub(super) fn may_lose(&self, key: &Key<'_>, has_metadata: bool) -> bool {
         let version = self.fit.version;
@@ -263,10 +268,7 @@ impl Convert {
         if enterprise > 0 {
             self.lose(Lost::Enterprise, enterprise, Outcome::Stripped, Some((db, key.clone())), None);
         }
-        self.fit.entry(&mut entry, &mut self.scratch);
-        for (lost, count, outcome) in core::mem::take(&mut self.scratch) {
-            self.lose(lost, count, outcome, Some((db, key.clone())), None);
-        }
+        self.fit(db, key, &mut entry);
     }
 
     fn is_refused(&self) -> bool {
@@ -339,8 +341,7 @@ impl Convert {
     fn copy_part(&mut self, part: &Part<'_>, raw: &[u8]) -> Result<(), Fault> {
         let Copying { layout, is_begun, has_changed } = self.copying;
         self.copying.is_begun = true;
-        let form = self.options.target.backlen();
-        let Some(blob) = part.listpack().filter(|blob| backlen::has_form(blob, form.other())) else {
+        let Some(blob) = part.listpack().filter(|blob| self.rewrites(blob)) else {
             self.copy(raw);
             return Ok(());
         };
@@ -349,7 +350,7 @@ impl Convert {
             self.report.copied_keys = self.report.copied_keys.saturating_sub(1);
         }
         let mut listpack = Vec::new();
-        backlen::rewrite(blob, form, &mut listpack);
+        backlen::rewrite(blob, self.options.target.backlen(), &mut listpack);
         self.write(|writer, out| match writer {
             Writer::Snapshot(emitter) => emitter.encoder().splice_part(layout, &part.with_listpack(&listpack), !is_begun, out),
             // No value is copied there.
@@ -391,7 +392,10 @@ impl Convert {
             self.report.copied_keys = self.report.copied_keys.saturating_add(1);
         } else if !has_metadata && self.may_stream() && self.writer.begin_key(key) {
             self.course = Course::Parts;
-            self.begin_key(key.db)?;
+            // Whether anything is left of a stream is known when it was read.
+            if key.value_type.kind() != Kind::Stream {
+                self.begin_key(key.db)?;
+            }
         } else {
             self.course = Course::Collect;
             self.key_bytes = 0;
@@ -427,6 +431,17 @@ impl Convert {
 
     /// Takes a part of a value that is written as it comes, or its key's end.
     fn parts(&mut self, event: &Event<'_>) -> Result<(), Fault> {
+        if let Event::KeyEnd { .. } = event
+            && let Some(mut held) = self.writer.take_held()
+        {
+            let Key { db, key, .. } = self.writer.open_key();
+            let key = key.with_text(Bytes::copy_from_slice);
+            if self.fit(db, &key, &mut held.entry) {
+                self.begin_key(db)?;
+                self.write(|writer, out| writer.held(&key, &held, out))?;
+            }
+            return Ok(());
+        }
         let before = self.out.len();
         let is_made = match event {
             Event::Value(part) => self.writer.part(part, &mut self.out)?,
@@ -482,6 +497,15 @@ impl Convert {
         }
     }
 
+    /// Makes an entry fit the target and tells what is lost of it; whether anything is left.
+    fn fit(&mut self, db: u64, key: &Bytes, entry: &mut Entry) -> bool {
+        let is_kept = self.fit.entry(entry, &mut self.scratch);
+        for (lost, count, outcome) in core::mem::take(&mut self.scratch) {
+            self.lose(lost, count, outcome, Some((db, key.clone())), None);
+        }
+        is_kept
+    }
+
     fn collected(&mut self, collected: Collected) -> Result<(), Fault> {
         match collected {
             Collected::Entry { db, key, mut entry } => {
@@ -489,11 +513,7 @@ impl Convert {
                     self.report.unmatched_keys = self.report.unmatched_keys.saturating_add(1);
                     return Ok(());
                 }
-                let is_kept = self.fit.entry(&mut entry, &mut self.scratch);
-                for (lost, count, outcome) in core::mem::take(&mut self.scratch) {
-                    self.lose(lost, count, outcome, Some((db, key.clone())), None);
-                }
-                if is_kept {
+                if self.fit(db, &key, &mut entry) {
                     self.begin_key(db)?;
                     self.write(|writer, out| writer.entry(&key, &entry, out))?;
                 }

@@ -28,6 +28,8 @@ pub struct Survey {
     source: Option<Version>,
     keys: u64,
     course: Course,
+    /// Bits of the prospects for which the value in hand keeps its bytes.
+    copied: u32,
     has_metadata: bool,
     enterprise: u64,
 }
@@ -138,6 +140,7 @@ impl Survey {
             source: None,
             keys: 0,
             course: Course::Skip,
+            copied: 0,
             has_metadata: false,
             enterprise: 0,
         })
@@ -167,8 +170,11 @@ impl Survey {
         let has_metadata = core::mem::take(&mut self.has_metadata);
         self.keys = self.keys.saturating_add(1);
         let mut wanted = 0;
+        self.copied = 0;
         for (bit, (convert, prospect)) in bits().zip(&mut self.prospects) {
-            if !convert.copies(key, has_metadata) {
+            if convert.copies(key, has_metadata) {
+                self.copied |= bit;
+            } else {
                 prospect.rewritten_keys = prospect.rewritten_keys.saturating_add(1);
             }
             if self.enterprise > 0 || convert.may_lose(key, has_metadata) {
@@ -199,6 +205,16 @@ impl Survey {
             }
         }
         Ok(())
+    }
+
+    /// Looks at a listpack of the value in hand: some servers may need it in another form.
+    fn listpack(&mut self, blob: &[u8]) {
+        for (bit, (convert, prospect)) in bits().zip(&mut self.prospects) {
+            if self.copied & bit != 0 && convert.rewrites(blob) {
+                self.copied &= !bit;
+                prospect.rewritten_keys = prospect.rewritten_keys.saturating_add(1);
+            }
+        }
     }
 
     /// Counts a key whose value is one of a module.
@@ -250,8 +266,12 @@ impl Job for Survey {
         }
         match (event, self.course) {
             (Event::Key(key), _) => return self.key(key),
-            // Large listpacks say something of the servers that load it.
-            (Event::Value(part), Course::Skip) if part.listpack().is_some() => {}
+            (Event::Value(part), course) if part.listpack().is_some() => {
+                self.listpack(part.listpack().unwrap_or_default());
+                if let Course::Collect(wanted) = course {
+                    self.collect(event, wanted)?;
+                }
+            }
             (Event::Value(_), Course::Skip) => return Ok(Flow::SkipValue),
             (Event::Value(_), Course::Collect(wanted)) => self.collect(event, wanted)?,
             (Event::KeyEnd { span }, course) => {

@@ -30,6 +30,7 @@ type Tolerate<'t> = dyn FnMut(Fault) -> Result<(), Fault> + 't;
 /// Puts a stream together.
 pub(super) struct StreamBuilder {
     generation: Generation,
+    has_texts: bool,
     stream: Stream,
     groups_left: u64,
     /// Consumers of the group in hand.
@@ -45,7 +46,20 @@ impl StreamBuilder {
     const PENDING_BYTES: usize = 2 * size_of::<(StreamId, StreamPending)>();
 
     pub(super) fn new(generation: Generation) -> Self {
-        Self { generation, stream: Stream::default(), groups_left: 0, consumers_left: 0, ids_left: 0, pending: BTreeMap::new() }
+        Self {
+            generation,
+            has_texts: true,
+            stream: Stream::default(),
+            groups_left: 0,
+            consumers_left: 0,
+            ids_left: 0,
+            pending: BTreeMap::new(),
+        }
+    }
+
+    /// Puts a stream together that has an empty field and value in each entry, in place of those it has.
+    pub(super) fn without_texts(generation: Generation) -> Self {
+        Self { has_texts: false, ..Self::new(generation) }
     }
 
     pub(super) fn finish(self) -> Stream {
@@ -140,9 +154,13 @@ impl StreamBuilder {
             // The node holds them all: they were counted.
             let (count, _) = entry.fields.size_hint();
             let mut fields = Vec::new();
-            store.grow(&mut fields, count)?;
-            for (field, value) in entry.fields {
-                fields.push((store.text(field)?, store.text(value)?));
+            if self.has_texts {
+                store.grow(&mut fields, count)?;
+                for (field, value) in entry.fields {
+                    fields.push((store.text(field)?, store.text(value)?));
+                }
+            } else if count > 0 {
+                store.push(&mut fields, Default::default())?;
             }
             store.push(&mut self.stream.entries, StreamEntry { id: entry.id, fields })?;
         }

@@ -3,8 +3,9 @@
 use super::dataset::{Entry, Function, ModuleData};
 use super::emit_parts::OpenKey;
 use super::emit_value::write_value;
+use super::held_stream::HeldEntry;
 use super::loss::Lost;
-use super::pack_value::Packer;
+use super::pack_value::{Nodes, Packer};
 use super::plan::{EncodeOptions, Forms, Refusal, plan};
 use crate::error::{Error, ErrorKind, KeyPreview, Place, Result};
 use crate::rdb::{Checksum, Encoder, Event, Eviction, Key, KeyMeta, MAX_CLASSES, ModuleAux, ModuleItem, Span, ValueType, seal};
@@ -138,19 +139,28 @@ impl Emitter {
     /// `Unrepresentable`.
     pub fn entry(&mut self, key: &[u8], entry: &Entry, out: &mut Vec<u8>) -> Result<()> {
         let Entry { expires_at_ms, eviction, .. } = *entry;
-        self.key_and_value(key, expires_at_ms, eviction, entry, out)
+        self.key_and_value(key, (expires_at_ms, eviction), entry, None, out)
+    }
+
+    /// Appends a key whose nodes are held.
+    ///
+    /// # Errors
+    /// `Unrepresentable`.
+    pub(crate) fn held(&mut self, key: &[u8], held: &HeldEntry, out: &mut Vec<u8>) -> Result<()> {
+        let Entry { expires_at_ms, eviction, .. } = held.entry;
+        self.key_and_value(key, (expires_at_ms, eviction), &held.entry, Some(&held.nodes), out)
     }
 
     fn key_and_value(
         &mut self,
         key: &[u8],
-        expires_at_ms: Option<i64>,
-        eviction: Eviction,
+        (expires_at_ms, eviction): (Option<i64>, Eviction),
         entry: &Entry,
+        held: Option<&Nodes>,
         out: &mut Vec<u8>,
     ) -> Result<()> {
         // All that can fail comes before the first byte is written.
-        let value_type = match self.prepare(entry) {
+        let value_type = match self.prepare(entry, held.is_some()) {
             Ok(value_type) => value_type,
             Err(refusal) => return Err(self.refuse(key, entry, refusal)),
         };
@@ -158,17 +168,18 @@ impl Emitter {
         let head = Event::Key(Key { key: Scalar::Bytes(key), value_type, db, expires_at_ms, eviction });
         self.encoder.check(&head)?;
         self.metadata(key, entry, out)?;
-        let encoder = &mut self.encoder;
+        let Self { encoder, packer, .. } = self;
         encoder.write(&head, out)?;
-        write_value(value_type, &entry.value, self.packer.nodes(), &mut |event| encoder.write(event, out))?;
+        let nodes = held.unwrap_or(packer.nodes());
+        write_value(value_type, &entry.value, nodes, &mut |event| encoder.write(event, out))?;
         self.encoder.write(&Event::KeyEnd { span: Span::default() }, out)
     }
 
-    /// Chooses the type of a value and makes its packed form.
-    fn prepare(&mut self, entry: &Entry) -> Result<ValueType, Refusal> {
+    /// Chooses the type of a value and makes its packed form, unless that is held.
+    fn prepare(&mut self, entry: &Entry, is_held: bool) -> Result<ValueType, Refusal> {
         let EncodeOptions { version, thresholds, .. } = &self.options;
         let plan = plan(&entry.value, *version, thresholds)?;
-        if self.packer.pack(plan.value_type, &entry.value, thresholds) {
+        if is_held || self.packer.pack(plan.value_type, &entry.value, thresholds) {
             return Ok(plan.value_type);
         }
         let otherwise = plan.otherwise.filter(|otherwise| self.packer.pack(*otherwise, &entry.value, thresholds));
@@ -257,10 +268,15 @@ impl DumpEmitter {
     /// # Errors
     /// `Unrepresentable`, see [`Emitter`]; `payload` is empty then.
     pub fn write(&mut self, entry: &Entry, payload: &mut Vec<u8>) -> Result<()> {
+        self.write_with(entry, None, payload)
+    }
+
+    /// As [`DumpEmitter::write`], of an entry whose nodes may be held.
+    pub(super) fn write_with(&mut self, entry: &Entry, held: Option<&Nodes>, payload: &mut Vec<u8>) -> Result<()> {
         let Self(emitter) = self;
         payload.clear();
         emitter.encoder.begin_payload();
-        emitter.key_and_value(b"", None, Eviction::None, entry, payload)?;
+        emitter.key_and_value(b"", (None, Eviction::None), entry, held, payload)?;
         seal(payload, emitter.options.version);
         Ok(())
     }

@@ -3,13 +3,15 @@
 use super::dataset::{Entry, Function};
 use super::emit::DumpEmitter;
 use super::emit_log_parts::OpenKey;
+use super::held_stream::HeldEntry;
 use super::loss::Lost;
+use super::pack_value::Nodes;
 use super::plan::{EncodeOptions, Refusal, plan};
 use super::stream::{Stream, StreamConsumer, StreamGroup, StreamIdempotency, StreamPending};
 use super::value::{Array, ArrayValue, HashField, Value};
 use crate::aof::{write_argument, write_argument_count, write_argument_length};
 use crate::error::{Error, ErrorKind, KeyPreview, Place, Result};
-use crate::rdb::{Dialect, LAST_FIELD_EXPIRY_MS, SlotValue, StreamId, Version};
+use crate::rdb::{BacklenForm, Dialect, LAST_FIELD_EXPIRY_MS, SlotValue, StreamId, Version};
 use crate::wire::Scalar;
 use crate::wire::number::{Buffer, score_text};
 use alloc::vec::Vec;
@@ -111,13 +113,25 @@ impl LogEmitter {
     /// # Errors
     /// `Unrepresentable`. Nothing was appended then.
     pub fn entry(&mut self, key: &[u8], entry: &Entry, out: &mut Vec<u8>) -> Result<()> {
+        self.make(key, entry, None, out)
+    }
+
+    /// Appends a key whose nodes are held.
+    ///
+    /// # Errors
+    /// `Unrepresentable`. Nothing was appended then.
+    pub(crate) fn held(&mut self, key: &[u8], held: &HeldEntry, out: &mut Vec<u8>) -> Result<()> {
+        self.make(key, &held.entry, Some(&held.nodes), out)
+    }
+
+    fn make(&mut self, key: &[u8], entry: &Entry, held: Option<&Nodes>, out: &mut Vec<u8>) -> Result<()> {
         let version = self.options.version;
         self.append(out, |this, log| {
             let plan = plan(&entry.value, version, &this.options.thresholds);
             plan.map_err(|refusal| this.refuse(key, entry, &refusal))?;
-            if !entry.metadata.is_empty() || !value(key, &entry.value, version, log) {
+            if !entry.metadata.is_empty() || !value(key, &entry.value, held, version, log) {
                 let Self { dumps, payload, .. } = this;
-                if let Err(error) = dumps.write(entry, payload) {
+                if let Err(error) = dumps.write_with(entry, held, payload) {
                     let place = Place { db: this.db, key: Some(KeyPreview::new(key)), ..error.place().clone() };
                     return Err(Error::new(error.kind().clone(), this.offset, place));
                 }
@@ -134,6 +148,10 @@ impl LogEmitter {
             }
             Ok(())
         })
+    }
+
+    pub(super) fn backlen(&self) -> BacklenForm {
+        self.options.backlen
     }
 
     pub(super) fn version(&self) -> Version {
@@ -236,7 +254,7 @@ impl<'o> Log<'o> {
 ///
 /// Source: Redis 8.0 `aof.c` `rewriteAppendOnlyFileRio()` and what it calls, `t_hash.c` `hexpireGenericCommand()`,
 /// `t_zset.c` `zzlInsertAt()`; Valkey 9.1 `aof.c` `rewriteHashObject()`.
-fn value(key: &[u8], value: &Value, version: Version, log: &mut Log<'_>) -> bool {
+fn value(key: &[u8], value: &Value, held: Option<&Nodes>, version: Version, log: &mut Log<'_>) -> bool {
     /// The last one that `HPEXPIREAT` takes; what is loaded from a snapshot may be later.
     const LAST_EXPIRY_MS: i64 = LAST_FIELD_EXPIRY_MS >> 2;
     // Servers before 2.4 take one element a command.
@@ -271,7 +289,7 @@ fn value(key: &[u8], value: &Value, version: Version, log: &mut Log<'_>) -> bool
             if !is_made_by_commands(stream, version) {
                 return false;
             }
-            write_stream(key, stream, version, log);
+            write_stream(key, stream, held, version, log);
         }
         Value::Module(_) => return false,
     }
@@ -348,8 +366,15 @@ pub(super) fn is_made_by_commands(stream: &Stream, version: Version) -> bool {
         && !stream.idempotency.as_ref().is_some_and(has_producers)
 }
 
-fn write_stream(key: &[u8], stream: &Stream, version: Version, log: &mut Log<'_>) {
-    for entry in &stream.entries {
+fn write_stream(key: &[u8], stream: &Stream, held: Option<&Nodes>, version: Version, log: &mut Log<'_>) {
+    for entry in held.into_iter().flat_map(Nodes::stream_entries) {
+        let (count, _) = entry.fields.size_hint();
+        log.command(count.saturating_mul(2).saturating_add(3), b"XADD").bytes(key).id(entry.id);
+        for (field, value) in entry.fields {
+            log.scalar(field).scalar(value);
+        }
+    }
+    for entry in stream.entries.iter().filter(|_| held.is_none()) {
         log.command(entry.fields.len().saturating_mul(2).saturating_add(3), b"XADD").bytes(key).id(entry.id);
         for (field, value) in &entry.fields {
             log.bytes(field).bytes(value);

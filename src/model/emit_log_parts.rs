@@ -3,6 +3,8 @@
 use super::dataset::{DecodeLimits, Entry};
 use super::distinct::Suspects;
 use super::emit_log::{ITEMS, Log, LogEmitter, is_negative_zero};
+use super::held_stream::{HeldEntry, HeldStream};
+use super::plan::stream_generation;
 use super::store::Store;
 use super::value::{ScoredMember, Value};
 use crate::error::{Fault, Result};
@@ -26,6 +28,7 @@ pub(super) struct OpenKey {
     /// Elements that the command in hand still has room for.
     room: u64,
     held: Option<HeldZset>,
+    stream: Option<HeldStream>,
     /// Of a packed value: commands would keep the last of two alike, where servers see the first.
     suspects: Suspects,
 }
@@ -42,6 +45,7 @@ impl Default for OpenKey {
             is_counted: false,
             room: 0,
             held: None,
+            stream: None,
             suspects: Suspects::new(),
         }
     }
@@ -66,23 +70,31 @@ fn shown(unit: Unit) -> Option<Shown> {
 }
 
 impl LogEmitter {
-    /// Begins a key whose value comes in parts, if commands can be made of them: strings, lists, sets, sorted sets and hashes
-    /// without expiries, for servers from RDB 8 on. What the eviction policy knew of the key has no command.
+    /// Begins a key whose value comes in parts, if commands can be made of them: strings, lists, sets, sorted sets, hashes
+    /// without expiries, for servers from RDB 8 on, and streams. What the eviction policy knew of the key has no command.
     pub(crate) fn begin_key(&mut self, key: &Key<'_>) -> bool {
         let layout = key.value_type.layout();
+        if let Shape::Stream(generation) = layout.shape {
+            self.open.stream = stream_generation(self.version()).map(|_| HeldStream::new(generation));
+            self.open.begin_key(key);
+            return self.open.stream.is_some();
+        }
         let has_form = matches!(layout.shape, Shape::Single | Shape::Nodes { .. } | Shape::Counted | Shape::Packed(_));
         let Some(shown) = shown(layout.unit).filter(|_| has_form && self.version().number() >= 8) else { return false };
         let is_counted = layout.shape == Shape::Counted;
         // Whether a score is -0 is known at the end.
         let is_held = is_counted && shown.command == b"ZADD" && self.has_negative_zero();
         let open = &mut self.open;
-        open.key.clear();
-        key.key.push_to(&mut open.key);
-        (open.value_type, open.db) = (key.value_type, key.db);
-        (open.expires_at_ms, open.eviction) = (key.expires_at_ms, key.eviction);
+        open.begin_key(key);
         (open.shown, open.is_counted, open.room) = (shown, is_counted, 0);
         open.held = is_held.then(HeldZset::new);
         true
+    }
+
+    /// The key that was begun last, if it is a stream, behind its last part. It may be given to [`LogEmitter::held`] then.
+    pub(crate) fn take_held(&mut self) -> Option<HeldEntry> {
+        let stream = self.open.stream.take()?;
+        Some(stream.finish(&self.open_key()))
     }
 
     /// Whether commands change a score of -0.
@@ -116,6 +128,13 @@ impl LogEmitter {
                 Ok(true)
             }
             Part::Elements { elements, .. } => self.elements(*elements, out),
+            Part::Stream(part) => {
+                let form = self.backlen();
+                match &mut self.open.stream {
+                    Some(stream) => stream.push(part, form).map(|()| true),
+                    None => Ok(false),
+                }
+            }
             _ => Ok(false),
         };
         if !matches!(is_made, Ok(true)) {
@@ -155,6 +174,10 @@ impl LogEmitter {
     /// # Errors
     /// `Unrepresentable`, as [`LogEmitter::entry`].
     pub(crate) fn end_key(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        if let Some(held) = self.take_held() {
+            let key = core::mem::take(&mut self.open.key);
+            return self.held(&key, &held, out);
+        }
         if let Some(held) = self.open.held.take() {
             if held.has_negative_zero {
                 let (key, expires_at_ms) = (core::mem::take(&mut self.open.key), self.open.expires_at_ms);
@@ -174,6 +197,13 @@ impl LogEmitter {
 }
 
 impl OpenKey {
+    fn begin_key(&mut self, key: &Key<'_>) {
+        self.key.clear();
+        key.key.push_to(&mut self.key);
+        (self.value_type, self.db) = (key.value_type, key.db);
+        (self.expires_at_ms, self.eviction) = (key.expires_at_ms, key.eviction);
+    }
+
     /// Takes an element's place in the command in hand; begins one of as many of those to come as it may have, where it is full.
     #[inline]
     fn begin(&mut self, to_come: u64, log: &mut Log<'_>) {

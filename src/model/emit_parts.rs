@@ -4,6 +4,7 @@ use super::dataset::DecodeLimits;
 use super::distinct::Suspects;
 use super::emit::Emitter;
 use super::emit_value::{packed, write_value};
+use super::held_stream::{HeldEntry, HeldStream};
 use super::plan::{Forms, PackedLimit, Refusal};
 use super::store::Store;
 use super::value::Value;
@@ -27,6 +28,7 @@ pub(super) struct OpenKey {
     /// Counts what is held of the value.
     store: Store,
     suspects: Suspects,
+    stream: Option<HeldStream>,
 }
 
 impl OpenKey {
@@ -42,21 +44,23 @@ impl OpenKey {
             fits: true,
             store: Store::new(DecodeLimits::default().max_total_bytes),
             suspects: Suspects::new(),
+            stream: None,
         }
     }
 }
 
 impl Emitter {
-    /// Begins a key whose value comes in parts, if it can be written without being put together: lists of packed nodes, and
-    /// packed sets, sorted sets and hashes.
+    /// Begins a key whose value comes in parts, if it can be written without being put together: lists of packed nodes,
+    /// packed sets, sorted sets and hashes, and streams: [`Emitter::take_held`] gives those.
     pub(crate) fn begin_key(&mut self, key: &Key<'_>) -> bool {
-        let Forms { list, set, zset, hash } = self.open.forms;
+        let Forms { list, set, zset, hash, stream } = self.open.forms;
         let layout = key.value_type.layout();
         let form = match (key.value_type.kind(), layout.shape, layout.unit) {
             (Kind::List, Shape::Nodes { .. }, _) => list,
             (Kind::Set, Shape::Packed(Container::Listpack), _) => set,
             (Kind::Zset, Shape::Packed(_), _) => zset,
             (Kind::Hash, Shape::Packed(_), Unit::Pair) => hash,
+            (Kind::Stream, ..) => stream,
             _ => None,
         };
         let is_known = |form: &ValueType| known_key(self.options.version, &Key { value_type: *form, ..*key }).is_ok();
@@ -67,6 +71,10 @@ impl Emitter {
         (open.value_type, open.db, open.form, open.fits) = (key.value_type, key.db, form, true);
         (open.expires_at_ms, open.eviction) = (key.expires_at_ms, key.eviction);
         open.store.clear();
+        open.stream = match layout.shape {
+            Shape::Stream(generation) => Some(HeldStream::new(generation)),
+            _ => None,
+        };
         self.packer.begin();
         true
     }
@@ -77,9 +85,18 @@ impl Emitter {
         Key { key: Scalar::Bytes(key), value_type: *value_type, db: *db, expires_at_ms: *expires_at_ms, eviction: *eviction }
     }
 
+    /// The key that was begun last, if it is a stream, behind its last part. It is to be given to [`Emitter::held`].
+    pub(crate) fn take_held(&mut self) -> Option<HeldEntry> {
+        let stream = self.open.stream.take()?;
+        Some(stream.finish(&self.open_key()))
+    }
+
     /// Takes a part. `false`: the value is not of this form, which is only said of the first part of a key, and the key is to
     /// be written as a whole then.
     pub(crate) fn part(&mut self, part: &Part<'_>) -> Result<bool, Fault> {
+        if let (Part::Stream(part), Some(stream)) = (part, &mut self.open.stream) {
+            return stream.push(part, self.options.backlen).map(|()| true);
+        }
         let Part::Elements { elements, .. } = part else { return Ok(false) };
         match elements {
             Elements::Packed { packed, .. } => self.open.store.take(packed.blob().len())?,

@@ -26,6 +26,7 @@ mod emit_log_parts;
 mod emit_parts;
 mod emit_value;
 mod fit;
+mod held_stream;
 mod index;
 mod items;
 mod loss;

@@ -3,11 +3,12 @@
 use super::plan::{NodeLimit, Thresholds};
 use super::stream::{Stream, StreamEntry};
 use super::value::{HashField, ScoredMember, Value};
+use crate::pack::Reading;
 use crate::pack::intset::IntsetBuilder;
 use crate::pack::listpack::ListpackBuilder;
 use crate::pack::ziplist::{Integers, ZiplistBuilder};
 use crate::pack::zipmap::ZipmapBuilder;
-use crate::rdb::{BacklenForm, Container, Shape, StreamId, ValueType, Version};
+use crate::rdb::{self, BacklenForm, Container, Shape, StreamId, StreamNode, ValueType, Version};
 use crate::wire::{Scalar, number};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -59,7 +60,7 @@ impl Nodes {
         self.list.clear();
     }
 
-    fn push(&mut self, blob: &[u8], first: StreamId) {
+    pub(super) fn push(&mut self, blob: &[u8], first: StreamId) {
         let start = self.blobs.len();
         self.blobs.extend_from_slice(blob);
         self.list.push(Node::Packed { range: start..self.blobs.len(), first });
@@ -76,6 +77,17 @@ impl Nodes {
             Node::Packed { range, .. } => Some(self.blob(range)),
             Node::Plain(_) => None,
         })
+    }
+
+    /// The entries of a stream that was checked, those that were deleted left out.
+    pub(super) fn stream_entries(&self) -> impl Iterator<Item = rdb::StreamEntry<'_>> {
+        let nodes = self.list.iter().filter_map(|node| match node {
+            Node::Packed { range, first } => {
+                Some(StreamNode { master: *first, blob: self.blob(range), reading: Reading::Strict, left: 0 })
+            }
+            Node::Plain(_) => None,
+        });
+        nodes.flat_map(|node| node.entries().flatten()).filter(|entry| !entry.is_deleted)
     }
 
     /// The bytes of a node.

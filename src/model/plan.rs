@@ -234,6 +234,8 @@ pub(super) struct Forms {
     pub(super) set: Option<ValueType>,
     pub(super) zset: Option<ValueType>,
     pub(super) hash: Option<ValueType>,
+    /// With nodes as they are.
+    pub(super) stream: Option<ValueType>,
 }
 
 impl Forms {
@@ -245,6 +247,7 @@ impl Forms {
             set: set.counted(Unit::Member).filter(|_| set.packed(Listpack, Unit::Member).is_none()),
             zset: find(Kind::Zset).entries(Unit::ScoreText),
             hash: find(Kind::Hash).entries(Unit::Pair),
+            stream: find(Kind::Stream).stream().map(|(value_type, _)| value_type),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::dataset::{Entry, Function, ModuleData};
 use super::emit::Emitter;
 use super::emit_log::LogEmitter;
+use super::held_stream::HeldEntry;
 use super::loss::Lost;
 use crate::error::{Error, ErrorKind, Fault, Place, Result};
 use crate::rdb::{Eviction, Key, Part};
@@ -69,6 +70,22 @@ impl Writer {
         match self {
             Self::Snapshot(emitter) => emitter.part(part),
             Self::Commands(emitter) => emitter.part(part, out),
+        }
+    }
+
+    /// The key that was begun last, if it is a stream, behind its last part. It is to be given to [`Writer::held`] then, and not
+    /// ended.
+    pub(crate) fn take_held(&mut self) -> Option<HeldEntry> {
+        match self {
+            Self::Snapshot(emitter) => emitter.take_held(),
+            Self::Commands(emitter) => emitter.take_held(),
+        }
+    }
+
+    pub(crate) fn held(&mut self, key: &[u8], held: &HeldEntry, out: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Self::Snapshot(emitter) => emitter.held(key, held, out),
+            Self::Commands(emitter) => emitter.held(key, held, out),
         }
     }
 
