@@ -260,7 +260,7 @@ fn every_entry_is_dumped_for_every_version_that_holds_it() {
 const TWICE: &[u8] = b"REDIS0006\xfe\x02\x01\x01k\x02\x01a\x01b\x01\x01k\x01\x01c\xff\0\0\0\0\0\0\0\0";
 
 #[test]
-fn a_key_that_stands_twice_is_refused_or_the_first_one_counts() {
+fn a_key_that_stands_twice_is_refused_or_the_last_one_counts() {
     let error = Dataset::decode(TWICE).unwrap_err();
     assert_eq!(error.to_string(), "expected a key once in its database, found a second one: byte 19, key \"k\" (list), db 2");
     let (dataset, deviations) = Dataset::decode_leniently(TWICE, DecodeLimits::default()).unwrap();
@@ -269,7 +269,7 @@ fn a_key_that_stands_twice_is_refused_or_the_first_one_counts() {
 }
 
 #[test]
-fn a_name_that_stands_twice_in_a_value_is_refused_or_the_last_one_counts() {
+fn a_name_that_stands_twice_in_a_value_is_refused_or_the_first_one_counts() {
     let cases: &[(&[u8], &str, Value)] = &[
         (b"\x02\x01k\x03\x01a\x01b\x01a", "a member once in its set", Value::Set(vec!["a".into(), "b".into()])),
         (b"\x04\x01k\x02\x01f\x01v\x01f\x01w", "a field once in its hash", {
