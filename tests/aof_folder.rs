@@ -112,7 +112,8 @@ fn servers_start_at_every_step_of_a_log_written_here() {
         check_servers(&folder, 5, "fresh");
         copy(&folder, &temporary.join("before"));
         fs::write(temporary.join("before/appendonly.aof.2.incr.aof"), "").unwrap();
-        fs::write(temporary.join("before/temp-aikv-00112233445566778899aabbccddeeff"), "file append").unwrap();
+        fs::write(temporary.join("before/temp-aikv-00112233445566778899aabbccddeeff-appendonly.aof.manifest"), "file append")
+            .unwrap();
         check_servers(&temporary.join("before"), 5, "with an increment that the manifest does not know yet");
         log.rotate().unwrap();
         check_servers(&folder, 5, "rotated");
@@ -430,17 +431,27 @@ fn files_of_other_names_are_never_removed() {
     let (log, ..) = open(&temporary.join("appendonly.aof"));
     write(&log, 0..2);
     log.close().unwrap();
-    let names = ["victim", "appendonly.aof.9.base.rdb", "temp-aikv-0123", "temp-appendonly.aof.manifest", "other.aof.1.incr.aof"];
+    let names = [
+        "victim",
+        "appendonly.aof.9.base.rdb",
+        "temp-aikv-0123",
+        "temp-aikv-00112233445566778899aabbccddeeff",
+        "temp-aikv-00112233445566778899aabbccddeeff-dump.rdb",
+        "temp-aikv-00112233445566778899aabbccddeeff-other.aof.manifest",
+        "temp-appendonly.aof.manifest",
+        "other.aof.1.incr.aof",
+    ];
+    let ours = "temp-aikv-00112233445566778899aabbccddeeff-appendonly.aof.manifest";
     for name in names {
         fs::write(folder.join(name), "x").unwrap();
     }
-    fs::write(folder.join("temp-aikv-00112233445566778899aabbccddeeff"), "x").unwrap();
+    fs::write(folder.join(ours), "x").unwrap();
     let path = folder.join("appendonly.aof.manifest");
     let manifest = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{manifest}file victim seq 1 type h\nfile other.aof.1.incr.aof seq 1 type h\n")).unwrap();
     let (log, dataset, report) = open(&folder);
     check_data(&dataset, 2, "hostile");
-    assert_eq!(report.removed, ["temp-aikv-00112233445566778899aabbccddeeff"]);
+    assert_eq!(report.removed, [ours]);
     let mut sorted = names;
     sorted.sort_unstable();
     assert_eq!(report.unlisted, sorted);

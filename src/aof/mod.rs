@@ -36,6 +36,8 @@ pub use names::{BaseFormat, NameKind, Names};
 
 pub(crate) use encode::{write_argument, write_argument_count, write_argument_length};
 #[cfg(feature = "std")]
+pub(crate) use names::MAX_NAME_BYTES;
+#[cfg(feature = "std")]
 pub(crate) use search::CommandSearch;
 #[cfg(feature = "std")]
 pub(crate) use transaction::Transaction;

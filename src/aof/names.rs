@@ -9,7 +9,7 @@ use crate::wire::number;
 use alloc::vec::Vec;
 
 /// Names longer than this exist on no file system.
-const MAX_NAME_BYTES: usize = 255;
+pub(crate) const MAX_NAME_BYTES: usize = 255;
 
 /// What the base of a log is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

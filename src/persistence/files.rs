@@ -2,6 +2,7 @@
 
 use super::error::{PersistenceError, PersistenceErrorKind, Task};
 use super::storage::{Folder, StoredFile};
+use crate::aof::MAX_NAME_BYTES;
 use std::boxed::Box;
 use std::ffi::{OsStr, OsString};
 use std::format;
@@ -75,13 +76,29 @@ pub(super) fn resolve(path: &Path) -> io::Result<(PathBuf, OsString)> {
     }
 }
 
-/// What names of files begin with that are not whole yet; a random number follows.
+/// What names of files begin with that are not whole yet; a random number follows, and the name they are to have.
 const TEMPORARY: &str = "temp-aikv-";
 
-/// Whether a file has a name that a [`Replacement`] gives.
-pub(super) fn is_temporary(name: &OsStr) -> bool {
-    let number = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
-    number.is_some_and(|number| number.len() == 32 && number.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
+/// Digits of that number.
+const NUMBER_DIGITS: usize = 32;
+
+/// A name nobody can guess for a file that is not whole yet. Where there is no room, the name it is to have is left out.
+fn temporary_name(target: &OsStr) -> io::Result<OsString> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    let mut name = OsString::from(format!("{TEMPORARY}{:0NUMBER_DIGITS$x}", u128::from_le_bytes(random)));
+    if name.len() + 1 + target.len() <= MAX_NAME_BYTES {
+        name.push("-");
+        name.push(target);
+    }
+    Ok(name)
+}
+
+/// The name that a file was to have which is called as a [`Replacement`] calls it.
+pub(super) fn target_of(temporary: &OsStr) -> Option<&[u8]> {
+    let (number, target) = temporary.as_encoded_bytes().strip_prefix(TEMPORARY.as_bytes())?.split_at_checked(NUMBER_DIGITS)?;
+    let is_number = number.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    target.strip_prefix(b"-").filter(|_| is_number)
 }
 
 /// A name of a file as the operating system takes it. Elsewhere than on Unix it is text, and what is not names nothing.
@@ -112,9 +129,7 @@ impl<'a> Replacement<'a> {
 
     fn create(task: Task<'a>, folder: &'a dyn Folder, target: &'a OsStr) -> io::Result<Self> {
         is_there(folder, target)?;
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)?;
-        let temporary = OsString::from(format!("{TEMPORARY}{:032x}", u128::from_le_bytes(random)));
+        let temporary = temporary_name(target)?;
         let file = folder.create(&temporary)?;
         Ok(Self { task, folder, target, temporary, file, written_bytes: 0, is_placed: false })
     }
@@ -225,6 +240,22 @@ mod tests {
         }
         fn lock(&self, name: &OsStr) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
             self.0.lock(name)
+        }
+    }
+
+    #[test]
+    fn a_temporary_name_tells_what_the_file_is_to_be_called_if_there_is_room() {
+        let temporary = temporary_name(OsStr::new("dump.rdb")).unwrap();
+        assert_eq!(target_of(&temporary), Some(&b"dump.rdb"[..]));
+        for (len, has_room) in [(212, true), (213, false)] {
+            let target = "x".repeat(len);
+            let temporary = temporary_name(OsStr::new(&target)).unwrap();
+            assert_eq!(target_of(&temporary), has_room.then_some(target.as_bytes()));
+            assert!(temporary.len() <= MAX_NAME_BYTES);
+        }
+        for other in ["temp-aikv-", "temp-aikv-0123-dump.rdb", "temp-aikv-0011223344556677889900112233445G-dump.rdb", "dump.rdb"]
+        {
+            assert_eq!(target_of(OsStr::new(other)), None, "{other}");
         }
     }
 

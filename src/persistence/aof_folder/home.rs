@@ -1,7 +1,7 @@
 //! The files of a multi-part log: found, named, read and listed.
 
 use super::super::error::{PersistenceError, Task};
-use super::super::files::{Replacement, is_temporary, os_name};
+use super::super::files::{Replacement, os_name, target_of};
 use super::super::open_log::read_manifest;
 use super::super::storage::{Folder, StoredFile};
 use crate::aof::{Manifest, ManifestFile, NameKind, Names, Role};
@@ -65,10 +65,11 @@ impl Home {
         self.folder.list().map_err(|error| Task { doing: "list the files of the log", path: &self.path }.io(error))
     }
 
-    /// Removes what writers of ours left before it had its name.
+    /// Removes what writers of this log left before it had its name. In the same folder another log, or a snapshot, may just be
+    /// written.
     pub(super) fn remove_temporaries(&self) -> Result<Vec<OsString>, PersistenceError> {
         let mut names = self.list()?;
-        names.retain(|name| is_temporary(name));
+        names.retain(|name| target_of(name).is_some_and(|target| self.names.kind_of(target).is_some()));
         for name in &names {
             let task = Task { doing: "remove the temporary file", path: &self.path.join(name) };
             self.folder.remove(name).map_err(|error| task.io(error))?;

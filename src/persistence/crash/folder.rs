@@ -3,7 +3,7 @@
 use super::super::aof_folder::{AofFolder, AofFolderOptions, Home, Single};
 use super::super::config::AofSyncPolicy;
 use super::super::error::{AikvError, PersistenceError, PersistenceErrorKind, Task};
-use super::super::files::is_temporary;
+use super::super::files::target_of;
 use super::super::storage::Folder;
 use super::disk::{Fault, Recorder};
 use super::mutant::Mutant;
@@ -263,7 +263,7 @@ fn a_rewrite_that_fails_leaves_a_log_that_goes_on() {
         let units = Subject::open(&subject, &Recorder::of(&disk.image()), true);
         assert!(units.is_ok_and(|units| units == 4), "call {at}");
         let mut names = disk.list().unwrap();
-        names.retain(|name| is_temporary(name));
+        names.retain(|name| target_of(name).is_some());
         assert_eq!(names, [""; 0], "call {at}");
         at += 1;
     }
