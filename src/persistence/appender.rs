@@ -287,6 +287,7 @@ impl Shared {
         }
         if state.writer_sleeps && state.has_group() {
             state.writer_sleeps = false;
+            state.writer_leads = true;
             self.to_write.notify_one();
         }
         if state.syncer_sleeps {
@@ -446,11 +447,13 @@ impl Shared {
         while !state.is_closing {
             match state.take_group() {
                 Some(group) if state.policy == AofSyncPolicy::Always => {
+                    state.writer_leads = true;
                     self.lead(state, group);
                     state = self.lock();
                 }
                 Some(group) => state = self.write_and_tell(state, group),
                 None => {
+                    state.writer_leads = false;
                     state.writer_sleeps = true;
                     state = self.to_write.wait(state).unwrap_or_else(PoisonError::into_inner);
                     state.writer_sleeps = false;

@@ -199,6 +199,8 @@ pub(super) struct State {
     /// A thread sleeps that has to be told of the next change.
     pub(super) writer_sleeps: bool,
     pub(super) syncer_sleeps: bool,
+    /// Under [`AofSyncPolicy::Always`] the thread that writes takes every group that there is before it sleeps.
+    pub(super) writer_leads: bool,
 
     pub(super) poison: Option<Poison>,
     pub(super) last_error: Option<Arc<io::Error>>,
@@ -239,6 +241,7 @@ impl State {
             is_closing: false,
             writer_sleeps: false,
             syncer_sleeps: false,
+            writer_leads: false,
             poison: None,
             last_error: None,
             is_told: false,
@@ -320,10 +323,9 @@ impl State {
         if self.has_group() { self.take() } else { None }
     }
 
-    /// As [`State::take_group`], for another than the thread that writes: none while that is awake, since it takes
-    /// what there is before it sleeps.
+    /// As [`State::take_group`], for another than the thread that writes: none while that leads.
     pub(super) fn take_alone(&mut self) -> Option<Group> {
-        if self.writer_sleeps { self.take_group() } else { None }
+        if self.writer_leads { None } else { self.take_group() }
     }
 
     /// Takes what is to be written. The caller writes it, then says what came of it.
