@@ -430,7 +430,7 @@ impl Convert {
     }
 
     /// Takes a part of a value that is written as it comes, or its key's end.
-    fn parts(&mut self, event: &Event<'_>) -> Result<(), Fault> {
+    fn parts(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<(), Fault> {
         if let Event::KeyEnd { .. } = event
             && let Some(mut held) = self.writer.take_held()
         {
@@ -444,7 +444,7 @@ impl Convert {
         }
         let before = self.out.len();
         let is_made = match event {
-            Event::Value(part) => self.writer.part(part, &mut self.out)?,
+            Event::Value(part) => self.writer.part(part, raw, &mut self.out)?,
             _ => match self.writer.end_key(&mut self.out) {
                 Ok(()) => true,
                 Err(error) => return self.halt(error),
@@ -536,7 +536,7 @@ impl Job for Convert {
             }
             (Event::KeyEnd { .. }, Course::Copy | Course::Skip) => {}
             (Event::Value(_), Course::Skip) => return Ok(Flow::SkipValue),
-            (Event::Value(_) | Event::KeyEnd { .. }, Course::Parts) => self.parts(event)?,
+            (Event::Value(_) | Event::KeyEnd { .. }, Course::Parts) => self.parts(event, raw)?,
             (Event::Value(_) | Event::KeyEnd { .. }, Course::Collect) => {
                 self.key_bytes = self.key_bytes.saturating_add(raw.len() as u64);
                 self.collect(event)?;

@@ -67,6 +67,8 @@ pub(super) struct Suspects {
     marks: Vec<u64>,
     value: u32,
     names: usize,
+    /// Places for the value in hand, less one: few for a small one, so that they stay in the processor's nearest memory.
+    mask: usize,
 }
 
 impl Suspects {
@@ -77,12 +79,14 @@ impl Suspects {
     const PROBES: usize = 16;
 
     pub(super) fn new() -> Self {
-        Self { marks: Vec::new(), value: 0, names: 0 }
+        Self { marks: Vec::new(), value: 0, names: 0, mask: 0 }
     }
 
-    /// Another value begins.
-    pub(super) fn begin(&mut self) {
+    /// Another value begins, which says that it has so many names.
+    pub(super) fn begin(&mut self, names: u64) {
         self.names = 0;
+        let names = usize::try_from(names).unwrap_or(usize::MAX).clamp(Self::PROBES, Self::MOST);
+        self.mask = names.next_power_of_two().saturating_mul(4).saturating_sub(1);
         self.marks.resize(Self::PLACES, 0);
         self.value = self.value.checked_add(1).unwrap_or_else(|| {
             self.marks.fill(0);
@@ -99,7 +103,7 @@ impl Suspects {
         let hash = name.with_text(quick_hash);
         let mark = u64::from(self.value) << 32 | hash;
         let first = usize::try_from(hash).unwrap_or(usize::MAX);
-        for place in (0..Self::PROBES).map(|step| first.wrapping_add(step) & (Self::PLACES - 1)) {
+        for place in (0..Self::PROBES).map(|step| first.wrapping_add(step) & self.mask) {
             match self.marks.get_mut(place) {
                 Some(found) if *found == mark => return true,
                 Some(found) if *found >> 32 != u64::from(self.value) => {
@@ -157,14 +161,14 @@ mod tests {
         let names: Vec<String> = (0..count).map(|n| format!("name {n}")).collect();
         let mut suspects = Suspects::new();
         for twice in [0, 1, count / 2] {
-            suspects.begin();
+            suspects.begin(count as u64);
             let first = names.iter().filter(|name| suspects.may_repeat(Scalar::Bytes(name.as_bytes()))).count();
             assert!(first < count / 100 + 1, "{first}");
-            suspects.begin();
+            suspects.begin(count as u64);
             let all = names.iter().take(count - 1).chain([&names[twice]]);
             assert_eq!(all.map(|name| suspects.may_repeat(Scalar::Bytes(name.as_bytes()))).last(), Some(true));
         }
-        suspects.begin();
+        suspects.begin(2);
         assert!(!suspects.may_repeat(Scalar::Int(5)) && suspects.may_repeat(Scalar::Bytes(b"5")), "texts are compared");
         assert!((0..=Suspects::MOST).any(|_| suspects.may_repeat(Scalar::Bytes(b""))));
     }

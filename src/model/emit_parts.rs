@@ -25,6 +25,8 @@ pub(super) struct OpenKey {
     /// What its value becomes, and whether every entry had room there.
     form: ValueType,
     fits: bool,
+    /// Whether any blob of it was compressed: where compressing saved nothing, it saves nothing in another container either.
+    is_compressed: bool,
     /// Counts what is held of the value.
     store: Store,
     suspects: Suspects,
@@ -42,6 +44,7 @@ impl OpenKey {
             eviction: Eviction::None,
             form: ValueType::STRING,
             fits: true,
+            is_compressed: false,
             store: Store::new(DecodeLimits::default().max_total_bytes),
             suspects: Suspects::new(),
             stream: None,
@@ -70,6 +73,7 @@ impl Emitter {
         key.key.push_to(&mut open.key);
         (open.value_type, open.db, open.form, open.fits) = (key.value_type, key.db, form, true);
         (open.expires_at_ms, open.eviction) = (key.expires_at_ms, key.eviction);
+        open.is_compressed = false;
         open.store.clear();
         open.stream = match layout.shape {
             Shape::Stream(generation) => Some(HeldStream::new(generation)),
@@ -92,8 +96,9 @@ impl Emitter {
     }
 
     /// Takes a part. `false`: the value is not of this form, which is only said of the first part of a key, and the key is to
-    /// be written as a whole then.
-    pub(crate) fn part(&mut self, part: &Part<'_>) -> Result<bool, Fault> {
+    /// be written as a whole then. What was not compressed is not compressed anew.
+    pub(crate) fn part(&mut self, part: &Part<'_>, is_compressed: bool) -> Result<bool, Fault> {
+        self.open.is_compressed |= is_compressed;
         if let (Part::Stream(part), Some(stream)) = (part, &mut self.open.stream) {
             return stream.push(part, self.options.backlen).map(|()| true);
         }
@@ -127,7 +132,7 @@ impl Emitter {
         let (mut longest, mut count, mut is_plain) = (0, 0usize, true);
         let mut last: Option<(f64, Scalar<'_>)> = None;
         let suspects = &mut self.open.suspects;
-        suspects.begin();
+        suspects.begin(elements.count()?);
         elements.each(|element| {
             let Element::Scored { member, score } = element else { return };
             is_plain &= !suspects.may_repeat(member);
@@ -151,7 +156,7 @@ impl Emitter {
     fn fields(&mut self, elements: Elements<'_>, limit: PackedLimit) -> Result<bool, Fault> {
         let (mut longest, mut count, mut may_repeat) = (0, 0usize, false);
         let suspects = &mut self.open.suspects;
-        suspects.begin();
+        suspects.begin(elements.count()?);
         elements.each(|element| {
             let Element::Field { field, value } = element else { return };
             may_repeat |= suspects.may_repeat(field);
@@ -174,7 +179,7 @@ impl Emitter {
     fn set(&mut self, elements: Elements<'_>, blob: &[u8]) -> Result<bool, Fault> {
         let (mut has_text, mut may_repeat) = (false, false);
         let suspects = &mut self.open.suspects;
-        suspects.begin();
+        suspects.begin(elements.count()?);
         elements.each(|element| {
             if let Element::Member(member) = element {
                 may_repeat |= suspects.may_repeat(member);
@@ -193,7 +198,7 @@ impl Emitter {
     /// # Errors
     /// `Unrepresentable` for an entry of 1 GiB.
     pub(crate) fn end_key(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        let OpenKey { key, db, expires_at_ms, eviction, form, fits, .. } = &self.open;
+        let OpenKey { key, db, expires_at_ms, eviction, form, fits, is_compressed, .. } = &self.open;
         if !fits {
             let Refusal { what, target, .. } = Refusal::LARGE_ENTRY;
             let place =
@@ -203,6 +208,7 @@ impl Emitter {
         let (encoder, key) = (&mut self.encoder, Scalar::Bytes(key));
         let (value_type, db, expires_at_ms, eviction) = (*form, *db, *expires_at_ms, *eviction);
         encoder.write(&Event::Key(Key { key, value_type, db, expires_at_ms, eviction }), out)?;
+        encoder.set_compressing(self.options.is_compressing && *is_compressed);
         let nodes = self.packer.end();
         if let Some(blob) = nodes.kept().filter(|_| value_type.kind() == Kind::Set) {
             let elements = packed(Container::Listpack, Unit::Member, blob);
@@ -222,6 +228,7 @@ impl Emitter {
             // The nodes are all of it.
             write_value(value_type, &Value::List(Vec::new()), nodes, &mut |event| encoder.write(event, out))?;
         }
+        self.encoder.set_compressing(self.options.is_compressing);
         self.encoder.write(&Event::KeyEnd { span: Span::default() }, out)
     }
 }
@@ -249,7 +256,7 @@ mod tests {
         emitter.open.store = Store::new(10);
         let mut part = |left| {
             let elements = Elements::One(Element::Item(Scalar::Bytes(b"123456")));
-            emitter.part(&Part::Elements { elements, left })
+            emitter.part(&Part::Elements { elements, left }, false)
         };
         assert!(part(1).unwrap());
         assert_eq!(part(0).unwrap_err().kind(), FaultKind::Limit);

@@ -65,10 +65,10 @@ impl Writer {
         }
     }
 
-    /// Takes a part. `false`, of the first one only: the key is to be put together.
-    pub(crate) fn part(&mut self, part: &Part<'_>, out: &mut Vec<u8>) -> Result<bool, Fault> {
+    /// Takes a part and its bytes in the snapshot. `false`, of the first one only: the key is to be put together.
+    pub(crate) fn part(&mut self, part: &Part<'_>, raw: &[u8], out: &mut Vec<u8>) -> Result<bool, Fault> {
         match self {
-            Self::Snapshot(emitter) => emitter.part(part),
+            Self::Snapshot(emitter) => emitter.part(part, part.is_compressed(raw)),
             Self::Commands(emitter) => emitter.part(part, out),
         }
     }

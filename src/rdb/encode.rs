@@ -130,6 +130,11 @@ impl Encoder {
         self
     }
 
+    /// Has strings compressed from here on, or not; says whether they were.
+    pub(crate) fn set_compressing(&mut self, is_compressing: bool) -> bool {
+        self.strings.set_compressing(is_compressing)
+    }
+
     /// An encoder of the part of a `DUMP` payload in front of version and checksum.
     pub(crate) fn payload(version: Version) -> Self {
         Self { phase: Phase::Body, has_checksum: false, is_payload: true, ..Self::new(version) }

@@ -214,6 +214,16 @@ impl<'a> Part<'a> {
         (packed.container == Container::Listpack).then_some(packed.blob)
     }
 
+    /// Whether the part, whose bytes in the snapshot are `raw`, is a blob that was compressed there.
+    pub(crate) fn is_compressed(&self, raw: &[u8]) -> bool {
+        let blob = match self {
+            Self::Elements { elements: Elements::Packed { packed, .. } | Elements::Templated { packed, .. }, .. } => packed.blob,
+            Self::Stream(StreamPart::Node(node)) => node.blob,
+            _ => return false,
+        };
+        raw.len() < blob.len()
+    }
+
     /// The part with another listpack in place of its own.
     pub(crate) fn with_listpack<'b>(self, blob: &'b [u8]) -> Part<'b>
     where
