@@ -381,3 +381,19 @@ fn modules_that_a_server_needs_are_told() {
     let done = aikv(&["convert", &source, text(&folder.join("none.rdb")), "--to", "redis-7.0", "-t", "string"], b"");
     assert_eq!(stderr(&done), "");
 }
+
+/// Redis 7.0.15, 8.0.2 and 8.6.3 answer `Script attempted to access nonexistent global variable 'server'`; Valkey 8.1 and 9.1 load it.
+#[test]
+fn libraries_that_only_valkey_runs_are_told() {
+    let folder = TempDir::new();
+    let convert = |global: &str, to: &str| {
+        let code = format!("#!lua name=a\n{global}.register_function('f', function() return 1 end)");
+        let lines = format!("{}\n{}\n", json!({"snapshot": {"dialect": "valkey", "version": 80}}), json!({"function": code}));
+        let done = aikv(&["convert", "-", text(&folder.join("out.rdb")), "--to", to], lines.as_bytes());
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        stderr(&done).to_owned()
+    };
+    assert!(convert("server", "redis-7.2").contains("1 function library with the word `server`"));
+    assert_eq!(convert("server", "valkey-9.1"), "");
+    assert_eq!(convert("redis", "redis-7.2"), "");
+}

@@ -7,6 +7,7 @@ use super::input::{Input, Task};
 use super::log_folder::LogFolder;
 use super::losses::Losses;
 use super::names::Names;
+use super::needs::Needs;
 use super::output::Output;
 use super::print::{plural, safe};
 use super::progress::Progress;
@@ -15,18 +16,13 @@ use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::{Error, Fault};
 use crate::jobs::{Check, Container, Convert, ConvertOptions, Converted, Flow, Job, LoadsIn};
-use crate::rdb::{Dialect, Event, ModuleItem, Part, Target};
-use std::collections::BTreeSet;
+use crate::rdb::{Event, Target};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::prelude::rust_2024::*;
 
 /// The oldest version whose servers keep a log in several files.
 const FIRST_FOLDER: u64 = 10;
-/// The oldest version of Redis that has module values.
-const FIRST_MODULES: u64 = 8;
-/// The module type that comes with Redis.
-const VECTOR_SETS: &[u8; 9] = b"vectorset";
 
 pub(super) fn run(args: &ConvertArgs) -> Result {
     let name = args.output.as_os_str();
@@ -55,9 +51,9 @@ pub(super) fn run(args: &ConvertArgs) -> Result {
     }
     let mut losses = Losses::new(args.json, to, options.on_loss)?;
     match convert(args, options, &mut losses) {
-        Ok((converted, modules)) => {
+        Ok((converted, needs)) => {
             if !losses.is_json() {
-                tell(&args.output, to, &converted, &modules);
+                tell(&args.output, to, &converted, &needs);
             }
             losses.finish(&converted)?;
             if converted.is_refused { Err(Failure::Refused { losses: converted.losses }) } else { Ok(Outcome::Clean) }
@@ -71,7 +67,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result {
 }
 
 /// Writes the output, unless it is refused.
-fn convert(args: &ConvertArgs, options: ConvertOptions, losses: &mut Losses) -> Result<(Converted, Modules)> {
+fn convert(args: &ConvertArgs, options: ConvertOptions, losses: &mut Losses) -> Result<(Converted, Needs)> {
     let is_folder = options.container == Container::Base;
     let input = Input::open(&args.file)?.leniently(args.lenient);
     let (folder, output) = if is_folder {
@@ -83,9 +79,9 @@ fn convert(args: &ConvertArgs, options: ConvertOptions, losses: &mut Losses) -> 
     let mut progress = Progress::new(&output);
     let convert = Convert::new(options).map_err(|error| written_to(&args.output, error))?;
     let names = Names::new(&args.output);
-    let mut task = Converting { convert, output, losses, names, has_commands: false, modules: Modules::new() };
+    let mut task = Converting { convert, output, losses, names, has_commands: false, needs: Needs::default() };
     read(input, &args.file, &mut task, &mut progress)?;
-    let Converting { mut convert, mut output, losses, mut names, modules, .. } = task;
+    let Converting { mut convert, mut output, losses, mut names, needs, .. } = task;
     names.finish(convert.take_last_names(), &args.file)?;
     let (mut rest, last_losses, converted) = convert.finish().map_err(|error| written_to(&args.output, error))?;
     losses.tell(&last_losses)?;
@@ -97,7 +93,7 @@ fn convert(args: &ConvertArgs, options: ConvertOptions, losses: &mut Losses) -> 
         }
     }
     // What was handed out was compared.
-    Ok((Converted { is_distinct: true, ..converted }, modules))
+    Ok((Converted { is_distinct: true, ..converted }, needs))
 }
 
 /// Reads a snapshot, or the data that a log makes.
@@ -151,20 +147,13 @@ struct Converting<'l> {
     names: Names,
     /// Whether commands came, which nobody has asked for.
     has_commands: bool,
-    modules: Modules,
+    needs: Needs,
 }
-
-/// Names of the types of module values, as many as [`LoadsIn::NAMES`].
-type Modules = BTreeSet<[u8; 9]>;
 
 impl Job for Converting<'_> {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> std::result::Result<Flow, Fault> {
-        if let Event::Value(Part::Module(ModuleItem::Id(id))) = event
-            && self.modules.len() < LoadsIn::NAMES
-        {
-            self.modules.insert(id.name());
-        }
+        self.needs.push(event);
         self.convert.push(event, raw)
     }
 
@@ -185,18 +174,13 @@ impl Task for Converting<'_> {
 }
 
 /// Says what was written.
-fn tell(file: &Path, to: Target, converted: &Converted, modules: &Modules) {
+fn tell(file: &Path, to: Target, converted: &Converted, needs: &Needs) {
     if converted.is_refused {
         return;
     }
     if let Some(db) = converted.last_db.filter(|db| *db >= LoadsIn::DATABASES) {
         eprintln!("aikv: keys are in database {db}: a server needs `databases {}` or more to start on them", db + 1);
     }
-    // Before, the values are losses.
-    if !modules.is_empty() && (to.version().dialect() == Dialect::Valkey || to.version().number() >= FIRST_MODULES) {
-        let names: Vec<_> = modules.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-        let own = if modules.contains(VECTOR_SETS) { ", of which Redis from 8.0 on has vectorset itself" } else { "" };
-        eprintln!("aikv: keys hold values of modules: a server needs {} to start on them{own}", names.join(" "));
-    }
+    needs.tell(to.version());
     println!("{}: {} for {to} ({})", safe(file), plural(converted.keys, "key"), to.version());
 }

@@ -20,6 +20,7 @@ mod log_folder;
 mod losses;
 mod merge;
 mod names;
+mod needs;
 mod output;
 #[cfg(not(target_family = "wasm"))]
 mod page;
