@@ -397,3 +397,22 @@ fn libraries_that_only_valkey_runs_are_told() {
     assert_eq!(convert("server", "valkey-9.1"), "");
     assert_eq!(convert("redis", "redis-7.2"), "");
 }
+
+/// Servers before 7.0 log scripts as such. What they have changed is not in what is converted, so it is refused like every loss.
+#[test]
+fn what_scripts_of_a_log_may_have_changed_is_a_loss() {
+    let folder = TempDir::new();
+    let (source, out) = (fixture("redis-3.2/plain.aof"), folder.join("out.rdb"));
+    let done = aikv(&["convert", &source, text(&out), "--to", "redis-6.2", "--json"], b"");
+    assert_eq!(done.status.code(), Some(4), "{}", stderr(&done));
+    assert!(!out.exists());
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let loss = &report["losses"][0];
+    assert_eq!((&loss["code"], &loss["name"], &loss["outcome"]), (&json!("commands"), &json!("EVAL"), &json!("item-left-out")));
+    assert!(loss["count"].as_u64().unwrap() > 0);
+    for policy in ["degrade", "drop"] {
+        let done = aikv(&["convert", &source, text(&out), "--to", "redis-6.2", "--on-loss", policy], b"");
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        assert!(stderr(&done).contains("commands that are not carried out"), "{}", stderr(&done));
+    }
+}

@@ -16,6 +16,7 @@ use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::{Error, Fault};
 use crate::jobs::{Check, Container, Convert, ConvertOptions, Converted, Flow, Job, LoadsIn};
+use crate::model::ReplayReport;
 use crate::rdb::{Event, Target};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -164,6 +165,10 @@ impl Job for Converting<'_> {
 }
 
 impl Task for Converting<'_> {
+    fn replayed(&mut self, replay: &ReplayReport) {
+        self.convert.passed_over(replay);
+    }
+
     fn drain(&mut self) -> Result<()> {
         self.losses.tell(&self.convert.take_losses())?;
         for names in self.convert.take_names() {

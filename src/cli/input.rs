@@ -11,6 +11,7 @@ use crate::aof::Role;
 use crate::error::Error;
 use crate::jobs::{Job, Log, Reader, is_preamble};
 use crate::kind::FileKind;
+use crate::model::ReplayReport;
 use crate::persistence::open_log::{self, OpenLog};
 use crate::rdb::{self, Version};
 use crate::wire::Limits;
@@ -29,6 +30,9 @@ pub(super) trait Task: Job {
 
     /// What comes is handed over in a snapshot made for it; the data themselves come from one of this version, or from none.
     fn of_version(&mut self, _source: Option<Version>) {}
+
+    /// What comes is what the commands of a log made, but for what this says.
+    fn replayed(&mut self, _replay: &ReplayReport) {}
 
     /// They have ended.
     fn end(&mut self, _ending: &FileEnding) {}

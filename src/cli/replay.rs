@@ -15,17 +15,19 @@ use std::prelude::rust_2024::*;
 
 /// Reads a log, and hands the keys that it makes to `task`, in order of database and name.
 pub(super) fn read<T: Task>(input: Input, file: &Path, task: &mut T, progress: &mut Progress) -> Result<(), Failure> {
-    let mut dataset = load(input, file, progress)?;
+    let (mut dataset, _) = load(input, file, progress)?;
     (dataset.aux, dataset.functions, dataset.module_data) = Default::default();
     hand_over(dataset, file, task)
 }
 
 /// As [`read`], with all that a snapshot holds beside keys.
 pub(super) fn read_whole<T: Task>(input: Input, file: &Path, task: &mut T, progress: &mut Progress) -> Result<(), Failure> {
-    hand_over(load(input, file, progress)?, file, task)
+    let (dataset, report) = load(input, file, progress)?;
+    task.replayed(&report);
+    hand_over(dataset, file, task)
 }
 
-fn load(input: Input, file: &Path, progress: &mut Progress) -> Result<Dataset, Failure> {
+fn load(input: Input, file: &Path, progress: &mut Progress) -> Result<(Dataset, ReplayReport), Failure> {
     let mut load = LoadLog::new(ReplayOptions::new(now_ms(), random_seed()?));
     if input.is_lenient() {
         load = load.leniently();
@@ -39,7 +41,7 @@ fn load(input: Input, file: &Path, progress: &mut Progress) -> Result<Dataset, F
     let (mut dataset, report) = loading.load.finish().map_err(|error| failed(file, error))?;
     dataset.source = loading.source;
     tell(&report, file);
-    Ok(dataset)
+    Ok((dataset, report))
 }
 
 fn failed(file: &Path, error: Error) -> Failure {

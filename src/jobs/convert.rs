@@ -7,7 +7,7 @@ use super::{Filter, Flow, Job};
 use crate::error::{Cause, Error, Fault, FaultKind, Form};
 use crate::model::{
     Collected, Collector, DecodeLimits, Emitter, EncodeOptions, Entry, EntryLoss, Fit, LogEmitter, Loss, Lost, OnLoss, Outcome,
-    Writer,
+    ReplayReport, SkippedCommand, SkippedEffect, Writer,
 };
 use crate::pack::listpack::backlen;
 use crate::rdb::{
@@ -273,6 +273,15 @@ impl Convert {
 
     fn is_refused(&self) -> bool {
         self.options.on_loss == OnLoss::Fail && self.report.losses > 0
+    }
+
+    /// Tells as losses which commands of a log may have changed data and are not among what is converted. It comes before the data.
+    pub fn passed_over(&mut self, replay: &ReplayReport) {
+        for SkippedCommand { name, effect, count, .. } in &replay.skipped {
+            if *effect == SkippedEffect::MayChangeData {
+                self.lose(Lost::Commands, *count, Outcome::ItemLeftOut, None, Some(Bytes::from_static(name.as_bytes())));
+            }
+        }
     }
 
     /// The error that ended the conversion.

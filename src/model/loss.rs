@@ -35,6 +35,8 @@ impl OnLoss {
 pub enum Lost {
     /// An array.
     Array,
+    /// What a log's commands have changed that replay does not carry out, such as scripts.
+    Commands,
     /// When consumers were last active.
     ConsumerActiveTime,
     /// When consumers last tried to read, and read.
@@ -85,8 +87,9 @@ pub enum Lost {
 
 impl Lost {
     /// Every part.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Array,
+        Self::Commands,
         Self::ConsumerActiveTime,
         Self::ConsumerTimes,
         Self::EntriesRead,
@@ -116,6 +119,9 @@ impl Lost {
     const fn row(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Array => ("array", "an array", "Redis 8.8 (RDB 14) and later"),
+            Self::Commands => {
+                ("commands", "what commands that are not carried out may have changed", "servers that load the log")
+            }
             Self::ConsumerActiveTime => {
                 ("consumer-active-time", "the time at which a consumer was active", "Redis 7.2 and Valkey 7.2 (RDB 11) and later")
             }
@@ -229,10 +235,10 @@ pub struct Loss {
     pub lost: Lost,
     /// What became of what held it; under [`OnLoss::Fail`] what [`OnLoss::Degrade`] would make of it.
     pub outcome: Outcome,
-    /// How many there are: fields, groups, consumers, pending entries; else 1.
+    /// How many there are: commands, fields, groups, consumers, pending entries; else 1.
     pub count: u64,
     /// Number and name of the key they belong to.
     pub key: Option<(u64, Bytes)>,
-    /// What belongs to no key by its name: an aux field, the first line of a library, a module type.
+    /// What belongs to no key by its name: an aux field, the first line of a library, a module type, a command.
     pub name: Option<Bytes>,
 }
