@@ -566,12 +566,12 @@ export interface Loss {
   found_in: string;
   /** What became of what held it; under `fail` what `degrade` would make of it. */
   outcome: "stripped" | "changed" | "item-left-out" | "key-left-out";
-  /** How many there are: fields, groups, consumers, pending entries; else 1. */
+  /** How many there are: commands, fields, groups, consumers, pending entries; else 1. */
   count: number;
   /** Of the key they belong to. */
   db?: number;
   key?: Bytes;
-  /** What belongs to no key by its name: an aux field, the first line of a library, a module type. */
+  /** What belongs to no key by its name: an aux field, the first line of a library, a module type, a command. */
   name?: Bytes;
 }
 

@@ -157,7 +157,7 @@ export function mountConvert(root, actions) {
     only.checked = convert.onlyShown && isFilteredNow;
     only.disabled = !isFilteredNow;
     const filter = only.checked ? toPackage(next) : null;
-    setText(code, commandLine({ source: (packing?.source ?? source).name, output: name, target, container, onLoss, hasLosses: losses.length > 0, lenient: isLenient(next), filter }));
+    setText(code, commandLine({ source: (packing?.source ?? source).name, output: name, target, container, onLoss, hasLosses: losses.length > 0 || (!asLines && passedOver(next, survey).length > 0), lenient: isLenient(next), filter }));
     renderNote(busy, saved, failure);
     setText(outName, name);
     outName.title = name;

@@ -146,9 +146,11 @@ test("logs, JSON Lines and compressed files are converted as the command does", 
 
 test("what of a log is not in its data is told", async () => {
   const log = Buffer.from("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n*3\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n0\r\n*3\r\n$5\r\nLPUSH\r\n$1\r\nk\r\n$1\r\nx\r\n");
-  const conversion = await aikv.convert(log, { to: "redis-7.0" });
+  await assert.rejects(aikv.convert(log, { to: "redis-7.0" }), (error) => error.code === "loss" && error.losses[0].code === "commands");
+  const conversion = await aikv.convert(log, { to: "redis-7.0", onLoss: "degrade" });
   await conversion.bytes();
   const { replay } = conversion.report;
+  assert.deepEqual(conversion.losses.map(({ code, name, count }) => ({ code, name, count })), [{ code: "commands", name: "EVAL", count: 1 }]);
   assert.deepEqual(replay.skipped, [{ command: "EVAL", count: 1, offset: 27, mayChangeData: true }]);
   assert.equal(replay.failed.length, 1);
   assert.equal(replay.failed[0].command, "LPUSH");

@@ -12,7 +12,7 @@ use crate::jobs::{
     Container, Convert, ConvertOptions, Export, Flow, Job, Json, Partition, Reader, SplitBy, write_converted, write_loss,
     write_wish,
 };
-use crate::model::{Loss, OnLoss};
+use crate::model::{Loss, OnLoss, ReplayReport};
 use crate::rdb::{Event, Server, Target, Version};
 use crate::wire::Limits;
 use alloc::boxed::Box;
@@ -287,6 +287,12 @@ impl Task for Work {
                 let export = core::mem::take(&mut lines.export);
                 lines.export = export.without_encoding();
             }
+        }
+    }
+
+    fn replayed(&mut self, replay: &ReplayReport) {
+        if let Self::Convert { convert, .. } = self {
+            convert.passed_over(replay);
         }
     }
 

@@ -23,6 +23,9 @@ pub(super) trait Task: Job {
     /// is such data, and so are JSON Lines.
     fn handed_over(&mut self, source: Option<Version>, is_log: bool);
 
+    /// What comes is what the commands of a log made, but for what this says.
+    fn replayed(&mut self, _replay: &ReplayReport) {}
+
     /// Whether it copies the bytes of what it reads.
     fn is_copying(&self) -> bool {
         false
@@ -210,6 +213,7 @@ impl Loading {
             return Err(failure.clone());
         }
         let (dataset, replay) = load.finish()?;
+        task.replayed(&replay);
         let hand_over = hand_over(source, true, task)?;
         Ok((Box::new(dataset.into_items()), Box::new(hand_over), replay))
     }
