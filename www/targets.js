@@ -6,7 +6,7 @@ import { count, plural } from "./format.js";
 import { numberOf } from "./lineages.js";
 
 /**
- * Release lines that write the same version and have the same modules with them. `name` is the target that is asked for,
+ * Release lines that write the same version, in the same forms, and have the same modules with them. `name` is the target that is asked for,
  * `first` and `last` are the servers at the ends; newest first within each lineage.
  */
 const GROUPS = [
@@ -21,13 +21,14 @@ const GROUPS = [
   { name: "redis-4.0", servers: ["redis-4.0"] },
   { name: "redis-3.2", servers: ["redis-3.2"] },
   { name: "redis-3.0", servers: ["redis-2.6", "redis-2.8", "redis-3.0"] },
-  { name: "valkey-9.1", servers: ["valkey-9.0", "valkey-9.1"] },
+  { name: "valkey-9.1", servers: ["valkey-9.1"] },
+  { name: "valkey-9.0", servers: ["valkey-9.0"] },
   { name: "valkey-8.1", servers: ["valkey-7.2", "valkey-8.0", "valkey-8.1"] },
 ];
 
 const VERSIONS = {
   "redis-8.10": 15, "redis-8.8": 14, "redis-8.6": 13, "redis-8.4": 12, "redis-7.4": 12, "redis-7.2": 11, "redis-7.0": 10, "redis-6.2": 9,
-  "redis-4.0": 8, "redis-3.2": 7, "redis-3.0": 6, "valkey-9.1": 80, "valkey-8.1": 11,
+  "redis-4.0": 8, "redis-3.2": 7, "redis-3.0": 6, "valkey-9.1": 80, "valkey-9.0": 80, "valkey-8.1": 11,
 };
 
 export const TARGETS = GROUPS.map(({ name, servers }) => {
