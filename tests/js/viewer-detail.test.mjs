@@ -434,26 +434,6 @@ test("the edge of the pane moves by arrows and by double click, also in wide mod
   });
 });
 
-const OF_EACH_TYPE = [
-  ["redis-7.0/strings.rdb", "hll-sparse"], ["redis-7.0/strings.rdb", "prose:66000"], ["redis-8.6/field_expiry.rdb", "all"], ["valkey-8.1/lists.rdb", "512-elements"],
-  ["valkey-8.1/sets.rdb", null], ["valkey-8.1/zsets.rdb", "integers"], ["valkey-8.1/streams.rdb", "readers"], ["modules/modules.rdb", "json:nested"],
-];
-for (const colorScheme of ["light", "dark"]) {
-  test(`axe finds nothing in the value of any type, ${colorScheme}`, { skip }, async () => {
-    for (const [name, wanted] of OF_EACH_TYPE) {
-      await withDump(name, async (page, keys) => {
-        const key = wanted ?? text(keys.find((one) => one.value.length > 5).key);
-        await openKey(page, key);
-        assert.deepEqual(await violations(page), [], `${name}, ${key}`);
-        await page.focus("#grid");
-        await page.keyboard.press("Enter");
-        await page.waitForSelector("#detail.wide");
-        assert.deepEqual(await violations(page), [], `${name}, ${key}, wide`);
-      }, { colorScheme });
-    }
-  });
-}
-
 test("at 390 px Back returns to where the list was", { skip }, async () => {
   await withFile(strings(Array.from({ length: 300 }, (_, at) => [`key:${at}`, "v"])), async (page) => {
     await page.evaluate(() => document.getElementById("app").scrollTo(0, 4000));

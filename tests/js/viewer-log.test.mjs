@@ -329,27 +329,6 @@ test("commands and scripts of a hostile log are text, and nothing of them is ask
   });
 });
 
-for (const colorScheme of ["light", "dark"]) {
-  test(`axe finds nothing in the views of a log, ${colorScheme}`, { skip }, async () => {
-    await withPage(async (page) => {
-      const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.click("button:has-text('whole appendonlydir folder')")]);
-      await chooser.setFiles(join(data, "redis-8.0/appendonlydir"));
-      await untilRead(page);
-      assert.deepEqual(await violations(page), [], "keys");
-      await toCommands(page);
-      assert.deepEqual(await violations(page), [], "commands");
-      await page.click("#command-1");
-      await page.waitForSelector("#command .el-body .el-row");
-      await page.click("#command .el-body .el-row:last-child");
-      await page.waitForSelector("#command .lower:not([hidden]) .line");
-      assert.deepEqual(await violations(page), [], "a command");
-      await page.keyboard.press("e");
-      await page.waitForSelector(".menu");
-      assert.deepEqual(await violations(page), [], "the menu of exports");
-    }, { colorScheme });
-  });
-}
-
 test("at 390 px commands have two lines, one is a page of its own, and Commands stands in the bar", { skip }, async () => {
   await withLog("redis-8.0/plain.aof", async (page) => {
     const sideways = () => page.evaluate(() => document.getElementById("app").scrollWidth - document.getElementById("app").clientWidth);

@@ -9,7 +9,7 @@ use std::fs;
 use std::process::Command;
 
 /// Seconds that each fuzz target runs, unless `AIKV_FUZZ_SECONDS` says otherwise.
-const FUZZ_SECONDS: u64 = 20;
+const FUZZ_SECONDS: u64 = 10;
 
 /// The targets that Miri interprets, and the unit tests that matter there. Those of jobs and
 /// models know neither the order nor the number of a word's bytes. Replay and tables of slots are
