@@ -7,6 +7,7 @@ use crate::tools::{self, is_ci};
 use anyhow::{Context, Result};
 use std::fs;
 use std::process::Command;
+use std::thread;
 
 /// Seconds that each fuzz target runs, unless `AIKV_FUZZ_SECONDS` says otherwise.
 const FUZZ_SECONDS: u64 = 10;
@@ -60,6 +61,21 @@ pub fn miri(tests: &mut Tally) -> Result<Done> {
     Ok(Done::Passed)
 }
 
+/// Runs one fuzz target.
+fn fuzzer(toolchain: &str, name: &str, seconds: u64) -> Command {
+    let mut command = cargo_of(toolchain);
+    command.args(["fuzz", "run", name, "--", &format!("-max_total_time={seconds}"), "-timeout=5"]);
+    command.args(["-max_len=65536", "-rss_limit_mb=1024", "-malloc_limit_mb=64"]);
+    match name {
+        "aof" => command.arg("-dict=fuzz/aof.dict"),
+        "manifest" => command.arg("-dict=fuzz/manifest.dict"),
+        "replay" => command.arg("-dict=fuzz/replay.dict"),
+        "lzf" | "unpack" => &mut command,
+        _ => command.arg("-dict=fuzz/rdb.dict"),
+    };
+    command
+}
+
 /// Runs every fuzz target for a while.
 pub fn fuzz() -> Result<Done> {
     let Some(toolchain) = toolchain()? else { return Ok(no_toolchain()) };
@@ -83,18 +99,13 @@ pub fn fuzz() -> Result<Done> {
         }
     }
     names.sort();
-    for name in &names {
-        let mut command = cargo_of(&toolchain);
-        command.args(["fuzz", "run", name, "--", &format!("-max_total_time={seconds}"), "-timeout=5"]);
-        command.args(["-max_len=65536", "-rss_limit_mb=1024", "-malloc_limit_mb=64"]);
-        match name.as_str() {
-            "aof" => command.arg("-dict=fuzz/aof.dict"),
-            "manifest" => command.arg("-dict=fuzz/manifest.dict"),
-            "replay" => command.arg("-dict=fuzz/replay.dict"),
-            "lzf" | "unpack" => &mut command,
-            _ => command.arg("-dict=fuzz/rdb.dict"),
-        };
-        run(&mut command)?;
+    run(cargo_of(&toolchain).args(["fuzz", "build"]))?;
+    // Each keeps one processor busy.
+    for pair in names.chunks(2) {
+        thread::scope(|scope| {
+            let running: Vec<_> = pair.iter().map(|name| scope.spawn(|| run(&mut fuzzer(&toolchain, name, seconds)))).collect();
+            running.into_iter().try_for_each(|one| one.join().expect("running a program does not panic"))
+        })?;
     }
     Ok(Done::Passed)
 }
