@@ -7,6 +7,7 @@ import { sessionOver } from "./aikv/session.js";
 import { chunksOf, turn, TURN_MS } from "./chunks.js";
 import { compiled } from "./compiled.js";
 import { ElementReader } from "./elements-reader.js";
+import { lookForGarbage } from "./garbage.js";
 import { hold } from "./hold.js";
 import { asSourceError, fromMessage, readSpan } from "./source.js";
 
@@ -294,6 +295,7 @@ async function forget() {
   if (!open) {
     freshInstance();
     more?.freshTools();
+    lookForGarbage();
   }
 }
 
