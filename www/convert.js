@@ -231,6 +231,6 @@ export function mountConvert(root, actions) {
 
 /** Commands of a log that may have changed keys, and are not applied: by its reader, or by the survey of a snapshot with some behind it. */
 function passedOver({ log }, survey) {
-  const rows = log ? log.made.skipped : (survey.replay?.skipped ?? []).map(({ command, ...rest }) => ({ ...rest, name: command }));
+  const rows = log ? log.made.skipped : (survey?.replay?.skipped ?? []).map(({ command, ...rest }) => ({ ...rest, name: command }));
   return rows.filter(({ mayChangeData }) => mayChangeData);
 }
