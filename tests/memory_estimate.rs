@@ -9,9 +9,7 @@
 
 mod common;
 
-use aikv::model::Index;
-use aikv::rdb::Decoder;
-use common::{Client, Reply, Server, TempDir, server};
+use common::{Client, Reply, Server, TempDir, index, server};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -68,17 +66,7 @@ fn reloaded(program: &Path, folder: &TempDir, more: &[&[&str]]) -> Server {
 
 /// Estimates by key, those that are not made apart.
 fn estimates(file: &[u8]) -> BTreeMap<Vec<u8>, Option<u64>> {
-    let (mut decoder, mut index) = (Decoder::new(), Index::new());
-    let mut input = file;
-    loop {
-        let step = decoder.step(input).unwrap();
-        input = &input[step.consumed..];
-        match &step.event {
-            Some(event) => index.push(event).unwrap(),
-            None => break,
-        }
-    }
-    index.scan(0).map(|row| (row.key().to_vec(), row.memory_bytes())).collect()
+    index(file).scan(0).map(|row| (row.key().to_vec(), row.memory_bytes())).collect()
 }
 
 fn answer(client: &mut Client, key: &[u8]) -> u64 {

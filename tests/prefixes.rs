@@ -2,25 +2,11 @@
 
 mod common;
 
-use aikv::model::{Index, PrefixLevel, PrefixOrder, Separators};
-use aikv::rdb::Decoder;
+use aikv::model::{PrefixLevel, PrefixOrder, Separators};
+use common::index;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-
-fn index(file: &[u8]) -> Index {
-    let (mut decoder, mut index) = (Decoder::new(), Index::new());
-    let mut input = file;
-    loop {
-        let step = decoder.step(input).unwrap();
-        input = &input[step.consumed..];
-        match &step.event {
-            Some(event) => index.push(event).unwrap(),
-            None if input.is_empty() => return index,
-            None => {}
-        }
-    }
-}
 
 /// The keys a server listed, as bytes.
 fn listed(name: &str) -> Vec<Vec<u8>> {

@@ -5,8 +5,10 @@
 
 #[cfg(feature = "std")]
 use aikv::AikvError;
+use aikv::model::Index;
 #[cfg(feature = "std")]
 use aikv::persistence::{PersistenceError, PersistenceErrorKind};
+use aikv::rdb::Decoder;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +25,21 @@ pub(crate) fn skip(what: &str, reason: &str) {
 /// The folder of the fixtures.
 pub(crate) fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
+}
+
+/// The index of a snapshot's keys.
+pub(crate) fn index(file: &[u8]) -> Index {
+    let (mut decoder, mut index) = (Decoder::new(), Index::new());
+    let mut input = file;
+    loop {
+        let step = decoder.step(input).unwrap();
+        input = &input[step.consumed..];
+        match &step.event {
+            Some(event) => index.push(event).unwrap(),
+            None if input.is_empty() => return index,
+            None => {}
+        }
+    }
 }
 
 /// A folder that is removed when the test ends. Its path is short enough for a socket in it.
