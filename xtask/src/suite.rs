@@ -139,11 +139,14 @@ impl Suite {
             };
             println!("{word:8} {:4} s  {name}{reason}", took.as_secs());
         }
-        let line = |what: &str, tally: Tally| {
+        for line in &self.tests.failures {
+            println!("{line}");
+        }
+        let line = |what: &str, tally: &Tally| {
             println!("{what}: {} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
         };
-        line("tests", self.tests);
-        line("checks", checks);
+        line("tests", &self.tests);
+        line("checks", &checks);
         let is_whole = checks.skipped == 0 || !is_ci();
         if !is_whole {
             println!("with CI=true a skip is a failure");

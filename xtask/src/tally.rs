@@ -5,12 +5,19 @@ use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// Tests by how they ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Lines of what a failed test says that are kept, and characters of each.
+const KEPT_LINES: u32 = 8;
+const KEPT_CHARS: usize = 240;
+
+/// Tests by how they ended, and what those say that failed.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub passed: u64,
     pub failed: u64,
     pub skipped: u64,
+    pub failures: Vec<String>,
+    /// Lines still to keep of a failed test, while a runner tells of those.
+    left: Option<u32>,
 }
 
 impl Tally {
@@ -19,7 +26,7 @@ impl Tally {
         let line = line(command);
         println!("$ {line}");
         let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {line}"))?;
-        let before = *self;
+        let before = (self.passed, self.failed, self.skipped);
         if let Some(output) = child.stdout.take() {
             // Bytes that are no UTF-8 are a test's own matter.
             for text in BufReader::new(output).split(b'\n') {
@@ -31,19 +38,20 @@ impl Tally {
         }
         let status = child.wait()?;
         if !status.success() {
-            if self.failed == before.failed {
+            if self.failed == before.1 {
                 self.failed += 1;
             }
             bail!("{line}: {status}");
         }
-        if *self == before {
+        if (self.passed, self.failed, self.skipped) == before {
             bail!("{line}: no test ran");
         }
         Ok(())
     }
 
-    /// Adds the totals a line gives: of `cargo test`, or of `node --test`.
+    /// Adds the totals a line gives: of `cargo test`, or of `node --test`. Keeps the first lines each tells of a failed test.
     fn read(&mut self, text: &str) {
+        self.keep(text);
         if let Some((_, totals)) = text.split_once("test result: ") {
             for total in totals.split([';', '.']) {
                 match *total.split_whitespace().collect::<Vec<_>>() {
@@ -62,6 +70,22 @@ impl Tally {
             _ => {}
         }
     }
+
+    fn keep(&mut self, text: &str) {
+        if matches!(text.trim_end(), "failures:" | "✖ failing tests:") {
+            self.left = Some(0);
+        } else if text.starts_with("test result: ") {
+            self.left = None;
+        } else if let Some(left) = &mut self.left {
+            if text.starts_with("---- ") || text.starts_with("test at ") {
+                *left = KEPT_LINES;
+            }
+            if *left > 0 && !text.trim().is_empty() {
+                *left -= 1;
+                self.failures.push(text.chars().take(KEPT_CHARS).collect());
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +99,31 @@ mod tests {
         for line in ["ℹ tests 12", "ℹ pass 10", "ℹ fail 1", "# skipped 1", "test a ... ok"] {
             tally.read(line);
         }
-        assert_eq!(tally, Tally { passed: 19, failed: 2, skipped: 3 });
+        assert_eq!(tally, Tally { passed: 19, failed: 2, skipped: 3, ..Tally::default() });
+    }
+
+    #[test]
+    fn what_failed_tests_say_is_kept() {
+        let mut tally = Tally::default();
+        let cargo = [
+            "test a ... FAILED",
+            "",
+            "failures:",
+            "",
+            "---- a stdout ----",
+            "panicked at src/a.rs:1:1:",
+            "left: 1",
+            "",
+            "failures:",
+        ];
+        for line in cargo.into_iter().chain(["    a", "", "test result: FAILED. 0 passed; 1 failed", "Running b"]) {
+            tally.read(line);
+        }
+        for line in ["✖ b (3ms)", "✖ failing tests:", "", "test at b.test.mjs:1:1", "✖ b (3ms)", "  Error: no"] {
+            tally.read(line);
+        }
+        let expected =
+            ["---- a stdout ----", "panicked at src/a.rs:1:1:", "left: 1", "test at b.test.mjs:1:1", "✖ b (3ms)", "  Error: no"];
+        assert_eq!(tally.failures, expected);
     }
 }
