@@ -21,7 +21,7 @@ cargo xtask view [FILE] [--no-open] [--port N]   build the viewer, serve it on 1
 cargo xtask test                                 run every check and test; with CI=true what cannot run is a failure
 cargo xtask faults [WORDS]                       break what is under the writers: kills, full disks, failing calls, power cuts;
                                                  only the cases with WORDS in their names
-cargo xtask scale                                measure the viewer with 10 million keys and with 5 GiB; needs 6 GB of disk
+cargo xtask scale                                measure the viewer: its start, 1 and 10 million keys, 5 GiB; needs 6 GB of disk
 cargo xtask pkg                                  assemble the npm package in pkg/
 cargo xtask site                                 assemble the viewer in dist/site/, as its source stands
 cargo xtask dist                                 make what is handed out in dist/: the site, minified; the npm package; the command

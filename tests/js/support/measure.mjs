@@ -2,11 +2,20 @@
 
 import { readFileSync } from "node:fs";
 
-/** Before anything of the page runs: notes long tasks, layout shifts and the time from keys to paint. */
+/** Before anything of the page runs: notes layout shifts, the time from keys to paint, and when a reader last did something. */
 export function watch() {
-  const seen = { tasks: [], shift: 0, keys: [], sinceChosen: null };
+  const seen = { shift: 0, keys: [], acted: 0, ready: 0, sinceChosen: null };
   window.seen = seen;
-  new PerformanceObserver((list) => seen.tasks.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: "longtask", buffered: true });
+  const act = ({ timeStamp }) => { seen.acted = timeStamp; };
+  for (const name of ["click", "input"]) addEventListener(name, act, true);
+  addEventListener("DOMContentLoaded", () => {
+    const observer = new MutationObserver(() => {
+      if (!("ready" in document.body.dataset)) return;
+      seen.ready = performance.now();
+      observer.disconnect();
+    });
+    observer.observe(document.body, { attributes: true });
+  });
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) seen.shift += entry.value;
   }).observe({ type: "layout-shift", buffered: true });
@@ -24,17 +33,39 @@ export function watch() {
   }, true);
 }
 
-/** Milliseconds to first paint. */
-export function firstPaint(page) {
-  return page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? NaN);
+/** Milliseconds to first paint, and from there until a file can be dropped. */
+export function start(page) {
+  return page.evaluate(() => {
+    const paint = performance.getEntriesByName("first-contentful-paint")[0].startTime;
+    return { paint, ready: window.seen.ready - paint };
+  });
 }
 
-/** Milliseconds from `act` until `isDone` holds in the page and the frame behind it was drawn. */
+/**
+ * Milliseconds from the click or the text that `act` gives to the page until `isDone` gives the time, in the frame in which all stands.
+ * Both are taken in the page: the way of the driver is not in it.
+ */
 export async function timed(page, act, isDone, ...args) {
-  const start = performance.now();
   await act();
-  await page.waitForFunction(isDone, args, { polling: "raf", timeout: 0 });
-  return performance.now() - start;
+  const when = await page.waitForFunction(isDone, args, { polling: "raf" });
+  return (await when.jsonValue()) - (await page.evaluate(() => window.seen.acted));
+}
+
+/** What `during` gives, and the longest task of the page's thread meanwhile: milliseconds by the clock, and of the processor. */
+export async function longestTask(browser, page, during) {
+  await browser.startTracing(page, { categories: ["toplevel", "__metadata"] });
+  let result;
+  let trace;
+  try {
+    result = await during();
+  } finally {
+    trace = JSON.parse(await browser.stopTracing());
+  }
+  const named = ({ name, args }) => name === "thread_name" && args.name === "CrRendererMain";
+  const threads = new Set(trace.traceEvents.filter(named).map(({ pid, tid }) => `${pid} ${tid}`));
+  const tasks = trace.traceEvents.filter(({ name, pid, tid }) => name === "ThreadControllerImpl::RunTask" && threads.has(`${pid} ${tid}`));
+  const most = (field) => tasks.reduce((longest, task) => Math.max(longest, task[field] ?? 0), 0) / 1000;
+  return { result, wall: most("dur"), cpu: most("tdur") };
 }
 
 /** The value below which a share of the values lies. */
@@ -63,11 +94,15 @@ export function scroll(page, frames) {
 /** Memory of all pages' processes, in bytes, as Linux counts what is resident; 0 elsewhere. */
 export async function residentBytes(browser) {
   if (process.platform !== "linux") return 0;
+  return (await renderers(browser)).reduce((sum, { id }) => sum + residentOf(id), 0);
+}
+
+/** The processes that pages run in. */
+async function renderers(browser) {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
   await session.detach();
-  const pages = processInfo.filter(({ type }) => type === "renderer");
-  return pages.reduce((sum, { id }) => sum + residentOf(id), 0);
+  return processInfo.filter(({ type }) => type === "renderer");
 }
 
 function residentOf(pid) {

@@ -32,6 +32,7 @@ async function open(page, name, bytes) {
 
 /** Everything in sight stands. */
 async function drawn(page) {
+  await page.waitForSelector(".turning, .detail-body[aria-busy=true]", { state: "detached" });
   await page.waitForFunction(() => [...document.querySelectorAll(".grid")].every((grid) => grid.offsetParent === null || (grid.getAttribute("aria-busy") !== "true" && !grid.querySelector(".row.pending:not([hidden])"))));
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }

@@ -4,6 +4,7 @@ import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { delimiter, extname, join, normalize } from "node:path";
+import { createGzip } from "node:zlib";
 import { chromium } from "playwright-core";
 
 const MIME = {
@@ -41,9 +42,10 @@ export function launchChromium() {
 /**
  * Serves `root`. `opened` is the file behind `/opened-file`, as `aikv view FILE` has it: `{ name, bytes }`,
  * with `stallAfter` bytes sent before the answer waits for `resume()`. `replaced` are files that are sent instead of
- * those of the site, by path. `asked` are the paths that were asked for. Pages of others have no `policy`.
+ * those of the site, by path. `asked` are the paths that were asked for. Pages of others have no `policy`; `isPacked` answers
+ * behind gzip, as hosts do.
  */
-export async function serve(root, { policy = POLICY } = {}) {
+export async function serve(root, { policy = POLICY, isPacked = false } = {}) {
   const site = { opened: null, resume: () => {}, replaced: new Map(), asked: [] };
   const server = createServer((request, answer) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
@@ -62,8 +64,9 @@ export async function serve(root, { policy = POLICY } = {}) {
       answer.writeHead(404, headers).end();
       return;
     }
-    answer.writeHead(200, { ...headers, "Content-Type": MIME[extname(file)] ?? "application/octet-stream" });
-    createReadStream(file).pipe(answer);
+    answer.writeHead(200, { ...headers, "Content-Type": MIME[extname(file)] ?? "application/octet-stream", ...(isPacked && { "Content-Encoding": "gzip" }) });
+    if (isPacked) createReadStream(file).pipe(createGzip()).pipe(answer);
+    else createReadStream(file).pipe(answer);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   site.url = `http://127.0.0.1:${server.address().port}/`;
