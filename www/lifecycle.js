@@ -111,8 +111,6 @@ export function lifecycleActions(store, client, announce, query, later) {
       return;
     }
     store.update({ head });
-    await nextFrame();
-    if (run !== job) return;
     if (sniffed.kind === "aof" || isPreamble(head)) await readLog(run, source, [{ name: source.name, source, isIncrement: false }]);
     else await begin(run, source);
   }

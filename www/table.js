@@ -53,6 +53,8 @@ export function mountTable(root, actions) {
     // The thumb stands in the padding, where scrollbars take room.
     grid.style.setProperty("--gutter", `${Math.max(4, rem(1.6) - bar)}px`);
     layOut();
+    // A frame later: laying out the place and its rows would be one long task.
+    paint();
   }
 
   /** Px of the scroller above the first row: header and filter scroll away with the list on phones. */
@@ -76,7 +78,7 @@ export function mountTable(root, actions) {
     const visible = next.view === "keys" && !root.hidden;
     note.render(next);
     if (!visible) return;
-    const { generation, count } = next.selection;
+    const { generation, count, first } = next.selection;
     const order = JSON.stringify(next.query);
     look.nowMs = next.clock.ms;
     if (generation !== drawn.generation) {
@@ -92,6 +94,7 @@ export function mountTable(root, actions) {
       drawn.order = order;
     }
     drawn.generation = generation;
+    if (first) windows.begin(first);
     geometry.rows = count;
     current = Math.min(current, Math.max(0, count - 1));
     setAttr(grid, "aria-rowcount", count + 1);
@@ -101,7 +104,9 @@ export function mountTable(root, actions) {
       for (const row of pool) row.shown = null;
     }
     // The browser tells the size of the place within the frame in which it comes into sight.
-    if (size.width) layOut();
+    if (!size.width) return;
+    layOut();
+    paintNow();
   }
 
   function layOut() {
@@ -110,7 +115,6 @@ export function mountTable(root, actions) {
     relayout();
     head.render(state, columns);
     head.mark(headCurrent);
-    paint();
   }
 
   /** Picks the columns for the place there is, and rebuilds the rows when they changed. */
@@ -147,7 +151,7 @@ export function mountTable(root, actions) {
   function paint() {
     if (paintAsked || !state || root.hidden) return;
     paintAsked = true;
-    requestAnimationFrame(paintNow);
+    requestAnimationFrame(() => paintAsked && paintNow());
   }
 
   function paintNow() {

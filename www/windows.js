@@ -23,6 +23,11 @@ export class Windows {
     this.#kept.clear();
   }
 
+  /** The first rows, which came with the answer to the query. */
+  begin(rows) {
+    if (rows.length > (this.#kept.get(0)?.length ?? 0)) this.#kept.set(0, rows);
+  }
+
   get(index) {
     return this.#kept.get(Math.floor(index / WINDOW))?.[index % WINDOW] ?? null;
   }

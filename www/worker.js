@@ -17,15 +17,19 @@ const PIECE = 1 << 20;
 /** Memory that stays free beside the rows, for the next piece and for looking at values; and for each row, to filter and sort. */
 const ROOM = 20 << 20;
 const ROOM_PER_ROW = 24;
+/** Rows that go with the answer to a query, so that a table of them need not ask for the first. */
+const FIRST_ROWS = 128;
 /** Rows that are counted by their prefix before the clock is looked at. */
 const COUNTED_AT_ONCE = 8192;
 
 /**
  * The open file, or null: `{ job, source, session, values, query, generation, nowMs }`, its `chunks`, the
- * chunk that is `coming`, `stop` to end the waiting for it, and when progress was told `last`. Instead of a
- * session, a file that is being unpacked has an `unpacking`.
+ * chunk that is `coming`, `stop` to end the waiting for it, when progress was told `last`, and how many rows of the
+ * query the page has. Instead of a session, a file that is being unpacked has an `unpacking`.
  */
 let open = null;
+/** Whether memory was taken for files that is not given back yet. */
+let isUsed = false;
 let ready = null;
 let latestSelect = 0;
 let latestCount = 0;
@@ -73,7 +77,8 @@ const operations = {
   async read({ job, source, query, nowMs }) {
     close();
     const from = fromMessage(source);
-    const file = { job, source: from, session: new Session({ lenient: true }), fed: 0, chunks: null, coming: null, stop: null, query, generation: 0, nowMs, last: 0 };
+    const file = { job, source: from, session: new Session({ lenient: true }), fed: 0, chunks: null, coming: null, stop: null, query, generation: 0, given: 0, nowMs, last: 0 };
+    isUsed = true;
     file.values = new ElementReader(file.session, from);
     open = file;
     file.chunks = await chunksOf(from);
@@ -85,6 +90,7 @@ const operations = {
     close();
     const from = fromMessage(source);
     const file = { job, source: from, unpacking: null, chunks: null, coming: null, stop: null, last: 0 };
+    isUsed = true;
     open = file;
     await needTools();
     file.chunks = await chunksOf(from);
@@ -115,7 +121,8 @@ const operations = {
     const counts = file.session.select(withClock(file, query));
     file.query = query;
     file.generation = generation;
-    return { ...counts, generation };
+    file.given = 0;
+    return withFirst(file, counts);
   },
 
   /** The level below a prefix; null where a newer counting or another file came between. */
@@ -292,7 +299,8 @@ function close() {
 async function forget() {
   // What still runs has objects in it.
   if (running > 1) await new Promise((resolve) => { alone = resolve; });
-  if (!open) {
+  if (!open && isUsed) {
+    isUsed = false;
     freshInstance();
     more?.freshTools();
     lookForGarbage();
@@ -398,12 +406,21 @@ function postProgress(file) {
 
 function selectionNow(file) {
   try {
-    return { ...file.session.select(withClock(file, file.query)), generation: file.generation };
+    return withFirst(file, file.session.select(withClock(file, file.query)));
   } catch (error) {
     // The rows that were found before stay in sight; the page's next query gives its reason.
     if (error.code === "limit-exceeded") return undefined;
     throw error;
   }
+}
+
+/** The counts of a query with its `generation`, and with the `first` rows where the page lacks some of them. */
+function withFirst(file, counts) {
+  const { generation } = file;
+  const wanted = Math.min(FIRST_ROWS, counts.count);
+  if (file.given === wanted) return { ...counts, generation };
+  file.given = wanted;
+  return { ...counts, generation, first: file.session.rows(0, wanted) };
 }
 
 function postUnpacking(file) {
