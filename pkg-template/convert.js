@@ -114,9 +114,12 @@ function repairBy(load) {
     };
     const repairer = new tools.Repairer(await file.slice(0, Math.min(file.size, 4096)));
     return lent(repairer, async () => {
-      for (let at = repairer.wanted(); at !== undefined && at < file.size; at = repairer.wanted()) {
-        repairer.feed(await read(at));
-        onProgress?.({ bytes: at, pass: 1, passes: 2 });
+      let most = 0;
+      for (let at = repairer.wanted(); at !== undefined; at = repairer.wanted()) {
+        if (at < file.size) repairer.feed(await read(at));
+        else if (!repairer.looksAgain()) break;
+        most = Math.max(most, at);
+        onProgress?.({ bytes: most, pass: 1, passes: 2 });
       }
       const plan = JSON.parse(repairer.plan(file.size));
       const pieces = lentItems(repairer.mender(), async function* (mender) {

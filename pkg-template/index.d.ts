@@ -246,9 +246,9 @@ export class Session {
   /** Says that no chunk follows. Throws `truncated` where the file is not whole. */
   finish(): void;
   /**
-   * After `feed` threw, of a lenient session over a file that is not compressed: the byte from which the file is to be fed
-   * again, to read on behind the value that is broken. What is wrong with it is then a finding. `undefined` where nothing
-   * tells where the value ends.
+   * After `feed` or `finish` threw, of a lenient session over a file that is not compressed: the byte from which the file is
+   * to be fed again. A value that is broken is passed over where its lengths lead to further keys; else keys are looked for
+   * behind it, and those read on from are sure. What is wrong is then a finding. `undefined` where there are none.
    */
   goOn(): number | undefined;
   /** Whether there is memory for so many more bytes in one piece. */
@@ -439,6 +439,8 @@ export interface Finding {
   row?: number;
   /** Id that the row read behind it has, if there is one, where it was read on past. */
   nextRow?: number;
+  /** Where bytes are lost that belong to no key that is known: reading went on behind them where keys are sure again. */
+  lost?: true;
 }
 
 /** Bytes, or the first of them and how many there are. */

@@ -21,8 +21,12 @@ fn repair(file: &[u8], chunk: usize) -> (RepairPlan, Vec<u8>) {
     let limits = Limits::default();
     let is_log = matches!(file.first(), Some(b'*' | b'#'));
     let mut repair = if is_log { Repair::of_log([1, 2], limits) } else { Repair::of_snapshot([1, 2], limits) };
-    while let Some(rest) = repair.wanted().map(|offset| &file[offset as usize..]).filter(|rest| !rest.is_empty()) {
-        repair.feed(&rest[..rest.len().min(chunk)]);
+    while let Some(rest) = repair.wanted().map(|offset| &file[offset as usize..]) {
+        if !rest.is_empty() {
+            repair.feed(&rest[..rest.len().min(chunk)]);
+        } else if !repair.looks_again() {
+            break;
+        }
     }
     let plan = repair.finish(file.len() as u64);
     let mut end = 0;

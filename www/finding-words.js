@@ -94,6 +94,7 @@ export function repairWords(one, { report, packing, repair, log }) {
   if (one.code === "trailing-data") return "These bytes are left out.";
   if (["not-applied", "no-effect", "unsupported-command"].includes(one.code)) return "It is left as it is.";
   if ((log || report?.format === "aof") && one.row === undefined) return `Everything from byte ${count(one.offset)} on is left out; the commands before it are kept.`;
+  if (one.lost) return "What is lost is left out, and so is what next to it is not sure. The keys that are sure are kept.";
   if (one.repairable) return keyWords(one) ? "This key is left out. The keys around it are kept." : "It is left as it is.";
   return `Everything behind the last whole key is left out, and an end with its checksum is added${packing ? ". The copy is not compressed" : ""}.`;
 }

@@ -229,7 +229,7 @@ function lossOf({ progress, phase, report, source, failure }) {
 function endOf(phase, found, progress) {
   if (phase === "reading") return { word: "Not yet", rest: "" };
   if (phase !== "read") return { word: "No", rest: `stopped at byte ${count(progress?.offset ?? 0)}` };
-  const passed = found.some((one) => one.row !== undefined || one.key);
+  const passed = found.some((one) => one.row !== undefined || one.key || one.lost);
   return { word: "Yes", rest: passed ? "went on after each fault" : "" };
 }
 
@@ -238,6 +238,7 @@ function noteOf({ phase, report, log }, found) {
     return log || report?.format === "aof" ? "What stands before this byte is whole."
       : "A server stops at the first error and loads nothing. Every key in the list that has no finding is whole.";
   }
+  if (found.some((one) => one.lost)) return "A server stops at the first error and loads nothing. Here reading went on where keys are sure again; every key in the list that has no finding is whole, but for the last in front of lost bytes, which may be damaged, too.";
   if (found.some((one) => one.row !== undefined)) return "A server stops at the first error and loads nothing. Here reading went on with the next key; every key in the list that has no finding is whole.";
   return log ? "Every command of the log was read." : "Every key of the file was read.";
 }

@@ -110,7 +110,10 @@ export function lifecycleActions(store, client, announce, query, later) {
       announce.alert(refusal.text);
       return;
     }
+    // Its first bytes are seen before its table.
     store.update({ head });
+    await nextFrame();
+    if (run !== job) return;
     if (sniffed.kind === "aof" || isPreamble(head)) await readLog(run, source, [{ name: source.name, source, isIncrement: false }]);
     else await begin(run, source);
   }

@@ -308,12 +308,34 @@ async function forget() {
 }
 
 async function readOn(file) {
-  const end = await toEnd(file, () => nextChunk(file), (chunk) => feed(file, chunk), postProgress);
-  if (!end.closed && !end.paused) file.session.finish();
-  return end;
+  for (;;) {
+    const end = await toEnd(file, () => nextChunk(file), (chunk) => feed(file, chunk), postProgress);
+    if (end.closed || end.paused) return end;
+    try {
+      file.session.finish();
+      return end;
+    } catch (error) {
+      // A value may have claimed the rest of the file.
+      await readAgain(file, goOnBehind(file, error));
+      if (open !== file) return { closed: true };
+    }
+  }
 }
 
-/** Reads a chunk, on past every value that is broken but tells where it ends. */
+/** From where a file is read on behind what is broken; fails with `error` where nothing tells that. */
+function goOnBehind({ session }, error) {
+  const from = error instanceof WebAssembly.RuntimeError ? undefined : session.goOn();
+  if (from === undefined) throw error;
+  return from;
+}
+
+async function readAgain(file, from) {
+  file.chunks.cancel();
+  file.chunks = await chunksOf(file.source, from);
+  file.fed = from;
+}
+
+/** Reads a chunk, on past everything that is broken and has records behind it. */
 async function feed(file, chunk) {
   const { session } = file;
   const start = file.fed;
@@ -326,12 +348,9 @@ async function feed(file, chunk) {
       at += piece.length;
     } catch (error) {
       if (session.isFull) throw outOfMemory();
-      const from = error instanceof WebAssembly.RuntimeError ? undefined : session.goOn();
-      if (from === undefined) throw error;
+      const from = goOnBehind(file, error);
       if (from < start) {
-        file.chunks.cancel();
-        file.chunks = await chunksOf(file.source, from);
-        file.fed = from;
+        await readAgain(file, from);
         return;
       }
       at = from - start;

@@ -139,6 +139,9 @@ impl Damaged {
         };
         while let Some(offset) = repair.wanted() {
             let len = self.read_at(offset, &mut buffer)?;
+            if len == 0 && repair.looks_again() {
+                continue;
+            }
             if len == 0 {
                 break;
             }

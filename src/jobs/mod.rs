@@ -46,6 +46,7 @@ mod pending;
 mod reader;
 mod repair;
 mod repair_plan;
+mod resync;
 mod row;
 mod seen;
 mod slots;
@@ -81,6 +82,8 @@ pub use partition::{Partition, Share, SplitBy};
 pub use reader::{Log, Reader, is_preamble};
 pub use repair::Repair;
 pub use repair_plan::{Mend, RepairPlan, RepairRange, RepairSum};
+#[cfg(feature = "wasm")]
+pub(crate) use resync::{Resync, Search};
 pub use row::{Row, Rows};
 pub use seen::Seed;
 pub use slots::{BadSlots, SlotMap};

@@ -1,20 +1,26 @@
 //! Finds what of a damaged file is whole.
 //!
-//! A record that is broken inside is read once more, leniently and without its value: where its end can be found, it alone
-//! is dropped. Where it cannot, so is all that follows.
+//! A record that is broken inside is read once more, leniently and without its value: where its lengths lead to further records,
+//! it alone is dropped. Where they do not, records are looked for behind it, and what is between is dropped.
 
 use super::repair_plan::{RepairPlan, Snapshot};
+use super::resync::{Resync, Search};
 use super::{Check, Flow, Job, Pass, Seed, Severity};
 use crate::aof;
 use crate::error::{Error, Fault};
-use crate::rdb::{Decoder, Event, HashTemplate, ModuleAux, ModuleItem, SlotImport, Span, Version};
+use crate::rdb::{Decoder, Elements, Event, HashTemplate, ModuleAux, ModuleItem, Part, SlotImport, Span, Templates, Version};
 use crate::wire::Limits;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
 /// The version of Redis 4.0, the first that puts a snapshot in front of a log.
 const FIRST_PREAMBLE: u64 = 8;
+
+const DOUBTFUL: &str = "it may be a key, and may be the end of what is lost in front of it";
+const OPEN_END: &str = "it may be damaged too: what follows it is lost, and its own bytes do not tell that it ends there";
+
+/// Bytes that a search is given at once: it ends within few.
+const PIECE_BYTES: usize = 4096;
 
 /// Reads a damaged file and finds what of it is whole. It asks for bytes again where it has to look twice.
 ///
@@ -28,10 +34,17 @@ pub struct Repair {
     plan: RepairPlan,
     /// Why what is not planned at the end is dropped.
     reason: Option<String>,
+    /// As [`Resync::REREADS`].
+    rereads_left: u32,
 }
 
 enum State {
     Snapshot(Box<Decoder>),
+    /// Records are looked for behind a broken one; for a start where the lengths of the one that `passed` lead to.
+    Search {
+        resync: Box<Resync>,
+        passed: Option<Span>,
+    },
     /// Behind a snapshot, where a log may begin.
     Behind(Box<Decoder>),
     /// Bytes behind a snapshot that are no log: its own decoder knows whether they belong to it.
@@ -55,7 +68,15 @@ impl Repair {
     }
 
     fn new(seed: Seed, limits: Limits, state: State) -> Self {
-        Self { limits, state, watch: Watch::new(seed), position: 0, plan: RepairPlan::new(), reason: None }
+        Self {
+            limits,
+            state,
+            watch: Watch::new(seed),
+            position: 0,
+            plan: RepairPlan::new(),
+            reason: None,
+            rereads_left: Resync::REREADS,
+        }
     }
 
     /// Where the bytes that come next have to start, which may have been read before. `None`: the rest is not looked at.
@@ -80,6 +101,12 @@ impl Repair {
             match core::mem::replace(&mut self.state, State::Done) {
                 State::Done => return,
                 State::Snapshot(decoder) => self.read_snapshot(decoder, rest),
+                State::Search { mut resync, passed } => {
+                    let piece = rest.get(..PIECE_BYTES).unwrap_or(rest);
+                    self.position = self.position.saturating_add(piece.len() as u64);
+                    let search = resync.feed(piece);
+                    self.searched(search, resync, passed);
+                }
                 State::Behind(decoder) => self.enter_what_is_behind(decoder, rest),
                 State::Trailing(mut decoder) => {
                     self.position = self.position.saturating_add(rest.len() as u64);
@@ -96,22 +123,22 @@ impl Repair {
     fn read_snapshot(&mut self, mut decoder: Box<Decoder>, rest: &[u8]) {
         let mut pass = Pass::new();
         let result = pass.feed_snapshot(&mut decoder, rest, &mut self.watch);
-        for (span, reason) in core::mem::take(&mut self.watch.broken) {
-            self.plan.dropped_records = self.plan.dropped_records.saturating_add(1);
-            self.plan.extend_to(span.start, None);
-            self.plan.extend_to(span.end, Some(reason));
-        }
         match (result, self.watch.version, &self.watch.skipped_for) {
             (Err(error), Some(version), None) => {
                 self.watch.skipped_for = Some(said(&error));
-                self.resume(&decoder, version, Decoder::leniently);
+                self.resume(&decoder.templates(), version, Decoder::leniently);
             }
-            // The first error is the one to tell.
-            (Err(error), _, before) => {
-                self.reason = Some(before.clone().unwrap_or_else(|| said(&error)));
-                self.plan.extend_to(self.watch.whole, None);
+            (Err(error), ..) => {
+                self.drop_open_end();
+                self.lose(&error, decoder.templates());
             }
-            (Ok(_), Some(version), _) if pass.is_stopped() => self.resume(&decoder, version, |decoder| decoder),
+            (Ok(_), Some(version), _) if pass.is_stopped() => {
+                let (passed, reason) = self.watch.passed.take().unwrap_or_default();
+                self.reason = Some(reason);
+                self.position = passed.end;
+                let resync = Resync::pointed(version, decoder.templates(), self.limits, passed.end);
+                self.state = State::Search { resync: Box::new(resync), passed: Some(passed) };
+            }
             (Ok(_), Some(version), _) if decoder.is_done() => self.end_snapshot(decoder, version),
             (Ok(read), ..) => {
                 self.position = self.position.saturating_add(read as u64);
@@ -121,11 +148,66 @@ impl Repair {
     }
 
     /// Reads on from where records are whole.
-    fn resume(&mut self, before: &Decoder, version: Version, how: impl FnOnce(Decoder) -> Decoder) {
+    fn resume(&mut self, templates: &Templates, version: Version, how: impl FnOnce(Decoder) -> Decoder) {
         self.position = self.watch.whole;
         self.watch.offset = self.position;
-        let decoder = Decoder::resume(version, self.watch.db, self.position, self.limits).with_templates(before.templates());
+        let decoder = Decoder::resume(version, self.watch.db, self.position, self.limits).with_templates(templates.clone());
         self.state = State::Snapshot(Box::new(how(decoder)));
+    }
+
+    /// Nothing tells where the record in hand ends.
+    fn lose(&mut self, error: &Error, templates: Templates) {
+        // The first error is the one to tell.
+        self.reason = Some(self.watch.skipped_for.take().unwrap_or_else(|| said(error)));
+        self.look_behind(self.watch.whole, templates);
+    }
+
+    /// Bytes are often lost from within a value on, and zeros are keys without a name: what stands in front of lost bytes is whole
+    /// only where its own bytes tell that it ends there.
+    fn drop_open_end(&mut self) {
+        let Some(open) = self.watch.open_end.take() else { return };
+        self.plan.extend_to(open.start, None);
+        self.plan.extend_to(open.end, Some(OPEN_END.into()));
+        self.watch.keys = self.watch.keys.saturating_sub(1);
+    }
+
+    /// Looks for records behind the one that starts there.
+    fn look_behind(&mut self, start: u64, templates: Templates) {
+        self.plan.extend_to(start, None);
+        if let Some(version) = self.watch.version {
+            // The first byte leads nowhere, as was seen.
+            self.position = start.saturating_add(1);
+            let resync = Box::new(Resync::new(version, templates, self.limits, self.position));
+            self.state = State::Search { resync, passed: None };
+        }
+    }
+
+    fn searched(&mut self, search: Search, resync: Box<Resync>, passed: Option<Span>) {
+        let Some(version) = self.watch.version else { return };
+        match (search, passed) {
+            (Search::Open, _) => {
+                self.state = State::Search { resync, passed };
+                return;
+            }
+            (Search::Failed, Some(passed)) => {
+                self.drop_open_end();
+                return self.look_behind(passed.start, resync.templates().clone());
+            }
+            (Search::Failed, None) => return,
+            (Search::Found(_), Some(passed)) => {
+                self.plan.dropped_records = self.plan.dropped_records.saturating_add(1);
+                self.plan.extend_to(passed.start, None);
+                self.plan.extend_to(passed.end, self.reason.take());
+                self.watch.whole = passed.end;
+            }
+            (Search::Found(resumed), None) => {
+                self.plan.extend_to(resumed.doubtful.start, self.reason.take());
+                self.plan.extend_to(resumed.start, Some(DOUBTFUL.into()));
+                self.watch.whole = resumed.start;
+            }
+        }
+        self.watch.open_end = None;
+        self.resume(resync.templates(), version, |decoder| decoder);
     }
 
     fn end_snapshot(&mut self, decoder: Box<Decoder>, version: Version) {
@@ -179,6 +261,31 @@ impl Repair {
         self.reason = error.map(said);
     }
 
+    /// Says that no bytes follow those that were fed. Whether some of them are wanted again: behind a record that has no end in
+    /// the file, or in front of its last records. Asked until it does not, [`Repair::finish`] knows all there is.
+    pub fn looks_again(&mut self) -> bool {
+        match core::mem::replace(&mut self.state, State::Done) {
+            State::Search { mut resync, passed } => {
+                let search = resync.finish();
+                self.searched(search, resync, passed);
+            }
+            State::Snapshot(decoder) if self.rereads_left > 0 => {
+                self.rereads_left = self.rereads_left.saturating_sub(1);
+                let (templates, ends) = (decoder.templates(), self.position);
+                if let Err(error) = decoder.finish() {
+                    self.lose(&error, templates);
+                }
+                // Nothing stands behind its first byte.
+                return self.position < ends;
+            }
+            state => {
+                self.state = state;
+                return false;
+            }
+        }
+        matches!(self.state, State::Snapshot(_) | State::Search { .. })
+    }
+
     /// What becomes of each byte of the file, of which there are so many.
     #[must_use]
     pub fn finish(mut self, file_bytes: u64) -> RepairPlan {
@@ -204,7 +311,7 @@ impl Repair {
                 self.plan.commands = unfinished.commands;
                 self.reason = error.as_ref().map(said);
             }
-            State::Behind(_) | State::Done => {}
+            State::Search { .. } | State::Behind(_) | State::Done => {}
         }
         let whole = self.plan.end();
         let reason = self.reason.unwrap_or_else(|| "expected a whole record".into());
@@ -233,6 +340,12 @@ struct Watch {
     check: Check,
     /// Why the record in hand is passed over: only its end is looked for.
     skipped_for: Option<String>,
+    /// A record that is broken inside, and why.
+    passed: Option<(Span, String)>,
+    /// The last record, if it is a key whose bytes do not tell that it ends there.
+    open_end: Option<Span>,
+    /// Whether the last part of the key in hand told that it ended: it was packed or compressed.
+    is_closed: bool,
     version: Option<Version>,
     db: u64,
     /// End of the last event.
@@ -242,8 +355,6 @@ struct Watch {
     /// Names or ranges of the record in hand that follow.
     left: u64,
     keys: u64,
-    /// Records that are broken inside.
-    broken: Vec<(Span, String)>,
 }
 
 impl Watch {
@@ -251,13 +362,15 @@ impl Watch {
         Self {
             check: Check::new(seed, Check::LIMIT_BYTES),
             skipped_for: None,
+            passed: None,
+            open_end: None,
+            is_closed: false,
             version: None,
             db: 0,
             offset: 0,
             whole: 0,
             left: 0,
             keys: 0,
-            broken: Vec::new(),
         }
     }
 
@@ -298,13 +411,19 @@ impl Watch {
         let span = Span { start: self.whole, end: self.offset };
         self.whole = self.offset;
         if let Some(reason) = self.skipped_for.take() {
-            self.broken.push((span, reason));
+            self.passed = Some((span, reason));
             return Flow::Stop;
         }
         let findings = self.check.take_findings();
         match findings.into_iter().find(|finding| finding.severity == Severity::Error) {
-            Some(finding) => self.broken.push((span, finding.to_string())),
-            None => self.keys = self.keys.saturating_add(u64::from(is_key)),
+            Some(finding) => {
+                self.passed = Some((span, finding.to_string()));
+                return Flow::Stop;
+            }
+            None => {
+                self.keys = self.keys.saturating_add(u64::from(is_key));
+                self.open_end = Some(span).filter(|_| is_key && !self.is_closed);
+            }
         }
         Flow::Continue
     }
@@ -320,6 +439,10 @@ impl Job for Watch {
         match event {
             Event::Start(version) => self.version = Some(*version),
             Event::SelectDb(db) => self.db = *db,
+            Event::Value(Part::Bytes { piece, .. }) => self.is_closed = (raw.len() as u64) < piece.text_len(),
+            Event::Value(part) => {
+                self.is_closed = matches!(part, Part::Elements { elements, .. } if !matches!(elements, Elements::One(_)))
+            }
             _ => {}
         }
         let is_skipping = self.skipped_for.is_some();

@@ -27,7 +27,7 @@ mod head;
 mod key_meta;
 mod known;
 mod module;
-mod opcode;
+pub(crate) mod opcode;
 #[cfg(test)]
 mod rebuild_tests;
 mod record;

@@ -11,6 +11,8 @@ pub(super) struct Found {
     pub(super) row: Option<u32>,
     /// Id of the row that was read behind it, if one was.
     pub(super) next: u32,
+    /// Whether bytes are lost there that belong to no key that is known.
+    pub(super) is_lost: bool,
 }
 
 /// The first of what was read on past, how many there were beyond them, and what they cost.
@@ -117,7 +119,7 @@ impl Damage {
         };
         if self.kept.len() < Self::KEPT {
             let next = row.map_or(rows, |row| row.saturating_add(1));
-            self.kept.push(Found { error, row, next });
+            self.kept.push(Found { error, row, next, is_lost: false });
         } else {
             self.left_out = self.left_out.saturating_add(1);
         }
@@ -139,6 +141,26 @@ impl Damage {
         self.passed_for = Some(error);
         self.offset = self.whole;
         self.item = Item::Other;
+    }
+
+    /// Records go on at `start`: what is between the last whole one and there belongs to no key that is known. `rows` have ended.
+    pub(super) fn go_on(&mut self, start: u64, lost_for: Option<Error>, rows: u32) {
+        self.bytes = self.bytes.saturating_add(start.saturating_sub(self.whole));
+        self.whole = start;
+        self.offset = start;
+        self.item = Item::Other;
+        if let Some(error) = lost_for {
+            let before = self.left_out;
+            self.note(error, rows);
+            if let Some(found) = self.kept.last_mut().filter(|_| self.left_out == before) {
+                found.is_lost = true;
+            }
+        }
+    }
+
+    /// Forgets the value that was to be passed over: what is wrong with it.
+    pub(super) fn take_passed(&mut self) -> Option<Error> {
+        self.passed_for.take()
     }
 
     /// What is wrong with the value that is being passed over.

@@ -125,8 +125,9 @@ fn findings(around: &Around<'_>) -> Array {
         let severity = if is_checksum(error) && has_others { "warning" } else { "error" };
         finding(severity, error.code(), error.offset(), error.place(), &error.kind().to_string(), is_repairable)
     };
-    for Found { error, row, next } in &around.damage.kept {
+    for Found { error, row, next, is_lost } in &around.damage.kept {
         let found = of(error, true);
+        found.maybe("lost", is_lost.then_some(true));
         found.maybe("row", *row);
         found.set("nextRow", *next);
         findings.push(&found);

@@ -10,8 +10,8 @@ use super::query::{Facets, Query, Rules};
 use super::report::{self, Around};
 use super::value::ValueReader;
 use super::wanted::Wanted;
-use crate::error::{Error, Fault, FaultKind};
-use crate::jobs::{self, Analyse, Expiry, Explain, Flow, Job, Reader};
+use crate::error::{Error, ErrorKind, Fault, FaultKind};
+use crate::jobs::{self, Analyse, Expiry, Explain, Flow, Job, Reader, Resync, Search};
 use crate::model::{Index, Row, Selection};
 use crate::rdb::{Decoder, Event, Eviction, LoadedBy, Span, Version};
 use crate::wire::Limits;
@@ -31,9 +31,19 @@ pub struct Session {
     /// Bytes that were read.
     offset: u64,
     is_finished: bool,
+    lost: Option<Lost>,
+    rereads_left: u32,
     view: View,
     tally: Tally,
     counting: Option<Counting>,
+}
+
+/// Bytes that no record explains, behind which records are looked for.
+struct Lost {
+    resync: Resync,
+    failure: Error,
+    /// Of a value that was passed over: the first byte behind that of its key. Its lengths lead to where records should go on.
+    passed: Option<u64>,
 }
 
 /// What was read.
@@ -47,6 +57,8 @@ struct Content {
     damage: Damage,
     /// Whether there was no memory for another row.
     is_full: bool,
+    /// A key whose value was passed over just now, and what is wrong with it.
+    passed: Option<(Span, Error)>,
 }
 
 /// What is looked at.
@@ -84,6 +96,8 @@ impl Session {
             content: Content::default(),
             offset: 0,
             is_finished: false,
+            lost: None,
+            rereads_left: Resync::REREADS,
             view: View { chosen: None, selection: Selection::all(), is_sorted: false },
             tally: Tally::default(),
             counting: None,
@@ -99,13 +113,7 @@ impl Session {
         if self.is_finished {
             return Err(error::usage("feed: the session was finished"));
         }
-        let result = self.reader.feed(chunk, &mut self.content);
-        self.content.note_all(self.reader.deviations());
-        self.offset = match &result {
-            Ok(()) => self.offset.saturating_add(chunk.len() as u64),
-            Err(failure) => failure.offset().max(self.offset),
-        };
-        result.map_err(|failure| self.thrown(&failure))
+        if self.lost.is_some() { self.look(chunk) } else { self.read(chunk) }
     }
 
     /// Says that no chunk follows.
@@ -114,26 +122,35 @@ impl Session {
     /// `truncated` where the file is not whole, or what a chunk said before.
     pub fn finish(&mut self) -> Result<(), JsValue> {
         self.is_finished = true;
+        if let Some(lost) = &self.lost {
+            return Err(error::to_js(&lost.failure));
+        }
         let result = self.reader.finish();
         self.content.note_all(self.reader.deviations());
         result.map_err(|failure| self.thrown(&failure))
     }
 
-    /// Where reading can go on behind the failure that ended it: the byte from which the file is to be fed again, the
-    /// first of the key whose value is broken. That value is then passed over. `undefined` where nothing tells where it
-    /// ends, and unless the session is lenient.
+    /// Where reading can go on behind the failure that ended it: the byte from which the file is to be fed again. A value that is
+    /// broken is passed over where its lengths lead to further records; else records are looked for behind its first byte.
+    /// `undefined` where there are none, and unless the session is lenient. Asked again when `finish` fails.
     #[wasm_bindgen(js_name = goOn)]
     pub fn go_on(&mut self) -> Option<f64> {
         let version = self.content.analyse.report().version?;
-        let failure = self.reader.failure()?.clone();
-        let Content { damage, is_full, .. } = &mut self.content;
-        if !self.is_lenient || *is_full || !damage.can_pass(&failure) {
+        if !self.is_lenient || self.content.is_full {
             return None;
         }
-        damage.pass(failure);
-        let decoder = Decoder::resume(version, damage.db, damage.whole, self.limits).with_templates(self.reader.templates());
-        self.offset = damage.whole;
-        self.reader = Reader::resume(decoder.leniently(), self.limits);
+        match self.lost.take() {
+            Some(mut lost) => match (lost.resync.finish(), lost.passed) {
+                (Search::Found(resumed), _) => self.resume(&lost, version, resumed.start),
+                (_, Some(behind)) => self.look_from(version, behind, lost.failure),
+                (_, None) => {
+                    self.lost = Some(lost);
+                    return None;
+                }
+            },
+            None => self.go_on_behind(version)?,
+        }
+        self.is_finished = false;
         Some(self.offset as f64)
     }
 
@@ -338,8 +355,98 @@ impl Session {
 }
 
 impl Session {
+    fn read(&mut self, chunk: &[u8]) -> Result<(), JsValue> {
+        let result = self.reader.feed(chunk, &mut self.content);
+        self.content.note_all(self.reader.deviations());
+        if self.reader.is_stopped() {
+            return self.verify(chunk);
+        }
+        self.offset = match &result {
+            Ok(()) => self.offset.saturating_add(chunk.len() as u64),
+            Err(failure) => failure.offset().max(self.offset),
+        };
+        result.map_err(|failure| self.thrown(&failure))
+    }
+
+    /// A value was passed over: what follows in the chunk has to be records.
+    fn verify(&mut self, chunk: &[u8]) -> Result<(), JsValue> {
+        let Some((span, failure)) = self.content.passed.take() else { return Ok(()) };
+        let done = usize::try_from(span.end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let resync = Resync::pointed(self.version()?, self.reader.templates(), self.limits, span.end);
+        self.offset = span.end;
+        self.lost = Some(Lost { resync, failure, passed: Some(span.start.saturating_add(1)) });
+        self.look(chunk.get(done..).unwrap_or_default())
+    }
+
+    /// Goes on behind what the reader failed for, or looks for a place where it can.
+    fn go_on_behind(&mut self, version: Version) -> Option<()> {
+        let failure = self.reader.failure()?.clone();
+        let Content { damage, .. } = &mut self.content;
+        if damage.can_pass(&failure) {
+            damage.pass(failure);
+            let decoder = Decoder::resume(version, damage.db, damage.whole, self.limits).with_templates(self.reader.templates());
+            self.offset = damage.whole;
+            self.reader = Reader::resume(decoder.leniently(), self.limits);
+            return Some(());
+        }
+        let is_behind_keys = self.reader.snapshot().is_some() || self.reader.log().is_some();
+        if is_behind_keys || matches!(failure.kind(), ErrorKind::LimitExceeded { .. }) {
+            return None;
+        }
+        if matches!(failure.kind(), ErrorKind::Truncated { .. }) {
+            self.rereads_left = self.rereads_left.checked_sub(1)?;
+        }
+        let failure = damage.take_passed().unwrap_or(failure);
+        let behind = damage.whole.saturating_add(1);
+        self.look_from(version, behind, failure);
+        Some(())
+    }
+
+    /// Looks for records from there on.
+    fn look_from(&mut self, version: Version, start: u64, failure: Error) {
+        let resync = Resync::new(version, self.reader.templates(), self.limits, start);
+        self.lost = Some(Lost { resync, failure, passed: None });
+        self.offset = start;
+    }
+
+    /// Reads on where records go on.
+    fn resume(&mut self, lost: &Lost, version: Version, start: u64) {
+        let Content { damage, index, .. } = &mut self.content;
+        // Of a key that has a row it was told before.
+        let lost_for = lost.passed.is_none().then(|| lost.failure.clone());
+        damage.go_on(start, lost_for, index.rows());
+        let decoder = Decoder::resume(version, damage.db, start, self.limits).with_templates(lost.resync.templates().clone());
+        self.reader = Reader::resume(decoder.leniently(), self.limits);
+        self.offset = start;
+    }
+
+    /// Looks for records.
+    fn look(&mut self, chunk: &[u8]) -> Result<(), JsValue> {
+        let Some(mut lost) = self.lost.take() else { return Ok(()) };
+        let end = self.offset.saturating_add(chunk.len() as u64);
+        match lost.resync.feed(chunk) {
+            Search::Open => {
+                self.offset = end;
+                self.lost = Some(lost);
+                Ok(())
+            }
+            Search::Found(resumed) => {
+                self.resume(&lost, self.version()?, resumed.start);
+                self.read(&lost.resync.into_bytes_from(resumed.start))
+            }
+            Search::Failed => {
+                let thrown = error::to_js(&lost.failure);
+                self.lost = Some(lost);
+                Err(thrown)
+            }
+        }
+    }
+
     /// What ended the reading: the first thing wrong with a value that could not be passed over either.
     fn failure(&self) -> Option<&Error> {
+        if let Some(lost) = self.lost.as_ref().filter(|lost| lost.passed.is_none()) {
+            return Some(&lost.failure);
+        }
         let failure = self.reader.failure()?;
         Some(self.content.damage.passed_for().unwrap_or(failure))
     }
@@ -368,13 +475,20 @@ impl Session {
 impl Job for Content {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+        let passed_for = self.damage.passed_for().cloned();
         self.damage.follow(event, raw, self.index.rows());
         self.index.push(event).inspect_err(|fault| self.is_full |= fault.kind() == FaultKind::Limit)?;
         match event {
             Event::Key(_) if self.damage.passed_for().is_some() => return Ok(Flow::SkipValue),
             Event::Key(_) => self.loaded_by.push(event),
             Event::Value(_) => self.loaded_by.push(event),
-            Event::KeyEnd { .. } => self.count(),
+            Event::KeyEnd { span } => {
+                self.count();
+                if let Some(error) = passed_for {
+                    self.passed = Some((*span, error));
+                    return Ok(Flow::Stop);
+                }
+            }
             record => {
                 self.loaded_by.push(record);
                 self.analyse.record(record);

@@ -49,6 +49,12 @@ impl Repairer {
         }
     }
 
+    /// Says that no bytes follow those that were fed. Whether some of them are wanted again.
+    #[wasm_bindgen(js_name = looksAgain)]
+    pub fn looks_again(&mut self) -> bool {
+        self.repair.as_mut().is_some_and(Repair::looks_again)
+    }
+
     /// What becomes of each byte of the file, which has so many, as `aikv repair --json` says it.
     pub fn plan(&mut self, file_bytes: f64) -> String {
         let bytes = to_u64(file_bytes);
