@@ -19,15 +19,13 @@ export class Pool {
     this.#tools = tools;
   }
 
-  /** Has them all stand by. */
+  /** Has them all stand by. One after the other: of several that start at once, WebKit lets a service worker answer the imports of one. */
   async fill() {
-    const coming = [];
     while (this.#idle.length + this.#taken < SIZE) {
       const worker = this.#start();
-      coming.push(worker);
       this.#idle.push(worker.catch(() => null));
+      await worker;
     }
-    await Promise.all(coming);
   }
 
   /** A worker for one piece of work. */
