@@ -4,7 +4,7 @@
 mod common;
 mod converting;
 
-use aikv::jobs::{Container, Convert, ConvertOptions, Job, LoadsIn, Reader, Survey};
+use aikv::jobs::{Container, Convert, ConvertOptions, Job, LoadsIn, Merge, MergePlan, OnConflict, Reader, Survey};
 use aikv::model::{
     Dataset, EncodeOptions, Entry, HashField, NodeLimit, OnLoss, PackedLimit, ScoredMember, Stream, StreamEntry, StreamGroup,
     Thresholds, Value,
@@ -72,6 +72,67 @@ fn loads_in(snapshot: &[u8]) -> [Option<(&'static str, &'static str)>; 2] {
     reader.finish().unwrap();
     let names = |range: Option<(Named, Named)>| range.map(|(oldest, newest)| (oldest.name(), newest.name()));
     [Dialect::Redis, Dialect::Valkey].map(|lineage| names(look.0.range(lineage)))
+}
+
+fn merged(files: &[&[u8]]) -> Vec<u8> {
+    fn read(file: &[u8], job: &mut impl Job) {
+        let mut reader = Reader::new(Limits::default());
+        reader.feed(file, job).unwrap();
+        reader.finish().unwrap();
+    }
+    let mut plan = MergePlan::new([1, 2], OnConflict::Fail, 1 << 20);
+    for file in files {
+        read(file, &mut plan);
+        plan.next_input();
+    }
+    assert_eq!(plan.conflicts(), []);
+    let mut merge = Merge::new(plan).unwrap();
+    for file in files {
+        read(file, &mut merge);
+        merge.next_input();
+    }
+    merge.finish().unwrap();
+    std::mem::take(merge.out().unwrap())
+}
+
+/// The same data in database 1.
+fn elsewhere(mut data: Dataset) -> Dataset {
+    data.databases = data.databases.into_values().map(|database| (1, database)).collect();
+    data
+}
+
+/// Values of both forms are a file that no server takes.
+#[test]
+fn merged_values_have_the_form_of_the_servers_that_write_the_version() {
+    use BacklenForm::{Narrow, Wide};
+    let (redis, valkey) = (Version::redis, Version::valkey(80));
+    for (first, second, form) in [
+        (Some((redis(14), Narrow)), (redis(12), Wide), Narrow),
+        (Some((redis(15), Narrow)), (redis(14), Narrow), Narrow),
+        (Some((redis(12), Wide)), (redis(13), Wide), Wide),
+        (Some((redis(13), Wide)), (redis(12), Narrow), Wide),
+        // The first one has no value of either form, but its version has.
+        (None, (redis(12), Wide), Narrow),
+        (Some((valkey, Wide)), (valkey, Narrow), Narrow),
+        (Some((valkey, Wide)), (valkey, Wide), Wide),
+        (Some((valkey, Narrow)), (valkey, Narrow), Narrow),
+    ] {
+        let (data, more) = (everything(false), elsewhere(everything(false)));
+        let empty = Dataset::default().encode(&EncodeOptions::new(redis(14))).unwrap();
+        let encoded = |data: &Dataset, version, form| data.encode(&packed(version, form)).unwrap();
+        let [one, right_one] = first
+            .map_or([empty.clone(), empty], |(version, given)| [encoded(&data, version, given), encoded(&data, version, form)]);
+        let [other, right_other] = [second.1, form].map(|form| encoded(&more, second.0, form));
+        for (inputs, right) in [([&one, &other], [&right_one, &right_other]), ([&other, &one], [&right_other, &right_one])] {
+            let file = merged(&inputs.map(Vec::as_slice));
+            assert!(file == merged(&right.map(Vec::as_slice)), "{first:?} {second:?}: what is right stays");
+            let held = Dataset::decode(&file).unwrap().databases;
+            assert!(first.is_none() || held[&0] == data.databases[&0], "{first:?} {second:?}");
+            assert!(held[&1] == more.databases[&1], "{first:?} {second:?}");
+            let [of_redis, of_valkey] = loads_in(&file);
+            assert!(of_redis.is_some() || of_valkey.is_some(), "{first:?} {second:?}: no server takes it");
+        }
+    }
 }
 
 #[test]
@@ -310,5 +371,25 @@ mod servers {
             }
         }
         assert!(refused > 10 && taken == SERVERS.len() * SERVERS.len(), "{refused} and {taken}");
+    }
+
+    #[test]
+    fn a_server_takes_what_is_merged_of_its_own_form_and_the_other() {
+        let Some(program) = common::server("valkey-9.1") else { return };
+        let (narrow, expected, _) = saved_by(&program, "valkey-9.1", true);
+        let data = elsewhere(Dataset::decode(&narrow).unwrap());
+        let wide = data.encode(&packed(Version::valkey(80), BacklenForm::Wide)).unwrap();
+        let folder = TempDir::new();
+        fs::write(folder.join("dump.rdb"), &wide).unwrap();
+        assert!(start(&program, &folder, "valkey-9.1", &[]).is_err(), "it is another server's");
+        for inputs in [[&narrow, &wide], [&wide, &narrow]] {
+            fs::write(folder.join("dump.rdb"), merged(&inputs.map(Vec::as_slice))).unwrap();
+            let server = start(&program, &folder, "valkey-9.1", &[]).unwrap_or_else(|log| panic!("{log}"));
+            let mut client = server.client();
+            for db in ["0", "1"] {
+                assert_eq!(client.ask(&["SELECT", db]), Reply::Status("OK".into()));
+                assert!(content(&mut client) == expected, "database {db}");
+            }
+        }
     }
 }

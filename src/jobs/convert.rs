@@ -350,18 +350,17 @@ impl Convert {
     fn copy_part(&mut self, part: &Part<'_>, raw: &[u8]) -> Result<(), Fault> {
         let Copying { layout, is_begun, has_changed } = self.copying;
         self.copying.is_begun = true;
-        let Some(blob) = part.listpack().filter(|blob| self.rewrites(blob)) else {
+        if !part.listpack().is_some_and(|blob| self.rewrites(blob)) {
             self.copy(raw);
             return Ok(());
-        };
+        }
         if !has_changed {
             self.copying.has_changed = true;
             self.report.copied_keys = self.report.copied_keys.saturating_sub(1);
         }
-        let mut listpack = Vec::new();
-        backlen::rewrite(blob, self.options.target.backlen(), &mut listpack);
+        let form = self.options.target.backlen();
         self.write(|writer, out| match writer {
-            Writer::Snapshot(emitter) => emitter.encoder().splice_part(layout, &part.with_listpack(&listpack), !is_begun, out),
+            Writer::Snapshot(emitter) => emitter.encoder().splice_part(layout, part, form, !is_begun, out),
             // No value is copied there.
             Writer::Commands(_) => Ok(()),
         })

@@ -5,10 +5,11 @@ use super::diff::library_name;
 use super::fingerprint::Keyed;
 use super::seen::Itself;
 use super::splice::Splice;
-use super::{Flow, Job, Seed};
+use super::{Flow, Job, LoadsIn, Seed};
 use crate::aof;
 use crate::error::{Cause, Error, Fault, FaultKind, Form};
-use crate::rdb::{Event, Key, ModuleAux, ModuleItem, Version, is_hint_field};
+use crate::pack::listpack::backlen;
+use crate::rdb::{BacklenForm, Event, Key, Layout, ModuleAux, ModuleItem, Part, Version, backlen_of, is_hint_field};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -79,13 +80,15 @@ struct Winner {
 }
 
 /// Reads all snapshots, one behind the other, to see what of each goes into the merged one. Memory is about 70 bytes
-/// for each key, within a limit.
+/// for each key, within a limit. Values are read only where servers of their version differ in the [`BacklenForm`].
 pub struct MergePlan {
     keyed: Keyed,
     on_conflict: OnConflict,
     limit_bytes: u64,
     input: u32,
     version: Option<Version>,
+    /// Whether a listpack had the narrow form, as far as values were looked at.
+    has_narrow: bool,
     winners: HashMap<u128, Winner, BuildHasherDefault<Itself>>,
     shared: BTreeMap<SharedName, (u32, u128)>,
     module_data: Option<(SharedName, SipHasher13)>,
@@ -102,6 +105,7 @@ impl MergePlan {
             limit_bytes,
             input: 0,
             version: None,
+            has_narrow: false,
             winners: HashMap::default(),
             shared: BTreeMap::new(),
             module_data: None,
@@ -127,6 +131,18 @@ impl MergePlan {
             _ => self.version = Some(version),
         }
         Ok(())
+    }
+
+    /// Whether values may say which form of backward lengths the merged snapshot has.
+    fn looks_at_values(&self) -> bool {
+        !self.has_narrow && self.version.is_some_and(|version| backlen_of(version).is_none())
+    }
+
+    /// The form that the servers of the version have. Where some have the other one, the narrow form is that of the newest
+    /// servers, so that one of these has written the snapshot that has it.
+    fn backlen(&self) -> BacklenForm {
+        let undecided = if self.has_narrow { BacklenForm::Narrow } else { BacklenForm::Wide };
+        self.version.and_then(backlen_of).unwrap_or(undecided)
     }
 
     fn key(&mut self, key: &Key<'_>) -> Result<(), Fault> {
@@ -202,7 +218,12 @@ impl Job for MergePlan {
         match event {
             Event::Key(key) => {
                 self.key(key)?;
-                return Ok(Flow::SkipValue);
+                if !(self.looks_at_values() && LoadsIn::looks_at(key)) {
+                    return Ok(Flow::SkipValue);
+                }
+            }
+            Event::Value(part) if self.looks_at_values() => {
+                self.has_narrow |= part.listpack().is_some_and(|blob| backlen::has_form(blob, BacklenForm::Narrow));
             }
             Event::Value(_) => return Ok(Flow::SkipValue),
             Event::Start(version) => self.start(*version)?,
@@ -225,15 +246,17 @@ impl Job for MergePlan {
 
 /// Reads all snapshots again and writes the merged one: fields of the first one, functions and module data of all, then
 /// the keys in the order of the snapshots. Bytes of keys and values stay as they are; hints are left out. The version
-/// is the highest there was, whose servers read older ones.
+/// is the highest there was, whose servers read older ones. Listpacks have the [`BacklenForm`] of these servers: only those
+/// with the other one are written anew. Where servers of the version differ, it is that of the newest if any snapshot has it.
 pub struct Merge {
     plan: MergePlan,
     splice: Option<Splice>,
     input: u32,
     /// What stands before the type of the key that follows.
     head: Vec<u8>,
-    /// Whether the key in hand stands.
-    is_taken: bool,
+    /// The key in hand, if it stands: the layout of its value, and whether a part of that was written.
+    taken: Option<(Layout, bool)>,
+    backlen: BacklenForm,
     /// Whether the module data in hand do.
     takes_module_data: bool,
 }
@@ -245,7 +268,8 @@ impl Merge {
     /// None but what an encoder of a version that is known gives.
     pub fn new(plan: MergePlan) -> Result<Self, Error> {
         let splice = plan.version.map(Splice::new).transpose()?;
-        Ok(Self { plan, splice, input: 0, head: Vec::new(), is_taken: false, takes_module_data: false })
+        let backlen = plan.backlen();
+        Ok(Self { plan, splice, input: 0, head: Vec::new(), taken: None, backlen, takes_module_data: false })
     }
 
     /// Says that a snapshot was read to its end; another one may follow.
@@ -268,22 +292,36 @@ impl Merge {
 
     fn key(&mut self, key: &Key<'_>, raw: &[u8]) -> Result<Flow, Fault> {
         let hash = key.key.with_text(|name| self.plan.keyed.key(key.db, name));
-        self.is_taken = match self.plan.winners.get_mut(&hash) {
+        self.taken = match self.plan.winners.get_mut(&hash) {
             Some(winner) if winner.input == self.input => {
                 // A second one in the same snapshot does not stand.
                 winner.input = u32::MAX;
-                true
+                Some((key.value_type.layout(), false))
             }
-            _ => false,
+            _ => None,
         };
         let head = core::mem::take(&mut self.head);
-        if !self.is_taken {
+        if self.taken.is_none() {
             return Ok(Flow::SkipValue);
         }
         if let Some(splice) = &mut self.splice {
             splice.select_db(key.db).map_err(|_| Fault::new(&REFUSED, 0))?;
             splice.copy(&head);
             splice.copy(raw);
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Copies a part of the value in hand, if its key stands.
+    #[inline]
+    fn part(&mut self, part: &Part<'_>, raw: &[u8]) -> Result<Flow, Fault> {
+        let Some((layout, is_begun)) = &mut self.taken else { return Ok(Flow::SkipValue) };
+        let is_first = !core::mem::replace(is_begun, true);
+        match &mut self.splice {
+            Some(splice) if part.listpack().is_some_and(|blob| backlen::has_form(blob, self.backlen.other())) => {
+                splice.copy_part(*layout, part, self.backlen, is_first).map_err(|_| Fault::new(&REFUSED, 0))?;
+            }
+            _ => self.copy(raw),
         }
         Ok(Flow::Continue)
     }
@@ -313,8 +351,7 @@ impl Job for Merge {
     #[inline]
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
         match event {
-            Event::Value(_) if self.is_taken => self.copy(raw),
-            Event::Value(_) => return Ok(Flow::SkipValue),
+            Event::Value(part) => return self.part(part, raw),
             Event::Key(key) => return self.key(key, raw),
             Event::KeyMeta(_) | Event::Enterprise { .. } => self.head.extend_from_slice(raw),
             Event::EmptyKey(_) => self.head.clear(),

@@ -1,7 +1,7 @@
 //! A snapshot made of bytes of others.
 
 use crate::error::Error;
-use crate::rdb::{Checksum, Encoder, Event, Version};
+use crate::rdb::{BacklenForm, Checksum, Encoder, Event, Layout, Part, Version};
 use alloc::vec::Vec;
 
 /// Writes records of snapshots as they are, under a header and a checksum of its own.
@@ -33,6 +33,11 @@ impl Splice {
     #[inline]
     pub(crate) fn copy(&mut self, raw: &[u8]) {
         self.encoder.splice(raw, &mut self.out);
+    }
+
+    /// Appends a part of a value of this layout, the backward lengths of its listpack in this form.
+    pub(crate) fn copy_part(&mut self, layout: Layout, part: &Part<'_>, form: BacklenForm, is_first: bool) -> Result<(), Error> {
+        self.encoder.splice_part(layout, part, form, is_first, &mut self.out)
     }
 
     /// Appends the end, with a checksum where the version has one.

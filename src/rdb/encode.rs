@@ -12,6 +12,7 @@ use super::template::HashTemplate;
 use super::value_type::{Layout, Shape};
 use super::version::Version;
 use crate::error::{Error, ErrorKind, Found, KeyPreview, Place, Result};
+use crate::pack::listpack::backlen::{self, BacklenForm};
 use crate::wire::feed::Step;
 use crate::wire::scalar::Strings;
 use crate::wire::{crc64, length};
@@ -232,11 +233,22 @@ impl Encoder {
         self.commit(raw);
     }
 
-    /// Appends a part of a value of this layout, a blob, in place of its bytes: the other parts are spliced.
+    /// Appends a part of a value of this layout in place of its bytes, the backward lengths of its listpack in this form: the
+    /// other parts are spliced.
     ///
     /// # Errors
     /// `OutOfOrder` for a part that no value of this layout has.
-    pub(crate) fn splice_part(&mut self, layout: Layout, part: &Part<'_>, is_first: bool, out: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn splice_part(
+        &mut self,
+        layout: Layout,
+        part: &Part<'_>,
+        form: BacklenForm,
+        is_first: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let mut listpack = Vec::new();
+        backlen::rewrite(part.listpack().unwrap_or_default(), form, &mut listpack);
+        let part = &part.with_listpack(&listpack);
         let start = out.len();
         let written = ValueState::in_front_of(layout, part, is_first).write(part, &mut self.strings, out);
         self.commit(out.get(start..).unwrap_or_default());

@@ -51,6 +51,7 @@ pub use stream::{
     Consumer, Group, Idempotency, NodeEntries, Pending, Producer, StreamCounters, StreamEntry, StreamFields, StreamId,
     StreamMeta, StreamNode, StreamPart,
 };
+pub(crate) use target::backlen_of;
 pub use target::{LoadedBy, Server, Target};
 pub use template::{HashTemplate, Names, Template, Templates};
 pub use value_type::{ExpiryForm, Generation, Kind, Layout, Shape, Unit, ValueType};

@@ -97,6 +97,13 @@ impl Server {
     }
 }
 
+/// The form of backward lengths of the servers that write this version; none where they differ.
+pub(crate) fn backlen_of(version: Version) -> Option<BacklenForm> {
+    let mut forms = Server::all().filter(|server| server.version == version).map(Server::backlen);
+    let form = forms.next().unwrap_or(BacklenForm::Wide);
+    forms.all(|other| other == form).then_some(form)
+}
+
 /// What a file is written for: a server by its name, or a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {

@@ -4,7 +4,7 @@
 //! set. For three sizes servers disagree how many bytes these take: [`BacklenForm`].
 
 use super::{HEADER, read};
-use crate::pack::{END, low_u32};
+use crate::pack::low_u32;
 use alloc::vec::Vec;
 
 /// How many bytes stand behind a listpack entry of 2^14 - 1, 2^21 - 1 or 2^28 - 1 bytes, its encoding counted: a text of 5 bytes
@@ -112,15 +112,17 @@ fn has_long_form(blob: &[u8], form: BacklenForm) -> bool {
     framed(blob).any(|(entry, backlen)| is_disputed(entry.len()) && backlen.len() == form.bytes(entry.len()))
 }
 
-/// Puts a listpack that can be read to its end into `out`, its backward lengths in this form.
+/// Puts a listpack into `out`, its backward lengths in this form. Behind an entry that cannot be read, all stays as it is.
 pub(crate) fn rewrite(blob: &[u8], form: BacklenForm, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(blob.get(..HEADER).unwrap_or_default());
-    for (entry, _) in framed(blob) {
+    let mut at = HEADER;
+    for (entry, backlen) in framed(blob) {
         out.extend_from_slice(entry);
         out.extend_from_slice(form.write(entry.len(), &mut [0; 5]));
+        at = at.saturating_add(entry.len()).saturating_add(backlen.len());
     }
-    out.push(END);
+    out.extend_from_slice(blob.get(at..).unwrap_or_default());
     let total = low_u32(out.len());
     if let Some(stated) = out.first_chunk_mut() {
         *stated = total.to_le_bytes();

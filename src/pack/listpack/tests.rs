@@ -263,6 +263,10 @@ fn a_listpack_of_one_form_becomes_that_of_the_other() {
         assert_eq!(out, *to);
         rewrite(from, form, &mut out);
         assert_eq!(out, *from);
+        // An entry of no known encoding in front of the end.
+        let broken = |blob: &[u8]| [&blob[4..blob.len() - 1], b"\xf5rest\xff"].concat();
+        rewrite(&[&from[..4], &broken(from)].concat(), form.other(), &mut out);
+        assert_eq!(out[4..], broken(to), "what cannot be read stays");
     }
     let other = [&text[..], &text[2..], &text[..100]].map(|text| build(&[text]));
     assert!(other.iter().all(|blob| !has_form(blob, BacklenForm::Wide) && !has_form(blob, BacklenForm::Narrow)));
