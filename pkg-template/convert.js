@@ -14,9 +14,9 @@ const SLICE = 1 << 20;
 /** `convert` over the second module, which `load` gives, and `unpack`. */
 function convertBy(load, unpack) {
   return async function convert(source, options = {}) {
-    const { to, onLoss = "fail", container, filter, lenient, signal, onProgress } = options;
+    const { to, onLoss = "fail", container, filter, databases, lenient, signal, onProgress } = options;
     const tools = await load();
-    const given = { to, onLoss, container, filter, lenient, lines: options[LINES] ?? false };
+    const given = { to, onLoss, container, filter, databases, lenient, lines: options[LINES] ?? false };
     const isReadAgain = canBeReadAgain(source);
     const passes = onLoss === "fail" && to !== undefined && isReadAgain ? 2 : 1;
     const run = (pass) => converted(tools, unpack, source, given, signal, onProgress && ((bytes) => onProgress({ bytes, pass, passes })));
@@ -79,9 +79,9 @@ function again(held, tally) {
 
 /** `survey` over the second module, which `load` gives, and `unpack`. */
 function surveyBy(load, unpack) {
-  return async function survey(source, { container, lenient, signal, onProgress } = {}) {
+  return async function survey(source, { container, databases, lenient, signal, onProgress } = {}) {
     const tools = await load();
-    const surveyor = new tools.Surveyor({ container, lenient });
+    const surveyor = new tools.Surveyor({ container, databases, lenient });
     let isOver = false;
     try {
       for await (const chunk of unpack(counted(source, signal, onProgress && ((bytes) => onProgress({ bytes, pass: 1, passes: 1 }))))) {

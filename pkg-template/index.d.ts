@@ -638,6 +638,8 @@ export interface ConvertOptions extends Run {
   container?: "rdb" | "aof" | "resp" | "jsonl";
   /** Which keys are meant; `sort` and `descending` do nothing. */
   filter?: Query;
+  /** Of a log: how many databases its server has, as its `databases` says; 16 unless given. */
+  databases?: number;
 }
 
 /** The output of a conversion, which can be taken once, in one of four ways. */
@@ -720,7 +722,7 @@ export interface Survey extends Told {
 }
 
 /** Reads a file once, and tells what conversions to the servers of every version would lose. */
-export function survey(source: Source, options?: Run & { container?: "rdb" | "aof" }): Promise<Survey>;
+export function survey(source: Source, options?: Run & Pick<ConvertOptions, "databases"> & { container?: "rdb" | "aof" }): Promise<Survey>;
 
 /**
  * Every finding in a file, not only the first: each element is looked at, and what stands twice. A damaged file is no failure

@@ -32,7 +32,7 @@ export interface AikvWorker {
   openIndex(source: RemoteLastingSource, options?: Leniency & Reading & { maxItemBytes?: number }): Promise<RemoteIndex>;
   check(source: RemoteSource, options?: Run): AsyncIterableIterator<Finding>;
   targets(): Promise<Server[]>;
-  survey(source: RemoteSource, options?: Run & { container?: "rdb" | "aof" }): Promise<Survey>;
+  survey(source: RemoteSource, options?: Run & Pick<ConvertOptions, "databases"> & { container?: "rdb" | "aof" }): Promise<Survey>;
   /** `losses` are there when the output was taken to its end. */
   convert(source: RemoteSource, options: ConvertOptions): Promise<Conversion>;
   repair(source: RemoteLastingSource, options?: Omit<Run, "lenient">): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;

@@ -146,3 +146,69 @@ fn what_is_not_applied_is_said_and_what_is_unknown_ends_it() {
     let output = aikv(&["keys", "-"], &[&told[..], b"*1\r\n$4\r\nPI"].concat());
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(3), ""));
 }
+
+/// A log of a server with `databases 20`, which puts keys into databases 17 to 19; who loads it with less refuses it or loses them.
+#[cfg(unix)]
+#[test]
+fn databases_are_as_many_as_those_of_the_server() {
+    use common::{Reply, Server, TempDir};
+    let commands: [&[&str]; 6] = [
+        &["SELECT", "19"],
+        &["MSET", "a", "1", "b", "2", "c", "3"],
+        &["MOVE", "b", "18"],
+        &["COPY", "c", "c", "DB", "16"],
+        &["SWAPDB", "16", "17"],
+        &["SET", "d", "4"],
+    ];
+    let mut log = String::new();
+    for command in commands {
+        log += &format!("*{}\r\n", command.len());
+        command.iter().for_each(|word| log += &format!("${}\r\n{word}\r\n", word.len()));
+    }
+    let expected = [(17, "c"), (18, "b"), (19, "a"), (19, "c"), (19, "d")];
+    let folder = TempDir::new();
+    let file = folder.join("appendonly.aof");
+    fs::write(&file, &log).unwrap();
+    if let Some(program) = common::server("redis-6.2") {
+        let server = Server::start(&program, folder.path(), &["--appendonly", "yes", "--databases", "20"]).unwrap();
+        let mut client = server.client();
+        for db in 0..20 {
+            client.ask(&["SELECT", &db.to_string()]);
+            let keys = expected.iter().filter(|(of, _)| *of == db).count();
+            assert_eq!(client.ask(&["DBSIZE"]), Reply::Int(keys as i64), "database {db}");
+        }
+    }
+    let file = file.to_str().unwrap();
+    let out = folder.join("out.rdb");
+    let out = out.to_str().unwrap();
+    let refusing: [&[&str]; 6] = [
+        &["keys", file, "--json"],
+        &["show", file, "a", "--raw"],
+        &["export", file, "--format", "json"],
+        &["convert", file, out, "--to", "redis-6.2"],
+        &["diff", file, file],
+        &["keys", file, "--databases", "19"],
+    ];
+    for args in refusing {
+        let refused = aikv(args, b"");
+        assert_eq!(refused.status.code(), Some(3), "{args:?}");
+        let told = text(&refused.stderr);
+        assert!(told.contains("found 19") && told.contains("option `databases`"), "{args:?}: {told}");
+    }
+    for args in &refusing[..5] {
+        let done = aikv(&[args, &["--databases", "20"][..]].concat(), b"");
+        assert_eq!(done.status.code(), Some(0), "{args:?}: {}", text(&done.stderr));
+    }
+    let keys = |file: &str| {
+        let keys = lines(&aikv(&["keys", file, "--json", "--databases", "20"], b"")).into_iter();
+        keys.map(|line| (line["db"].as_u64().unwrap(), line["key"].as_str().unwrap().to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(file), expected.map(|(db, key)| (db, key.to_string())));
+    assert_eq!(keys(out), keys(file));
+    // Where it would do nothing, or no server has it.
+    for args in
+        [&["export", file, "--databases", "20"][..], &["info", file, "--databases", "20"], &["keys", file, "--databases", "0"]]
+    {
+        assert_eq!(aikv(args, b"").status.code(), Some(2), "{args:?}");
+    }
+}

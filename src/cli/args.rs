@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::print::now_ms;
 use super::units;
 use crate::jobs::{Filter, Pattern};
-use crate::model::OnLoss;
+use crate::model::{OnLoss, ReplayOptions};
 use crate::rdb::{Kind, Target};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -33,7 +33,7 @@ pub(super) enum Command {
     /// What a file is and what it holds
     Info(ReadArgs),
     /// A line for each key: db, type, encoding, elements, bytes, expiry, key
-    Keys(ReadArgs),
+    Keys(KeysArgs),
     /// One value
     Show(ShowArgs),
     /// Everything that is wrong with a file
@@ -69,9 +69,19 @@ pub(super) struct ReadArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct KeysArgs {
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    #[command(flatten)]
+    pub(super) replay: ReplayArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct ShowArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
+    #[command(flatten)]
+    pub(super) replay: ReplayArgs,
     /// The key, byte for byte
     pub(super) key: OsString,
     /// Its database; without it, the first that has the key
@@ -89,6 +99,8 @@ pub(super) struct ShowArgs {
 pub(super) struct ExportArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
+    #[command(flatten)]
+    pub(super) replay: ReplayArgs,
     #[command(flatten)]
     pub(super) filter: FilterArgs,
     /// The format to write
@@ -135,6 +147,8 @@ pub(super) struct DiffArgs {
     /// Read on where the framing is whole, and tell on stderr what was passed over
     #[arg(long)]
     pub(super) lenient: bool,
+    #[command(flatten)]
+    pub(super) replay: ReplayArgs,
     #[command(flatten)]
     pub(super) filter: FilterArgs,
 }
@@ -267,6 +281,8 @@ pub(super) struct ConvertArgs {
     #[arg(long, value_name = "WHAT", default_value = "fail")]
     pub(super) on_loss: OnLossArg,
     #[command(flatten)]
+    pub(super) replay: ReplayArgs,
+    #[command(flatten)]
     pub(super) filter: FilterArgs,
     /// Print JSON
     #[arg(long)]
@@ -326,6 +342,14 @@ pub(super) struct InputArgs {
     /// Read on where the framing is whole, and tell on stderr what was passed over
     #[arg(long)]
     pub(super) lenient: bool,
+}
+
+/// How the commands of a log are applied.
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// Of a log: how many databases its server has, as its `databases` says; 16 without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=ReplayOptions::MAX_DATABASES))]
+    pub(super) databases: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -416,7 +440,8 @@ mod tests {
             };
             let cli = Cli::try_parse_from(typed.iter().chain(&["--expiry", "-1h~", "--bytes", "1KiB~"]).chain(output)).unwrap();
             let filter = match cli.command {
-                Command::Info(args) | Command::Keys(args) | Command::Check(args) => args.filter,
+                Command::Info(args) | Command::Check(args) => args.filter,
+                Command::Keys(args) => args.read.filter,
                 Command::Export(args) => args.filter,
                 Command::Filter(args) => args.filter,
                 Command::Diff(args) => args.filter,

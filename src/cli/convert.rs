@@ -70,7 +70,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result {
 /// Writes the output, unless it is refused.
 fn convert(args: &ConvertArgs, options: ConvertOptions, losses: &mut Losses) -> Result<(Converted, Needs)> {
     let is_folder = options.container == Container::Base;
-    let input = Input::open(&args.file)?.leniently(args.lenient);
+    let input = Input::open(&args.file)?.leniently(args.lenient).replayed_by(&args.replay);
     let (folder, output) = if is_folder {
         let (folder, output) = LogFolder::create(&args.output)?;
         (Some(folder), output)
@@ -127,7 +127,7 @@ fn jsonl(args: &ConvertArgs) -> Result {
         let option = if args.to.is_some() { "--to" } else { "--json" };
         return Err(Failure::Usage(format!("{option}: JSON Lines hold everything, whoever loads it later")));
     }
-    let input = Input::open(&args.file)?.leniently(args.lenient);
+    let input = Input::open(&args.file)?.leniently(args.lenient).replayed_by(&args.replay);
     let output = Output::open_json(Some(&args.output))?;
     let mut progress = Progress::new(&output);
     let mut lines = export::Lines::new(args.filter.filter()?, output)?;

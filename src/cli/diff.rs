@@ -67,7 +67,7 @@ impl Sides<'_> {
         let Self { args, progress } = self;
         let read = |file: &Path, progress: &mut Progress| {
             let mut side = Side(job()?);
-            read(file, args.lenient, &mut side, progress)?;
+            read(file, args, &mut side, progress)?;
             Ok(finish(side.0))
         };
         if cfg!(target_family = "wasm") {
@@ -84,8 +84,8 @@ impl Sides<'_> {
 }
 
 /// Hands the keys of a file to `task`, those of a log as its commands make them.
-fn read<T: Task>(file: &Path, is_lenient: bool, task: &mut T, progress: &mut Progress) -> Result<()> {
-    let input = Input::open(file)?.leniently(is_lenient);
+fn read<T: Task>(file: &Path, args: &DiffArgs, task: &mut T, progress: &mut Progress) -> Result<()> {
+    let input = Input::open(file)?.leniently(args.lenient).replayed_by(&args.replay);
     if input.is_log() {
         return replay::read_whole(input, file, task, progress);
     }

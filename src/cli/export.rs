@@ -25,9 +25,12 @@ pub(super) fn run(args: &ExportArgs) -> Result {
     if args.to.is_some() && format != ExportFormat::Resp {
         return Err(Failure::Usage("--to: only --format resp has commands, which are those of a server".into()));
     }
+    if args.replay.databases.is_some() && format == ExportFormat::Jsonl {
+        return Err(Failure::Usage("--databases: --format jsonl has the commands of a log, which are not applied".into()));
+    }
     let filter = args.filter.filter()?;
     let file = &args.input.file;
-    let input = Input::open(file)?.leniently(args.input.lenient);
+    let input = Input::open(file)?.leniently(args.input.lenient).replayed_by(&args.replay);
     let path = args.input.output.as_deref();
     let output = match format {
         ExportFormat::Jsonl | ExportFormat::Json => Output::open_json(path)?,

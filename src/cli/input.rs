@@ -1,6 +1,7 @@
 //! Reads what FILE names from front to back and hands what is in it to a job: one file, or the
 //! files of a multi-part log in the order they are loaded.
 
+use super::args::ReplayArgs;
 use super::deviations::Deviations;
 use super::failure::{Damage, Failure};
 use super::lines::{FileReader, Lines};
@@ -153,6 +154,8 @@ impl Ending {
 pub(super) struct Input {
     what: What,
     is_lenient: bool,
+    /// Of the server whose log it is, where that was said.
+    databases: Option<u64>,
 }
 
 enum What {
@@ -173,7 +176,7 @@ impl Input {
             Err(error) if file.is_dir() => return Err(Failure::Input { file: file.into(), error }),
             Err(_) => Self::open_file(file)?,
         };
-        Ok(Self { what, is_lenient: false })
+        Ok(Self { what, is_lenient: false, databases: None })
     }
 
     fn open_file(file: &Path) -> Result<What, Failure> {
@@ -189,6 +192,15 @@ impl Input {
 
     pub(super) fn is_lenient(&self) -> bool {
         self.is_lenient
+    }
+
+    /// Of a log, applies its commands as this is asked for.
+    pub(super) fn replayed_by(self, args: &ReplayArgs) -> Self {
+        Self { databases: args.databases, ..self }
+    }
+
+    pub(super) fn databases(&self) -> Option<u64> {
+        self.databases
     }
 
     /// Whether it is a log, going by how it begins: a snapshot at the head of a log says so.

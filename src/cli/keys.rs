@@ -1,6 +1,6 @@
 //! `aikv keys`: a line for each key.
 
-use super::args::ReadArgs;
+use super::args::KeysArgs;
 use super::failure::Failure;
 use super::input::{Input, Task};
 use super::output::Output;
@@ -15,10 +15,10 @@ use crate::wire::Scalar;
 use std::io::Write;
 use std::prelude::rust_2024::*;
 
-pub(super) fn run(args: &ReadArgs) -> Result {
+pub(super) fn run(KeysArgs { read: args, replay: applied }: &KeysArgs) -> Result {
     let filter = args.filter.filter()?;
     let file = &args.input.file;
-    let input = Input::open(file)?.leniently(args.input.lenient);
+    let input = Input::open(file)?.leniently(args.input.lenient).replayed_by(applied);
     let path = args.input.output.as_deref();
     let output = if args.json { Output::open_json(path)? } else { Output::open(path)? };
     let mut progress = Progress::new(&output);

@@ -28,7 +28,9 @@ pub(super) fn read_whole<T: Task>(input: Input, file: &Path, task: &mut T, progr
 }
 
 fn load(input: Input, file: &Path, progress: &mut Progress) -> Result<(Dataset, ReplayReport), Failure> {
-    let mut load = LoadLog::new(ReplayOptions::new(now_ms(), random_seed()?));
+    let mut options = ReplayOptions::new(now_ms(), random_seed()?);
+    options.databases = input.databases().unwrap_or(options.databases);
+    let mut load = LoadLog::new(options);
     if input.is_lenient() {
         load = load.leniently();
     }

@@ -17,7 +17,7 @@ use std::prelude::rust_2024::*;
 
 pub(super) fn run(args: &ShowArgs) -> Result {
     let file = &args.input.file;
-    let input = Input::open(file)?.leniently(args.input.lenient);
+    let input = Input::open(file)?.leniently(args.input.lenient).replayed_by(&args.replay);
     let is_log = input.is_log();
     let is_unencoded = input.is_unencoded();
     let path = args.input.output.as_deref();

@@ -156,6 +156,18 @@ test("what of a log is not in its data is told", async () => {
   assert.equal(replay.failed[0].command, "LPUSH");
 });
 
+test("a log of a server with more databases than 16 needs their number", async () => {
+  const log = Buffer.from("*2\r\n$6\r\nSELECT\r\n$2\r\n19\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n");
+  for (const asked of [aikv.convert(log, { to: "redis-6.2" }), aikv.survey(log), aikv.survey(log, { databases: 19 })]) {
+    await assert.rejects(asked, (error) => error.code === "bad-command" && /option `databases`.*found 19/.test(error.message));
+  }
+  const conversion = await aikv.convert(log, { to: "redis-6.2", databases: 20 });
+  await conversion.bytes();
+  assert.equal(conversion.report.last_db, 19);
+  assert.equal((await aikv.survey(log, { databases: 20 })).keys, 1);
+  for (const databases of [0, -1, "20", 2 ** 31]) await assert.rejects(aikv.convert(log, { to: "redis-6.2", databases }), TypeError);
+});
+
 test("a filter gives the same keys as the command's, also without another version", async () => {
   const input = path("redis-7.0/nocompress.rdb");
   const cases = [

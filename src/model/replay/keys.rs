@@ -13,14 +13,23 @@ use crate::rdb::{DumpPayload, Eviction, ZeroChecksum};
 use crate::wire::{Limits, number};
 
 static NO_DATABASE: Cause = Cause::new(FaultKind::Command, "the number of a database", Form::Text("another"));
+static BEYOND: Cause = Cause::new(
+    FaultKind::Command,
+    "the number of a database that there is (0 to 15, unless the option `databases` says otherwise)",
+    Form::Number,
+);
 const SAME: Halt = Halt::Answer("source and destination that are the same");
 
 /// `SELECT index`. A server goes on in the database it is in if there is none of that number; replay ends there.
 pub(super) fn select(space: &mut Space, args: &mut Arguments<'_>) -> Done {
-    let number = number::parse_int(args.text()?).and_then(|number| space.number(number));
+    let given = number::parse_int(args.text()?);
     args.end()?;
     // Everything behind it is meant for a database that is not there.
-    space.select(number.ok_or(Halt::Fault(Fault::new(&NO_DATABASE, 0)))?)
+    let number = given.and_then(|number| space.number(number)).ok_or_else(|| {
+        let beyond = given.and_then(|number| u64::try_from(number).ok());
+        Halt::Fault(beyond.map_or(Fault::new(&NO_DATABASE, 0), |number| Fault::new(&BEYOND, number)))
+    });
+    space.select(number?)
 }
 
 /// `SWAPDB index index`
@@ -33,7 +42,7 @@ pub(super) fn swapdb(space: &mut Space, args: &mut Arguments<'_>) -> Done {
 /// The number of a database.
 fn database(space: &Space, args: &mut Arguments<'_>) -> Result<u64, Halt> {
     let number = number::parse_int(args.text()?).and_then(|number| space.number(number));
-    number.ok_or(Halt::Answer("a database that is none"))
+    number.ok_or(Halt::Answer("a database that there is not (the option `databases` says how many there are)"))
 }
 
 /// `FLUSHDB [ASYNC | SYNC]`

@@ -64,7 +64,7 @@ pub struct ReplayOptions {
     /// The clock against which relative times (`EXPIRE`, `SET .. EX`) count, as a server takes them when
     /// it loads a log: Unix milliseconds. Servers since 7.0 log absolute times only.
     pub now_ms: i64,
-    /// Databases are numbered below this.
+    /// Databases are numbered below this, as the `databases` of a server says.
     pub databases: u64,
     /// Leaves out at the end what has expired by this clock, Unix milliseconds.
     pub drop_expired_at_ms: Option<i64>,
@@ -73,6 +73,9 @@ pub struct ReplayOptions {
 }
 
 impl ReplayOptions {
+    /// No server takes a higher `databases`.
+    pub const MAX_DATABASES: u64 = (1 << 31) - 1;
+
     /// 1 GiB of data in 16 databases, from which nothing is left out.
     #[must_use]
     pub fn new(now_ms: i64, seed: [u64; 2]) -> Self {

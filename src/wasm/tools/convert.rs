@@ -86,7 +86,7 @@ struct Written {
 #[wasm_bindgen]
 impl Converter {
     /// Has read nothing yet. Options: `to`, a server's name; `container`, one of `rdb`, `aof`, `resp`, `base`, `jsonl`;
-    /// `onLoss`; `filter`, a query; `lenient`; `lines` for a file that is known to be JSON Lines. Without `to` a snapshot keeps its version.
+    /// `onLoss`; `filter`, a query; `lenient`; `databases`, of a log; `lines` for a file that is known to be JSON Lines. Without `to` a snapshot keeps its version.
     ///
     /// # Errors
     /// An `Error` where the machine gives no random numbers, a `TypeError` for an option that is none; `bad-pattern`.
@@ -124,7 +124,7 @@ impl Converter {
                 Work::Convert { convert: Box::new(convert), to, on_loss }
             }
         };
-        let intake = if option::flag(options, "lines")? { Intake::of_lines() } else { Intake::new(is_lenient) };
+        let intake = if option::flag(options, "lines")? { Intake::of_lines() } else { Intake::new(options)? };
         Ok(Self { intake, work, losses: Vec::new(), report: None })
     }
 

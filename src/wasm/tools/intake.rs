@@ -2,6 +2,7 @@
 
 use super::super::error;
 use super::super::object::{self, ObjectExt};
+use super::super::option;
 use super::deviations::Deviations;
 use super::seed;
 use crate::aof;
@@ -42,6 +43,8 @@ fn hand_over(source: Option<Version>, is_log: bool, task: &mut dyn Task) -> Resu
 /// A file being read. Feed it the file's chunks, unpacked, say that no more follow, then go on until all is handed over.
 pub(super) struct Intake {
     is_lenient: bool,
+    /// Of the server whose log it is, where that was said.
+    databases: Option<u64>,
     state: State,
     deviations: Deviations,
     replay: Option<ReplayReport>,
@@ -59,8 +62,16 @@ enum State {
 }
 
 impl Intake {
-    pub(super) fn new(is_lenient: bool) -> Self {
-        Self::begun(is_lenient, State::Head(Vec::new()))
+    /// Has read nothing yet. Options: `lenient`; `databases`, how many the server of a log has.
+    ///
+    /// # Errors
+    /// A `TypeError` for an option that is none.
+    pub(super) fn new(options: &JsValue) -> Result<Self, JsValue> {
+        let databases = option::whole(options, "databases")?;
+        if databases.is_some_and(|databases| !(1..=ReplayOptions::MAX_DATABASES).contains(&databases)) {
+            return Err(error::usage("databases: expected a number from 1 to 2147483647"));
+        }
+        Ok(Self { databases, ..Self::begun(option::flag(options, "lenient")?, State::Head(Vec::new())) })
     }
 
     /// An intake of JSON Lines, whatever they begin with.
@@ -69,7 +80,7 @@ impl Intake {
     }
 
     fn begun(is_lenient: bool, state: State) -> Self {
-        Self { is_lenient, state, deviations: Deviations::default(), replay: None }
+        Self { is_lenient, databases: None, state, deviations: Deviations::default(), replay: None }
     }
 
     pub(super) fn feed(&mut self, chunk: &[u8], task: &mut dyn Task) -> Result<(), JsValue> {
@@ -88,12 +99,19 @@ impl Intake {
         let reader = Box::new(if self.is_lenient { reader.leniently() } else { reader });
         self.state = match FileKind::sniff(&head) {
             FileKind::Jsonl => State::Lines(Box::default()),
-            FileKind::Aof => State::Log(reader, Box::new(Loading::new(self.is_lenient)?)),
-            FileKind::Rdb { .. } if is_preamble(&head) => State::Log(reader, Box::new(Loading::new(self.is_lenient)?)),
+            FileKind::Aof => State::Log(reader, Box::new(self.loading()?)),
+            FileKind::Rdb { .. } if is_preamble(&head) => State::Log(reader, Box::new(self.loading()?)),
             // What is none of these is refused by its first bytes.
             _ => State::Snapshot(reader),
         };
         self.read(&head, task)
+    }
+
+    fn loading(&self) -> Result<Loading, JsValue> {
+        let mut options = ReplayOptions::new(option::millis(Date::now()), seed()?);
+        options.databases = self.databases.unwrap_or(options.databases);
+        let load = LoadLog::new(options);
+        Ok(Loading { load: if self.is_lenient { load.leniently() } else { load }, source: None })
     }
 
     fn read(&mut self, chunk: &[u8], task: &mut dyn Task) -> Result<(), JsValue> {
@@ -200,11 +218,6 @@ struct Loading {
 type Loaded = (Box<dyn Iterator<Item = Collected>>, Box<HandOver>, ReplayReport);
 
 impl Loading {
-    fn new(is_lenient: bool) -> Result<Self, JsValue> {
-        let load = LoadLog::new(ReplayOptions::new(super::super::option::millis(Date::now()), seed()?));
-        Ok(Self { load: if is_lenient { load.leniently() } else { load }, source: None })
-    }
-
     fn finish(self, task: &mut dyn Task) -> Result<Loaded, Error> {
         let Self { mut load, source } = self;
         // Commands wait to be applied together: what is wrong with the last ones is said here.

@@ -30,7 +30,7 @@ struct Work {
 
 #[wasm_bindgen]
 impl Surveyor {
-    /// Has read nothing yet. Options: `container`, `lenient`.
+    /// Has read nothing yet. Options: `container`, `lenient`; `databases`, of a log.
     ///
     /// # Errors
     /// An `Error` where the machine gives no random numbers, a `TypeError` for an option that is none.
@@ -39,7 +39,7 @@ impl Surveyor {
         let is_lenient = option::flag(options, "lenient")?;
         let container = container(options)?.unwrap_or(Container::Snapshot);
         let survey = Survey::new(container, is_lenient, seed()?).map_err(|failure| error::to_js(&failure))?;
-        Ok(Self { intake: Intake::new(is_lenient), work: Work { survey, is_handed_over: false } })
+        Ok(Self { intake: Intake::new(options)?, work: Work { survey, is_handed_over: false } })
     }
 
     /// Reads the next chunk, of any size.
