@@ -71,6 +71,35 @@ fn what_a_server_must_have_is_named() {
     assert!(aikv_ends(&["info", many.to_str().unwrap()], 0).contains("; needs 17 databases\n"));
 }
 
+/// A library that uses `server`, in a file of a version that both lineages load: Redis does not start on it, Valkey does.
+#[test]
+fn libraries_that_only_valkey_runs_are_told() {
+    let folder = TempDir::new();
+    let file = folder.join("dump.rdb");
+    for (global, is_told) in [("server", true), ("redis", false)] {
+        let code = format!("#!lua name=a\n{global}.register_function('f', function() return 1 end)");
+        let lines = folder.join("lines.jsonl");
+        fs::write(&lines, format!("{}\n", json!({ "function": code }))).unwrap();
+        aikv_ends(&["convert", lines.to_str().unwrap(), file.to_str().unwrap(), "--to", "redis-7.0"], 0);
+        let name = file.to_str().unwrap();
+        let told = info(name, &[]);
+        assert_eq!(
+            told["loads_in"],
+            json!({ "redis": range("redis-7.0", "redis-8.10"), "valkey": range("valkey-7.2", "valkey-9.1") })
+        );
+        assert_eq!(told["needs"]["valkey_libraries"], if is_told { json!(1) } else { Value::Null });
+        assert_eq!(
+            aikv_ends(&["info", name], 0).contains("1 function library with the word `server`: only Valkey has it"),
+            is_told
+        );
+        for server in ["redis-7.0", "redis-8.6", "valkey-8.1", "valkey-9.1"] {
+            let Some(program) = common::server(server) else { continue };
+            let started = Server::start(&program, folder.path(), &[]);
+            assert_eq!(started.is_ok(), !is_told || server.starts_with("valkey"), "{global} on {server}");
+        }
+    }
+}
+
 #[test]
 fn nothing_is_said_of_what_no_server_loads_as_it_is() {
     let folder = TempDir::new();

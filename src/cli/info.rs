@@ -3,6 +3,7 @@
 use super::args::ReadArgs;
 use super::info_log::{self, Layout, LogFacts};
 use super::input::{Ending, FileFacts, Input, Task};
+use super::needs;
 use super::output::Output;
 use super::print::{count, now_ms, plural, push_escaped, safe, size, time};
 use super::progress::Progress;
@@ -446,6 +447,9 @@ fn push_loads_in(loads_in: &LoadsIn, json: &mut Json<'_>) {
     if let Some(databases) = loads_in.databases() {
         json.name("databases").int(databases);
     }
+    if loads_in.valkey_libraries() > 0 {
+        json.name("valkey_libraries").int(loads_in.valkey_libraries());
+    }
     json.close(b'}');
 }
 
@@ -469,7 +473,13 @@ fn loads_in_words(loads_in: &LoadsIn) -> String {
     let more = loads_in.has_more().then(|| "more of these".into());
     let needs: Vec<String> = modules.chain(engines).chain(databases).chain(more).collect();
     let needs = if needs.is_empty() { String::new() } else { format!("; needs {}", needs.join(", ")) };
-    format!("loads in {}{needs}", ranges.join(" and "))
+    let valkey_libraries = match loads_in.valkey_libraries() {
+        libraries if libraries > 0 && loads_in.range(Dialect::Redis).is_some() => {
+            format!("\n{}", needs::valkey_libraries(libraries))
+        }
+        _ => String::new(),
+    };
+    format!("loads in {}{needs}{valkey_libraries}", ranges.join(" and "))
 }
 
 fn push_count(json: &mut Json<'_>, count: Count) {

@@ -1,6 +1,7 @@
 //! What a server must have to start on a file that was written, beyond what its version says.
 
-use crate::jobs::LoadsIn;
+use super::print::plural;
+use crate::jobs::{LoadsIn, is_for_valkey};
 use crate::rdb::{Dialect, Event, ModuleItem, Part, Version};
 use std::collections::BTreeSet;
 use std::prelude::rust_2024::*;
@@ -18,7 +19,7 @@ pub(super) struct Needs {
     /// Names of the types of module values, as many as [`LoadsIn::NAMES`].
     modules: BTreeSet<[u8; 9]>,
     /// Function libraries that have the word `server` in their code.
-    valkey_libraries: usize,
+    valkey_libraries: u64,
 }
 
 impl Needs {
@@ -30,7 +31,7 @@ impl Needs {
                 self.modules.insert(id.name());
             }
             Event::Function { code } => {
-                self.valkey_libraries += usize::from(code.with_text(|code| has_word(code, b"server")));
+                self.valkey_libraries += u64::from(code.with_text(is_for_valkey));
             }
             _ => {}
         }
@@ -46,39 +47,15 @@ impl Needs {
             eprintln!("aikv: keys hold values of modules: a server needs {} to start on them{own}", names.join(" "));
         }
         if self.valkey_libraries > 0 && is_redis && to.number() >= FIRST_FUNCTIONS {
-            let libraries = match self.valkey_libraries {
-                1 => "1 function library".to_owned(),
-                count => format!("{count} function libraries"),
-            };
-            eprintln!(
-                "aikv: {libraries} with the word `server`: only Valkey has it as another name of `redis`, and Redis does not start on a library that uses it"
-            );
+            eprintln!("aikv: {}", valkey_libraries(self.valkey_libraries));
         }
     }
 }
 
-/// Whether a name of a program stands in its code.
-fn has_word(code: &[u8], word: &[u8]) -> bool {
-    let is_name = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    let mut before = None;
-    (0..code.len()).filter_map(|at| code.get(at..)).any(|rest| {
-        let is_whole = !is_name(before) && rest.starts_with(word) && !is_name(rest.get(word.len()));
-        before = rest.first();
-        is_whole
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::has_word;
-
-    #[test]
-    fn a_word_stands_alone() {
-        for code in ["server.call()", "x=server", "(server or redis)", "_server server"] {
-            assert!(has_word(code.as_bytes(), b"server"), "{code}");
-        }
-        for code in ["", "redis.call()", "servers.x", "_server.x", "server_1", "myserver"] {
-            assert!(!has_word(code.as_bytes(), b"server"), "{code}");
-        }
-    }
+/// That so many function libraries may keep Redis from starting.
+pub(super) fn valkey_libraries(count: u64) -> String {
+    let libraries = plural(count, "function library");
+    format!(
+        "{libraries} with the word `server`: only Valkey has it as another name of `redis`, and Redis does not start on a library that uses it"
+    )
 }

@@ -14,6 +14,8 @@ pub struct LoadsIn {
     loaded_by: LoadedBy,
     modules: BTreeSet<[u8; 9]>,
     engines: BTreeSet<Vec<u8>>,
+    /// Function libraries that have the word `server`.
+    valkey_libraries: u64,
     last_db: Option<u64>,
     has_more: bool,
 }
@@ -52,7 +54,7 @@ impl LoadsIn {
             Event::Value(Part::Module(ModuleItem::Id(id))) | Event::ModuleAux(ModuleAux::Open { id, .. }) => self.module(*id),
             Event::KeyEnd { .. } => return,
             Event::Key(key) => self.last_db = self.last_db.max(Some(key.db)),
-            Event::Function { code } => code.with_text(|code| self.engine(shebang(code).0)),
+            Event::Function { code } => code.with_text(|code| self.library(code)),
             _ => {}
         }
         self.loaded_by.push(event);
@@ -64,6 +66,11 @@ impl LoadsIn {
         } else {
             self.has_more |= !self.modules.contains(&id.name());
         }
+    }
+
+    fn library(&mut self, code: &[u8]) {
+        self.engine(shebang(code).0);
+        self.valkey_libraries = self.valkey_libraries.saturating_add(u64::from(is_for_valkey(code)));
     }
 
     fn engine(&mut self, engine: &[u8]) {
@@ -92,6 +99,13 @@ impl LoadsIn {
         self.engines.iter().map(Vec::as_slice)
     }
 
+    /// Function libraries that have the word `server` in their code. Valkey has it as another name of `redis`; Redis does not
+    /// start on a library that uses it, which the word alone does not say, so that [`LoadsIn::range`] does not go by it.
+    #[must_use]
+    pub fn valkey_libraries(&self) -> u64 {
+        self.valkey_libraries
+    }
+
     /// Whether there are more module types or engines than were kept.
     #[must_use]
     pub fn has_more(&self) -> bool {
@@ -102,5 +116,37 @@ impl LoadsIn {
     #[must_use]
     pub fn databases(&self) -> Option<u64> {
         self.last_db.map(|db| db.saturating_add(1)).filter(|databases| *databases > Self::DATABASES)
+    }
+}
+
+/// Whether the code of a function library has the word `server`: Valkey alone has it as another name of `redis`, and Redis does
+/// not start on a library that uses it.
+pub(crate) fn is_for_valkey(code: &[u8]) -> bool {
+    has_word(code, b"server")
+}
+
+/// Whether a name of a program stands in its code.
+fn has_word(code: &[u8], word: &[u8]) -> bool {
+    let is_name = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let mut before = None;
+    (0..code.len()).filter_map(|at| code.get(at..)).any(|rest| {
+        let is_whole = !is_name(before) && rest.starts_with(word) && !is_name(rest.get(word.len()));
+        before = rest.first();
+        is_whole
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_word;
+
+    #[test]
+    fn a_word_stands_alone() {
+        for code in ["server.call()", "x=server", "(server or redis)", "_server server"] {
+            assert!(has_word(code.as_bytes(), b"server"), "{code}");
+        }
+        for code in ["", "redis.call()", "servers.x", "_server.x", "server_1", "myserver"] {
+            assert!(!has_word(code.as_bytes(), b"server"), "{code}");
+        }
     }
 }

@@ -76,6 +76,8 @@ pub use import::{Import, Imported};
 pub use json::Json;
 pub use load_log::LoadLog;
 pub use loads_in::LoadsIn;
+#[cfg(feature = "cli")]
+pub(crate) use loads_in::is_for_valkey;
 pub use merge::{Conflict, Merge, MergePlan, OnConflict, SharedName};
 pub use module_value::ModuleJson;
 pub use partition::{Partition, Share, SplitBy};
