@@ -282,6 +282,26 @@ fn what_a_server_has_no_command_for_is_refused_with_4() {
     assert!(output.status.success() && String::from_utf8(output.stderr).unwrap().contains("idle time"));
 }
 
+/// What they would have made is not among the commands, so that a server would get other data.
+#[test]
+fn commands_of_a_log_whose_scripts_are_not_carried_out_are_refused_with_4() {
+    let folder = TempDir::new();
+    let out = folder.join("out");
+    let export = |log: &str, format: &str, more: &[&str]| aikv(&[&["export", &fixture(log), "--format", format], more].concat());
+    for more in [&[][..], &["-o", out.to_str().unwrap()], &["--to", "redis-7.0"]] {
+        let refused = export("redis-3.2/plain.aof", "resp", more);
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(4), "{told}");
+        assert!(told.contains("EVAL, which may have changed keys") && told.contains("--on-loss degrade"), "{told}");
+        assert!(refused.stdout.is_empty() && !out.exists());
+    }
+    // For looking at, it is enough to say so; a log without scripts has commands.
+    for (log, format) in [("redis-3.2/plain.aof", "json"), ("redis-3.2/plain.aof", "csv"), ("redis-7.0/plain.aof", "resp")] {
+        let done = export(log, format, &[]);
+        assert!(done.status.success() && !done.stdout.is_empty(), "{log} {format}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
 fn fixture(name: &str) -> String {
     Path::new(&data()).join(name).to_str().unwrap().into()
 }

@@ -165,8 +165,9 @@ impl Job for Converting<'_> {
 }
 
 impl Task for Converting<'_> {
-    fn replayed(&mut self, replay: &ReplayReport) {
+    fn replayed(&mut self, replay: &ReplayReport, _log: &Path) -> Result<()> {
         self.convert.passed_over(replay);
+        Ok(())
     }
 
     fn drain(&mut self) -> Result<()> {

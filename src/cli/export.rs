@@ -11,7 +11,7 @@ use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::Fault;
 use crate::jobs::{Export, ExportCommands, ExportCsv, ExportKeys, Filter, Flow, Job, KeyForm, LeftOut};
-use crate::model::EncodeOptions;
+use crate::model::{EncodeOptions, ReplayReport};
 use crate::rdb::{Event, Version};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -171,6 +171,14 @@ impl Lines {
 impl Task for Lines {
     fn of_version(&mut self, source: Option<Version>) {
         self.keys.of_version(source);
+    }
+
+    /// A server that takes commands would have other data than one that has loaded the log.
+    fn replayed(&mut self, replay: &ReplayReport, log: &Path) -> Result<()> {
+        match self.keys.form() {
+            KeyForm::Commands(_) if replay.may_lack_data() => Err(Failure::Unapplied { file: log.into() }),
+            _ => Ok(()),
+        }
     }
 
     fn begin(&mut self, file: &FileFacts) {

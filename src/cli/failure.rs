@@ -29,6 +29,8 @@ pub(super) enum Failure {
     Refused { losses: u64 },
     /// There are no commands of the version for something in the file.
     Unmade { file: PathBuf, error: Error },
+    /// Commands of a log that are not carried out may have changed what is to be written.
+    Unapplied { file: PathBuf },
     /// The system gives no random numbers.
     Random(String),
     /// The system does not let a signal be caught.
@@ -78,7 +80,7 @@ impl Failure {
             | Self::Random(_) => ExitCode::from(3),
             #[cfg(unix)]
             Self::Signal(_) => ExitCode::from(3),
-            Self::Refused { .. } | Self::Unmade { .. } => ExitCode::from(4),
+            Self::Refused { .. } | Self::Unmade { .. } | Self::Unapplied { .. } => ExitCode::from(4),
             // As shells say it of a program that was interrupted.
             Self::Interrupted => ExitCode::from(130),
         }
@@ -113,6 +115,12 @@ impl fmt::Display for Failure {
                 plural(*losses, "loss")
             ),
             Self::Unmade { file, error } => write!(f, "{}: {error}; no output file was written", safe(file)),
+            Self::Unapplied { file } => write!(
+                f,
+                "{}: refused, since commands that were passed over may have changed keys; nothing was written. \
+                 aikv convert to a .resp, with --on-loss degrade, goes on without them",
+                safe(file)
+            ),
             Self::Random(error) => write!(f, "the system gives no random numbers: {error}"),
             #[cfg(unix)]
             Self::Signal(error) => write!(f, "a signal cannot be caught: {error}"),

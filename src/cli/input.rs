@@ -32,8 +32,10 @@ pub(super) trait Task: Job {
     /// What comes is handed over in a snapshot made for it; the data themselves come from one of this version, or from none.
     fn of_version(&mut self, _source: Option<Version>) {}
 
-    /// What comes is what the commands of a log made, but for what this says.
-    fn replayed(&mut self, _replay: &ReplayReport) {}
+    /// What comes is what the commands of the log made, but for what this says.
+    fn replayed(&mut self, _replay: &ReplayReport, _log: &Path) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// They have ended.
     fn end(&mut self, _ending: &FileEnding) {}

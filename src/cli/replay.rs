@@ -23,7 +23,7 @@ pub(super) fn read<T: Task>(input: Input, file: &Path, task: &mut T, progress: &
 /// As [`read`], with all that a snapshot holds beside keys.
 pub(super) fn read_whole<T: Task>(input: Input, file: &Path, task: &mut T, progress: &mut Progress) -> Result<(), Failure> {
     let (dataset, report) = load(input, file, progress)?;
-    task.replayed(&report);
+    task.replayed(&report, file)?;
     hand_over(dataset, file, task)
 }
 
