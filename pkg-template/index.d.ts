@@ -693,8 +693,11 @@ export interface SurveyedLoss {
   foundIn: string;
   /** What `degrade` would make of the first. */
   outcome: Loss["outcome"];
+  /** How many there are: commands, fields, groups, consumers, pending entries; else as many as keys. */
   count: number;
+  /** Keys that they belong to: none of what a log's commands may have changed that are not carried out (`commands`), or of a library. */
   keys: number;
+  /** What the first belongs to, where that is no key. */
   name?: string;
   /** The key that most of them belong to; `row` is its position among the keys, from 0. */
   most?: { db: number; key: Uint8Array; row: number; count: number };

@@ -2,10 +2,10 @@
 
 mod support;
 
-use aikv::jobs::{Container, Convert, ConvertOptions, Flow, Job, Pass, Survey};
-use aikv::model::{Loss, Lost};
+use aikv::jobs::{Container, Convert, ConvertOptions, Flow, Job, LoadLog, Pass, Reader, Survey};
+use aikv::model::{Loss, Lost, ReplayOptions};
 use aikv::rdb::{Decoder, Dialect, Event, Server, Version};
-use aikv::wire::Fault;
+use aikv::wire::{Fault, Limits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
@@ -113,4 +113,25 @@ fn module_types_are_counted() {
     assert_eq!(surveyed.modules.iter().map(|module| module.keys).sum::<u64>(), surveyed.keys);
     assert!(surveyed.modules.iter().any(|module| module.id.to_string() == "ReJSON-RL"));
     assert!(surveyed.modules.iter().all(|module| module.bytes > 0));
+}
+
+/// Whoever it is for: only a server that loads the log runs its scripts.
+#[test]
+fn commands_that_are_not_carried_out_are_a_loss_for_every_version() {
+    let mut load = LoadLog::new(ReplayOptions::new(0, [1, 2]));
+    let mut reader = Reader::new(Limits::default());
+    for command in ["$4\r\nEVAL", "$4\r\nEVAL", "$7\r\nPUBLISH"] {
+        reader.feed(format!("*3\r\n{command}\r\n$1\r\nx\r\n$1\r\n0\r\n").as_bytes(), &mut load).unwrap();
+    }
+    load.end_file();
+    let (_, report) = load.finish().unwrap();
+    let mut survey = Survey::new(Container::Snapshot, false, [1, 2]).unwrap();
+    survey.passed_over(&report);
+    let surveyed = survey.finish().unwrap();
+    assert!(surveyed.prospects.len() > 10);
+    for prospect in surveyed.prospects {
+        let told: Vec<_> = prospect.losses.iter().map(|loss| (loss.lost, loss.count, loss.keys, loss.name.as_deref())).collect();
+        assert_eq!(told, [(Lost::Commands, 2, 0, Some(&b"EVAL"[..]))], "{}", prospect.version);
+        assert_eq!((prospect.lossy_keys, prospect.left_out_keys), (0, 0));
+    }
 }

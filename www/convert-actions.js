@@ -5,7 +5,7 @@ import { toPackage } from "./query.js";
 import { toMessage } from "./source.js";
 import { askWhere, download } from "./saving.js";
 import { findings, isFiltered, keysOf, openedOf } from "./state.js";
-import { outcomeOf, outputName, TARGETS, targetOf } from "./targets.js";
+import { ofLog, outcomeOf, outputName, passedOver, TARGETS, targetOf } from "./targets.js";
 
 export function convertActions(store, client, announce) {
   let job = 0;
@@ -30,10 +30,9 @@ export function convertActions(store, client, announce) {
       update({ busy: null });
       return;
     }
-    // No server loads a log as the snapshot that is made of it here.
-    if (state.log && !answer.error) answer.loadsIn = [];
-    const surveys = { ...store.state.convert.surveys, [container]: answer };
-    update({ busy: null, surveys, target: store.state.convert.target ?? (answer.error ? null : suggested(answer)) });
+    const survey = state.log && !answer.error ? ofLog(answer, state.log) : answer;
+    const surveys = { ...store.state.convert.surveys, [container]: survey };
+    update({ busy: null, surveys, target: store.state.convert.target ?? (survey.error ? null : suggested(survey)) });
   }
 
   return {
@@ -78,9 +77,11 @@ export function convertActions(store, client, announce) {
       if (container !== "jsonl") options.to = target.name;
       if (convert.onlyShown && isFiltered(state.query)) options.filter = toPackage(state);
       try {
-        const { bytes, blob, losses } = await client.call("convert", { job: mine, source: toMessage(source), options, handle });
+        const { bytes, blob, losses: found } = await client.call("convert", { job: mine, source: toMessage(source), options, handle });
         if (keysOf(store.state) !== source) return;
         if (blob) download(blob, name);
+        // What is converted is a snapshot that the log's commands made.
+        const losses = found + (state.log && container !== "jsonl" ? passedOver(state.log).length : 0);
         const saved = { name: handle?.name ?? name, bytes, losses };
         update({ busy: null, saved });
         announce.say(`Saved ${saved.name}, ${bytesText(bytes)}${losses ? `, with ${plural(losses, "loss", "losses")}` : ""}`);

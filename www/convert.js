@@ -157,7 +157,7 @@ export function mountConvert(root, actions) {
     only.checked = convert.onlyShown && isFilteredNow;
     only.disabled = !isFilteredNow;
     const filter = only.checked ? toPackage(next) : null;
-    setText(code, commandLine({ source: (packing?.source ?? source).name, output: name, target, container, onLoss, hasLosses: losses.length > 0 || (!asLines && passedOver(next, survey).length > 0), lenient: isLenient(next), filter }));
+    setText(code, commandLine({ source: (packing?.source ?? source).name, output: name, target, container, onLoss, hasLosses: losses.length > 0, lenient: isLenient(next), filter }));
     renderNote(busy, saved, failure);
     setText(outName, name);
     outName.title = name;
@@ -190,7 +190,9 @@ export function mountConvert(root, actions) {
 
   function itemsOf(next, outcome, survey, losses, asLines, target) {
     const { onLoss } = next.convert;
-    const out = losses.map((loss) => {
+    // No server runs the scripts of a log for lines either.
+    const told = asLines ? outcome.losses.filter(({ code }) => code === "commands") : losses;
+    const out = told.map((loss) => {
       const { title: name, why, result: becomes } = lossWords(loss, onLoss);
       const link = loss.most && el("button", { class: "button link mono", type: "button", title: "Show this key in Keys", onclick: () => actions.showKeyAt(loss.most.row) }, nodes(runs(loss.most.key, 40)));
       const most = loss.most && el("p", null, link, loss.keys > 1 && loss.most.count > 1 ? ` has the most, ${count(loss.most.count)}.` : loss.keys > 1 ? " is the first." : "");
@@ -201,9 +203,6 @@ export function mountConvert(root, actions) {
         const { title: name, why, result: becomes } = needWords(need, bytesText);
         out.push(item("info", name, [el("p", null, why), el("button", { class: "button link", type: "button", onclick: () => actions.showTypes(["module"]) }, outcome.needs.length === 1 ? `Show the ${plural(need.keys, "key")}` : "Show all module values")], becomes));
       }
-    }
-    for (const { name: command, count: times } of passedOver(next, survey)) {
-      out.push(item("warn", `Commands passed over: ${command}, ${times === 1 ? "once" : `${count(times)} times`}`, [el("p", null, "A script is not run here, and may have changed keys when a server ran it.")], "As if it had not run"));
     }
     const { rewrittenKeys, leftOutKeys } = outcome.prospect;
     const rewritten = asLines || outcome.kind === "same" || next.convert.container !== "rdb" ? 0 : rewrittenKeys - leftOutKeys;
@@ -227,10 +226,4 @@ export function mountConvert(root, actions) {
   }
 
   return { render };
-}
-
-/** Commands of a log that may have changed keys, and are not applied: by its reader, or by the survey of a snapshot with some behind it. */
-function passedOver({ log }, survey) {
-  const rows = log ? log.made.skipped : (survey?.replay?.skipped ?? []).map(({ command, ...rest }) => ({ ...rest, name: command }));
-  return rows.filter(({ mayChangeData }) => mayChangeData);
 }

@@ -84,12 +84,25 @@ export function outcomeOf(target, survey, container) {
   return isSame ? { ...outcome, losses: [], kind: "same", text: "as it is" } : { ...outcome, kind: "none", text: "nothing lost" };
 }
 
+/** Commands of a log that are not carried out and may have changed keys. */
+export function passedOver(log) {
+  return log.made.skipped.filter(({ mayChangeData }) => mayChangeData);
+}
+
+/** What the survey of the snapshot that is made of a log says of the log, which no server loads as one. */
+export function ofLog(survey, log) {
+  const lost = passedOver(log);
+  const losses = lost.length ? [{ code: "commands", count: lost.reduce((sum, one) => sum + one.count, 0), keys: 0, name: lost[0].name }] : [];
+  return { ...survey, loadsIn: [], prospects: survey.prospects.map((one) => ({ ...one, losses: [...losses, ...one.losses] })) };
+}
+
 const KEYS_GO = "The keys are left out";
 const WITHOUT = "The keys stay, without it";
 
 /** Title, unit of the count, and what `degrade` and `drop` make of it; one text where they make the same. */
 const LOSSES = {
   "array": ["Arrays", null, "Each becomes a hash of index and value", KEYS_GO],
+  "commands": ["What commands that are not carried out may have changed", ["command", "commands"], "As if they had not run"],
   "consumer-active-time": ["When consumers were active", ["consumer", "consumers"], "The consumers stay, without it"],
   "consumer-times": ["When consumers were seen", ["consumer", "consumers"], "The consumers stay, without it"],
   "entries-read": ["How many entries groups have read", ["group", "groups"], "The groups stay, without it"],
@@ -115,12 +128,16 @@ const LOSSES = {
   "unowned-pending": ["Pending entries without a consumer", ["entry", "entries"], "The entries are no longer pending"],
 };
 
+/** Why it is lost, where that is not who has it. */
+const WHY = { "commands": "Scripts are not run here. A server that loads the log runs them." };
+
 /** What is lost, why, and what stands in the new file: `{ title, why, result }`. */
 export function lossWords({ code, what, foundIn, count: items, keys, name }, onLoss) {
   const [title, unit, degrade, drop = degrade] = LOSSES[code] ?? [what, null, WITHOUT];
   const inKeys = keys ? plural(keys, "key") : "";
   const counted = unit ? [plural(items, ...unit), inKeys].filter(Boolean).join(" in ") : inKeys || count(items);
-  return { title: `${title}: ${counted}`, why: `Only ${foundIn} have this.${name ? ` The first is ${name}.` : ""}`, result: onLoss === "drop" ? drop : degrade };
+  const why = WHY[code] ?? `Only ${foundIn} have this.`;
+  return { title: `${title}: ${counted}`, why: `${why}${name ? ` The first is ${name}.` : ""}`, result: onLoss === "drop" ? drop : degrade };
 }
 
 export function needWords({ name, types, keys, bytes }, bytesText) {

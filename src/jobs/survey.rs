@@ -3,7 +3,7 @@
 use super::convert::{Container, Convert, ConvertOptions};
 use super::{Flow, Job, Seed};
 use crate::error::{Error, Fault};
-use crate::model::{Collected, Collector, DecodeLimits, Loss, Lost, Outcome};
+use crate::model::{Collected, Collector, DecodeLimits, Loss, Lost, Outcome, ReplayReport};
 use crate::rdb::{Event, Key, KeyMeta, LoadedBy, ModuleId, ModuleItem, Part, Server, Version};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -64,7 +64,7 @@ pub struct SurveyedLoss {
     pub lost: Lost,
     /// What [`OnLoss::Degrade`](crate::model::OnLoss::Degrade) would make of the first.
     pub outcome: Outcome,
-    /// How many there are: fields, groups, consumers, pending entries; else as many as keys.
+    /// How many there are: commands, fields, groups, consumers, pending entries; else as many as keys.
     pub count: u64,
     /// Keys that they belong to.
     pub keys: u64,
@@ -149,6 +149,15 @@ impl Survey {
     /// Says that the data come from a snapshot of this version, or from none: what is read was made of them.
     pub fn of_version(&mut self, source: Option<Version>) {
         self.source = source;
+    }
+
+    /// Tells as losses what commands of a log may have changed that are not carried out, as [`Convert::passed_over`] does. It comes before
+    /// the data.
+    pub fn passed_over(&mut self, replay: &ReplayReport) {
+        for (convert, prospect) in &mut self.prospects {
+            convert.passed_over(replay);
+            prospect.note(convert.take_losses(), 0);
+        }
     }
 
     /// What was learned of a snapshot that was read to its end.

@@ -176,8 +176,10 @@ test("what of a log is not in its data is named before it is saved", { skip }, a
     await openConvert(page);
     assert.deepEqual(await page.$$eval(".load-chip", (chips) => chips.length), 0);
     await page.waitForSelector(".convert-panel li");
-    assert.deepEqual(await page.$$eval(".convert-panel h3", (titles) => titles.map((title) => title.textContent)), ["Commands passed over: EVAL, once", "Everything else"]);
-    assert.ok(!Object.values(await outcomes(page)).includes("as it is"), "no server loads a log as a snapshot");
+    assert.deepEqual(await page.$$eval(".convert-panel h3", (titles) => titles.map((title) => title.textContent)), ["What commands that are not carried out may have changed: 1 command", "Everything else"]);
+    assert.match(await page.textContent(".convert-panel li"), /The first is EVAL\./);
+    assert.deepEqual([...new Set(Object.values(await outcomes(page)))], ["1 loss"], "whoever it is for, and no server loads a log as a snapshot");
+    assert.equal(await page.textContent(".save-button"), "Save, with 1 loss");
     assert.match(await page.textContent(".code-line code"), / --on-loss degrade( |$)/, "the command refuses it otherwise");
   }, { bytes: log });
 });

@@ -8,6 +8,7 @@ use super::{container, seed};
 use crate::aof;
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::jobs::{Container, Flow, Job, ModuleUse, Prospect, Survey, Surveyed, SurveyedLoss};
+use crate::model::ReplayReport;
 use crate::rdb::{Event, Version};
 use alloc::string::{String, ToString};
 use js_sys::{Array, Object};
@@ -93,6 +94,10 @@ impl Task for Work {
     fn handed_over(&mut self, source: Option<Version>, _is_log: bool) {
         self.is_handed_over = true;
         self.survey.of_version(source);
+    }
+
+    fn replayed(&mut self, replay: &ReplayReport) {
+        self.survey.passed_over(replay);
     }
 }
 
