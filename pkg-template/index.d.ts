@@ -585,6 +585,7 @@ export interface Told {
   /** Of a log. */
   replay?: {
     applied: Integer;
+    transactions: Integer;
     /** Commands of a last transaction without its end, which were not applied. */
     unfinished: Integer;
     skipped: { command: string; count: Integer; offset: Integer; mayChangeData: boolean }[];

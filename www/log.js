@@ -175,11 +175,11 @@ function findingsOf(files, failure, made) {
   for (const one of made.report?.skipped ?? []) {
     if (!one.mayChangeData) continue;
     const [at, offset] = placeOf(files, one.offset);
-    add(at, { severity: "warning", code: "not-applied", offset, text: `${plural(one.count, "command")} ${one.name} may have changed keys and ${one.count === 1 ? "is" : "are"} not carried out here. The first stands at byte ${count(offset)}${name(at)}.` });
+    add(at, { severity: "warning", code: "not-applied", offset, text: `${plural(one.count, "command")} ${one.command} may have changed keys and ${one.count === 1 ? "is" : "are"} not carried out here. The first stands at byte ${count(offset)}${name(at)}.` });
   }
   for (const one of made.report?.failed ?? []) {
     const [at, offset] = placeOf(files, one.offset);
-    add(at, { severity: "warning", code: "no-effect", offset, text: `${plural(one.count, "command")} ${one.name} had no effect, as on a server: ${one.reason}. The first stands at byte ${count(offset)}${name(at)}.` });
+    add(at, { severity: "warning", code: "no-effect", offset, text: `${plural(one.count, "command")} ${one.command} had no effect, as on a server: ${one.reason}. The first stands at byte ${count(offset)}${name(at)}.` });
   }
   return found.sort((a, b) => a.before + a.offset - b.before - b.offset);
 }

@@ -92,7 +92,7 @@ export function passedOver(log) {
 /** What the survey of the snapshot that is made of a log says of the log, which no server loads as one. */
 export function ofLog(survey, log) {
   const lost = passedOver(log);
-  const losses = lost.length ? [{ code: "commands", count: lost.reduce((sum, one) => sum + one.count, 0), keys: 0, name: lost[0].name }] : [];
+  const losses = lost.length ? [{ code: "commands", count: lost.reduce((sum, one) => sum + one.count, 0), keys: 0, name: lost[0].command }] : [];
   return { ...survey, loadsIn: [], prospects: survey.prospects.map((one) => ({ ...one, losses: [...losses, ...one.losses] })) };
 }
 

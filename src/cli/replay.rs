@@ -9,7 +9,7 @@ use crate::aof;
 use crate::error::{Error, Fault};
 use crate::jobs::{Flow, HandOver, Job, LoadLog};
 use crate::model::{Dataset, ReplayOptions, ReplayReport, SkippedEffect};
-use crate::rdb::{Event, Version};
+use crate::rdb::Event;
 use std::path::{Path, PathBuf};
 use std::prelude::rust_2024::*;
 
@@ -34,14 +34,13 @@ fn load(input: Input, file: &Path, progress: &mut Progress) -> Result<(Dataset, 
     if input.is_lenient() {
         load = load.leniently();
     }
-    let mut loading = Loading { load, source: None, halted: None };
+    let mut loading = Loading { load, halted: None };
     let ending = input.read(&mut loading, progress)?;
     if let Some((file, error)) = loading.halted {
         return Err(Failure::Format { file, damage: Damage { error, codec: None } });
     }
     ending.check()?;
-    let (mut dataset, report) = loading.load.finish().map_err(|error| failed(file, error))?;
-    dataset.source = loading.source;
+    let (dataset, report) = loading.load.finish().map_err(|error| failed(file, error))?;
     tell(&report, file);
     Ok((dataset, report))
 }
@@ -53,16 +52,11 @@ fn failed(file: &Path, error: Error) -> Failure {
 /// A reading of a log, and the file and error that ended it.
 struct Loading {
     load: LoadLog,
-    /// Of the snapshot in front.
-    source: Option<Version>,
     halted: Option<(PathBuf, Error)>,
 }
 
 impl Job for Loading {
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
-        if let Event::Start(version) = event {
-            self.source = Some(*version);
-        }
         self.load.push(event, raw)
     }
 

@@ -4,7 +4,7 @@ use super::{Flow, Job};
 use crate::aof;
 use crate::error::{Cause, Error, Fault, FaultKind, Form};
 use crate::model::{Collector, Dataset, Replay, ReplayOptions, ReplayReport};
-use crate::rdb::Event;
+use crate::rdb::{Event, Version};
 use alloc::boxed::Box;
 
 static HALTED: Cause = Cause::new(FaultKind::Command, "a command that can be applied", Form::Number);
@@ -16,6 +16,8 @@ static HALTED: Cause = Cause::new(FaultKind::Command, "a command that can be app
 pub struct LoadLog {
     collector: Collector,
     replay: Box<Replay>,
+    /// Of the snapshot in front.
+    source: Option<Version>,
     failure: Option<Error>,
 }
 
@@ -23,7 +25,8 @@ impl LoadLog {
     /// Nothing was read yet.
     #[must_use]
     pub fn new(options: ReplayOptions) -> Self {
-        Self { collector: Collector::new(options.max_total_bytes), replay: Box::new(Replay::new(options)), failure: None }
+        let collector = Collector::new(options.max_total_bytes);
+        Self { collector, replay: Box::new(Replay::new(options)), source: None, failure: None }
     }
 
     /// Goes on behind faults in values of the snapshot, as [`Collector::leniently`] says; of one event the first is told.
@@ -46,12 +49,13 @@ impl LoadLog {
         }
     }
 
-    /// The data, and what is to be told of them.
+    /// The data, their source the version of the snapshot in front, and what is to be told of them.
     ///
     /// # Errors
     /// As [`Replay::finish`].
     pub fn finish(self) -> Result<(Dataset, ReplayReport), Error> {
-        self.replay.finish()
+        let (dataset, report) = self.replay.finish()?;
+        Ok((Dataset { source: self.source, ..dataset }, report))
     }
 
     fn note(&mut self, done: Result<(), Error>) -> Result<(), Fault> {
@@ -64,6 +68,9 @@ impl LoadLog {
 
 impl Job for LoadLog {
     fn push(&mut self, event: &Event<'_>, _raw: &[u8]) -> Result<Flow, Fault> {
+        if let Event::Start(version) = event {
+            self.source = Some(*version);
+        }
         if let Some(collected) = self.collector.push(event)? {
             self.collector.forget();
             let done = self.replay.load(collected);

@@ -1,17 +1,17 @@
 //! The keys that a log makes, written as a snapshot: whatever reads snapshots shows them.
 
 use super::super::error;
-use super::super::object::{self, ObjectExt};
+use super::super::object::ObjectExt;
 use super::super::option;
 use crate::aof;
 use crate::error::{Error, Fault};
 use crate::jobs::{Flow, HandOver, Job, LoadLog, Reader};
-use crate::model::{Collected, ReplayOptions, ReplayReport, SkippedEffect};
-use crate::rdb::{Event, Version};
+use crate::model::{Collected, ReplayOptions};
+use crate::rdb::Event;
 use crate::wire::Limits;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 /// Memory of the data, unless the caller says otherwise: half of what a module can have.
@@ -36,8 +36,6 @@ enum State {
 
 struct Loading {
     load: Option<LoadLog>,
-    /// Of the snapshot in front.
-    source: Option<Version>,
     /// Bytes of the files before the one in hand. Offsets in what a replay tells count through all files.
     before: u64,
     /// Bytes of the one in hand.
@@ -53,9 +51,6 @@ impl Loading {
 
 impl Job for Loading {
     fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
-        if let Event::Start(version) = event {
-            self.source.get_or_insert(*version);
-        }
         self.load.as_mut().map_or(Ok(Flow::Stop), |load| load.push(event, raw))
     }
 
@@ -91,7 +86,7 @@ impl LogKeys {
         let replay = ReplayOptions { max_total_bytes, ..ReplayOptions::new(now_ms, super::super::seed()?) };
         let load = LoadLog::new(replay);
         let load = if is_lenient { load.leniently() } else { load };
-        let loading = Loading { load: Some(load), source: None, before: 0, bytes: 0 };
+        let loading = Loading { load: Some(load), before: 0, bytes: 0 };
         Ok(Self { limits, is_lenient, reader: Reader::new(limits), loading, state: State::Reading })
     }
 
@@ -140,12 +135,14 @@ impl LogKeys {
     /// What ended the replay.
     pub fn finish(&mut self) -> Result<Object, JsValue> {
         let Some(load) = self.loading.load.take() else { return Err(error::usage("finish: the log was finished")) };
-        let source = self.loading.source;
         let (dataset, told) = load.finish().map_err(|failure| error::to_js(&failure))?;
+        let source = dataset.source;
         // Its bytes are the snapshot.
         let hand_over = HandOver::new(source).map_err(|failure| error::to_js(&failure))?.in_one_dialect();
         self.state = State::Writing { items: Box::new(dataset.into_items()), hand_over: Box::new(hand_over) };
-        Ok(report(&told, source))
+        let told = super::replayed(&told);
+        told.put("source", source.map(super::version));
+        Ok(told)
     }
 
     /// The next piece of the snapshot; `undefined` behind its end.
@@ -181,32 +178,4 @@ impl LogKeys {
             (None, result) => result.map_err(|failure| error::to_js(&failure)),
         }
     }
-}
-
-fn report(told: &ReplayReport, source: Option<Version>) -> Object {
-    let object = Object::new();
-    object.put("source", source.map(super::version));
-    object.set("applied", object::number(told.applied));
-    object.set("transactions", object::number(told.transactions));
-    object.set("unfinished", object::number(told.unfinished));
-    let row = |name: &str, count: u64, first_offset: u64| {
-        let object = Object::new();
-        object.set("name", name);
-        object.set("count", object::number(count));
-        object.set("offset", object::number(first_offset));
-        object
-    };
-    let skipped = told.skipped.iter().map(|skipped| {
-        let row = row(skipped.name, skipped.count, skipped.first_offset);
-        row.set("mayChangeData", skipped.effect == SkippedEffect::MayChangeData);
-        row
-    });
-    object.set("skipped", skipped.collect::<Array>());
-    let failed = told.failed.iter().map(|failed| {
-        let row = row(failed.name, failed.count, failed.first_offset);
-        row.set("reason", failed.reason);
-        row
-    });
-    object.set("failed", failed.collect::<Array>());
-    object
 }

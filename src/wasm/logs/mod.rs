@@ -4,11 +4,13 @@ mod commands;
 mod export;
 mod files;
 mod keys;
+mod replayed;
 
 pub use commands::CommandLog;
 pub use export::KeyExport;
 pub use files::log_files;
 pub use keys::LogKeys;
+pub(super) use replayed::replayed;
 
 use super::object::{self, ObjectExt};
 use crate::jobs::Reader;

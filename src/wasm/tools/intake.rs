@@ -1,16 +1,16 @@
 //! Reads a file from front to back, whatever its data are in: a snapshot, a log, whose commands are applied, or JSON Lines.
 
 use super::super::error;
+use super::super::logs::replayed;
 use super::super::object::{self, ObjectExt};
 use super::super::option;
 use super::deviations::Deviations;
 use super::seed;
-use crate::aof;
-use crate::error::{Error, Fault};
-use crate::jobs::{Flow, HandOver, Import, Imported, Job, LoadLog, Reader, is_preamble};
+use crate::error::Error;
+use crate::jobs::{HandOver, Import, Imported, Job, LoadLog, Reader, is_preamble};
 use crate::kind::FileKind;
-use crate::model::{Collected, ReplayOptions, ReplayReport, SkippedEffect};
-use crate::rdb::{Event, Version};
+use crate::model::{Collected, ReplayOptions, ReplayReport};
+use crate::rdb::Version;
 use crate::wire::Limits;
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -54,7 +54,7 @@ enum State {
     /// The first bytes, until they tell what the file is.
     Head(Vec<u8>),
     Snapshot(Box<Reader>),
-    Log(Box<Reader>, Box<Loading>),
+    Log(Box<Reader>, Box<LoadLog>),
     Lines(Box<Lines>),
     /// The data that a log makes, piece by piece.
     HandingOver(Box<dyn Iterator<Item = Collected>>, Box<HandOver>),
@@ -99,19 +99,19 @@ impl Intake {
         let reader = Box::new(if self.is_lenient { reader.leniently() } else { reader });
         self.state = match FileKind::sniff(&head) {
             FileKind::Jsonl => State::Lines(Box::default()),
-            FileKind::Aof => State::Log(reader, Box::new(self.loading()?)),
-            FileKind::Rdb { .. } if is_preamble(&head) => State::Log(reader, Box::new(self.loading()?)),
+            FileKind::Aof => State::Log(reader, Box::new(self.load()?)),
+            FileKind::Rdb { .. } if is_preamble(&head) => State::Log(reader, Box::new(self.load()?)),
             // What is none of these is refused by its first bytes.
             _ => State::Snapshot(reader),
         };
         self.read(&head, task)
     }
 
-    fn loading(&self) -> Result<Loading, JsValue> {
+    fn load(&self) -> Result<LoadLog, JsValue> {
         let mut options = ReplayOptions::new(option::millis(Date::now()), seed()?);
         options.databases = self.databases.unwrap_or(options.databases);
         let load = LoadLog::new(options);
-        Ok(Loading { load: if self.is_lenient { load.leniently() } else { load }, source: None })
+        Ok(if self.is_lenient { load.leniently() } else { load })
     }
 
     fn read(&mut self, chunk: &[u8], task: &mut dyn Task) -> Result<(), JsValue> {
@@ -124,10 +124,10 @@ impl Intake {
                 self.deviations.take(reader.deviations());
                 result
             }
-            State::Log(reader, loading) => {
-                let result = reader.feed(chunk, &mut **loading);
+            State::Log(reader, load) => {
+                let result = reader.feed(chunk, &mut **load);
                 self.deviations.take(reader.deviations());
-                result.map_err(|error| loading.load.failure().cloned().unwrap_or(error))
+                result.map_err(|error| load.failure().cloned().unwrap_or(error))
             }
             State::Lines(lines) => lines.feed(chunk, task),
         };
@@ -144,10 +144,10 @@ impl Intake {
                 self.deviations.take(reader.deviations());
                 result.map(|()| State::Over)
             }
-            State::Log(mut reader, loading) => {
+            State::Log(mut reader, load) => {
                 let result = reader.finish();
                 self.deviations.take(reader.deviations());
-                result.and_then(|()| loading.finish(task)).map(|(items, hand_over, replay)| {
+                result.and_then(|()| loaded(*load, task)).map(|(items, hand_over, replay)| {
                     self.replay = Some(replay);
                     State::HandingOver(items, hand_over)
                 })
@@ -180,69 +180,26 @@ impl Intake {
         };
         report.set("deviations", self.deviations.kept.iter().map(deviation).collect::<Array>());
         report.set("deviationsLeftOut", object::number(self.deviations.left_out));
-        let Some(replay) = &self.replay else { return };
-        let counted = |name: &str, count: u64, offset: u64| {
-            let object = Object::new();
-            object.set("command", name);
-            object.set("count", object::number(count));
-            object.set("offset", object::number(offset));
-            object
-        };
-        let skipped = replay.skipped.iter().map(|skipped| {
-            let object = counted(skipped.name, skipped.count, skipped.first_offset);
-            object.set("mayChangeData", skipped.effect == SkippedEffect::MayChangeData);
-            object
-        });
-        let failed = replay.failed.iter().map(|failed| {
-            let object = counted(failed.name, failed.count, failed.first_offset);
-            object.set("reason", failed.reason);
-            object
-        });
-        let told = Object::new();
-        told.set("applied", object::number(replay.applied));
-        told.set("unfinished", object::number(replay.unfinished));
-        told.set("skipped", skipped.collect::<Array>());
-        told.set("failed", failed.collect::<Array>());
-        report.set("replay", told);
+        if let Some(replay) = &self.replay {
+            report.set("replay", replayed(replay));
+        }
     }
-}
-
-/// A log whose commands are being applied.
-struct Loading {
-    load: LoadLog,
-    /// Of the snapshot in front.
-    source: Option<Version>,
 }
 
 /// The data of a log, what hands them over, and what is not among them.
 type Loaded = (Box<dyn Iterator<Item = Collected>>, Box<HandOver>, ReplayReport);
 
-impl Loading {
-    fn finish(self, task: &mut dyn Task) -> Result<Loaded, Error> {
-        let Self { mut load, source } = self;
-        // Commands wait to be applied together: what is wrong with the last ones is said here.
-        load.end_file();
-        if let Some(failure) = load.failure() {
-            return Err(failure.clone());
-        }
-        let (dataset, replay) = load.finish()?;
-        task.replayed(&replay);
-        let hand_over = hand_over(source, true, task)?;
-        Ok((Box::new(dataset.into_items()), Box::new(hand_over), replay))
+/// Ends a replay, and has its data handed over.
+fn loaded(mut load: LoadLog, task: &mut dyn Task) -> Result<Loaded, Error> {
+    // Commands wait to be applied together: what is wrong with the last ones is said here.
+    load.end_file();
+    if let Some(failure) = load.failure() {
+        return Err(failure.clone());
     }
-}
-
-impl Job for Loading {
-    fn push(&mut self, event: &Event<'_>, raw: &[u8]) -> Result<Flow, Fault> {
-        if let Event::Start(version) = event {
-            self.source = Some(*version);
-        }
-        self.load.push(event, raw)
-    }
-
-    fn log(&mut self, event: &aof::Event<'_>, offset: u64) -> Result<(), Fault> {
-        self.load.log(event, offset)
-    }
+    let (dataset, replay) = load.finish()?;
+    task.replayed(&replay);
+    let hand_over = hand_over(dataset.source, true, task)?;
+    Ok((Box::new(dataset.into_items()), Box::new(hand_over), replay))
 }
 
 /// JSON Lines, each handed over as it comes.
