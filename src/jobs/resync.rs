@@ -3,8 +3,8 @@
 //! Bytes inside of a value can look like a record, so what looks like one is not believed, and what is let go is better lost than
 //! made up. Records go on where a likely expiry stands in front of a key, or the number of a database with that of its keys: nothing
 //! else looks so. They go on, too, behind a packed value that checks out, if another record follows: where the key of that value
-//! begins, and what stood in front of it, it does not tell. And several string keys of text, one behind the other, speak for one another, all
-//! but the first; not in versions whose hashes with expiring fields look the same inside.
+//! begins, and what stood in front of it, it does not tell. And several string keys of text, one behind the other, speak for one
+//! another, all but the first; not in versions whose hashes with expiring fields look the same inside.
 
 use crate::rdb::{Decoder, Elements, Event, Kind, Part, Span, StreamPart, Templates, ValueType, Version, opcode};
 use crate::wire::Limits;
@@ -60,7 +60,7 @@ const WINDOW_BYTES: usize = 16 << 20;
 const HEAD_BYTES: usize = 3;
 /// String keys that have to speak for one another.
 const ENOUGH: u64 = 5;
-/// Records of a run of which none speaks for itself.
+/// Records in a row that lengths lead to are enough, whatever they are; others are no run if none of them speaks for itself.
 const RECORDS: usize = 16;
 /// Expiries of 2009 to 2200, in Unix milliseconds.
 const LIKELY_EXPIRIES: core::ops::Range<i64> = 1_230_000_000_000..7_260_000_000_000;
@@ -210,7 +210,11 @@ impl Resync {
                 }
                 Some(event) if !evidence.take(&event, at) => break Run::Unsound,
                 Some(_) => {}
-                None if consumed == 0 || consumed == rest.len() => break Run::Short,
+                None if consumed == 0 || consumed == rest.len() => {
+                    // The file may end within a record, behind others.
+                    let is_enough = is_end && self.is_pointed && evidence.score > 0;
+                    break if is_enough { Run::Sound(evidence.sure) } else { Run::Short };
+                }
                 None => {}
             }
             if evidence.score >= ENOUGH {
@@ -282,7 +286,7 @@ impl Evidence {
                 self.is_string = is_text && key.value_type.kind() == Kind::String;
                 self.is_packed = false;
                 self.is_in_value = true;
-                return is_new && self.names.len() <= RECORDS;
+                return is_new && (self.is_pointed || self.names.len() <= RECORDS);
             }
             Event::SelectDb(_) => self.db = Some((at, false)),
             // Servers write it from RDB 7 on.
@@ -310,7 +314,8 @@ impl Evidence {
         let start = behind_db.or_else(|| Some(place(span.start)).filter(|_| self.has_likely_expiry && begins_with_expiry));
         let was_behind_packed = core::mem::replace(&mut self.is_behind_packed, self.is_packed);
         if self.is_pointed {
-            let speaks = if start.is_some() || self.is_packed { ENOUGH } else { u64::from(self.is_string) };
+            let is_row = self.names.len() >= RECORDS;
+            let speaks = if start.is_some() || self.is_packed || is_row { ENOUGH } else { u64::from(self.is_string) };
             self.score = self.score.saturating_add(speaks);
         } else if was_behind_packed {
             self.score = ENOUGH;

@@ -44,6 +44,8 @@ struct Lost {
     failure: Error,
     /// Of a value that was passed over: the first byte behind that of its key. Its lengths lead to where records should go on.
     passed: Option<u64>,
+    /// Whether none were found.
+    is_over: bool,
 }
 
 /// What was read.
@@ -122,8 +124,10 @@ impl Session {
     /// `truncated` where the file is not whole, or what a chunk said before.
     pub fn finish(&mut self) -> Result<(), JsValue> {
         self.is_finished = true;
-        if let Some(lost) = &self.lost {
-            return Err(error::to_js(&lost.failure));
+        while let Some(mut lost) = self.lost.take() {
+            let Search::Found(resumed) = lost.resync.finish() else { return Err(self.found_none(lost)) };
+            self.resume(&lost, self.version()?, resumed.start);
+            self.read(&lost.resync.into_bytes_from(resumed.start))?;
         }
         let result = self.reader.finish();
         self.content.note_all(self.reader.deviations());
@@ -132,7 +136,7 @@ impl Session {
 
     /// Where reading can go on behind the failure that ended it: the byte from which the file is to be fed again. A value that is
     /// broken is passed over where its lengths lead to further records; else records are looked for behind its first byte.
-    /// `undefined` where there are none, and unless the session is lenient. Asked again when `finish` fails.
+    /// `undefined` where there are none, where nothing failed, and unless the session is lenient.
     #[wasm_bindgen(js_name = goOn)]
     pub fn go_on(&mut self) -> Option<f64> {
         let version = self.content.analyse.report().version?;
@@ -140,14 +144,11 @@ impl Session {
             return None;
         }
         match self.lost.take() {
-            Some(mut lost) => match (lost.resync.finish(), lost.passed) {
-                (Search::Found(resumed), _) => self.resume(&lost, version, resumed.start),
-                (_, Some(behind)) => self.look_from(version, behind, lost.failure),
-                (_, None) => {
-                    self.lost = Some(lost);
-                    return None;
-                }
-            },
+            Some(Lost { passed: Some(behind), is_over: true, failure, .. }) => self.look_from(version, behind, failure),
+            Some(lost) => {
+                self.lost = Some(lost);
+                return None;
+            }
             None => self.go_on_behind(version)?,
         }
         self.is_finished = false;
@@ -374,7 +375,7 @@ impl Session {
         let done = usize::try_from(span.end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
         let resync = Resync::pointed(self.version()?, self.reader.templates(), self.limits, span.end);
         self.offset = span.end;
-        self.lost = Some(Lost { resync, failure, passed: Some(span.start.saturating_add(1)) });
+        self.lost = Some(Lost { resync, failure, passed: Some(span.start.saturating_add(1)), is_over: false });
         self.look(chunk.get(done..).unwrap_or_default())
     }
 
@@ -405,7 +406,7 @@ impl Session {
     /// Looks for records from there on.
     fn look_from(&mut self, version: Version, start: u64, failure: Error) {
         let resync = Resync::new(version, self.reader.templates(), self.limits, start);
-        self.lost = Some(Lost { resync, failure, passed: None });
+        self.lost = Some(Lost { resync, failure, passed: None, is_over: false });
         self.offset = start;
     }
 
@@ -434,12 +435,14 @@ impl Session {
                 self.resume(&lost, self.version()?, resumed.start);
                 self.read(&lost.resync.into_bytes_from(resumed.start))
             }
-            Search::Failed => {
-                let thrown = error::to_js(&lost.failure);
-                self.lost = Some(lost);
-                Err(thrown)
-            }
+            Search::Failed => Err(self.found_none(lost)),
         }
+    }
+
+    fn found_none(&mut self, lost: Lost) -> JsValue {
+        let thrown = error::to_js(&lost.failure);
+        self.lost = Some(Lost { is_over: true, ..lost });
+        thrown
     }
 
     /// What ended the reading: the first thing wrong with a value that could not be passed over either.

@@ -263,9 +263,19 @@ export const SCENES = [
     name: "unreadable",
     async run(page, look) {
       // A type that is none stands where the next key would.
-      await open(page, "unreadable.rdb", Buffer.concat([SAMPLE.subarray(0, SAMPLE.indexOf("\x10\x09user:1003")), Buffer.from([99]), SAMPLE.subarray(-60_000)]));
+      await open(page, "unreadable.rdb", Buffer.concat([SAMPLE.subarray(0, SAMPLE.indexOf("\x10\x09user:1003")), Buffer.alloc(60_000, 99)]));
       await page.waitForSelector(".finding-title");
       await look("unreadable");
+    },
+  },
+  {
+    name: "lost bytes",
+    async run(page, look) {
+      const from = SAMPLE.indexOf("\x10\x09user:1003");
+      await open(page, "hole.rdb", Buffer.concat([SAMPLE.subarray(0, from), Buffer.alloc(4096), SAMPLE.subarray(from + 4096)]));
+      await view(page, "Findings");
+      await page.waitForSelector(".hexdump .fault");
+      await look("lost-bytes");
     },
   },
   {
