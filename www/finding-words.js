@@ -39,7 +39,8 @@ const BY_TEXT = [
   ["LZF", () => "A compressed string that does not expand"],
 ];
 
-export function titleOf({ code, text }) {
+export function titleOf({ code, text, lost }) {
+  if (lost && code === "truncated") return "A length beyond the end of the file";
   if (code !== "bad-checksum") {
     for (const [pattern, title] of BY_TEXT) {
       const match = new RegExp(pattern).exec(text);
@@ -57,6 +58,7 @@ export function keyWords(one) {
 /** Expected and found, as a sentence with marks for the fixed font. */
 export function sentenceOf(one, { progress, source, packing }) {
   if (one.words) return one.words;
+  if (one.lost && one.code === "truncated") return "What stands here says that it is longer than the rest of the file.";
   if (one.code === "truncated") {
     const { size } = one.compression ? packing.source : (one.source ?? source);
     const place = [one.encoding, one.db === undefined || one.db === null ? null : `db ${one.db}`].filter(Boolean).join(", ");

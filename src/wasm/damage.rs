@@ -149,12 +149,14 @@ impl Damage {
         self.whole = start;
         self.offset = start;
         self.item = Item::Other;
-        if let Some(error) = lost_for {
-            let before = self.left_out;
-            self.note(error, rows);
-            if let Some(found) = self.kept.last_mut().filter(|_| self.left_out == before) {
-                found.is_lost = true;
-            }
+        let Some(error) = lost_for else { return };
+        // Of a value that was passed over in vain it was told before.
+        if !self.kept.iter().rev().take(2).any(|found| found.error == error) {
+            self.note(error.clone(), rows);
+        }
+        if let Some(found) = self.kept.iter_mut().rev().find(|found| found.error == error) {
+            found.is_lost = true;
+            found.next = rows;
         }
     }
 

@@ -10,7 +10,7 @@ use super::query::{Facets, Query, Rules};
 use super::report::{self, Around};
 use super::value::ValueReader;
 use super::wanted::Wanted;
-use crate::error::{Error, ErrorKind, Fault, FaultKind};
+use crate::error::{Error, ErrorKind, Fault, FaultKind, KeyPreview, Place};
 use crate::jobs::{self, Analyse, Expiry, Explain, Flow, Job, Reader, Resync, Search};
 use crate::model::{Index, Row, Selection};
 use crate::rdb::{Decoder, Event, Eviction, LoadedBy, Span, Version};
@@ -59,8 +59,20 @@ struct Content {
     damage: Damage,
     /// Whether there was no memory for another row.
     is_full: bool,
-    /// A key whose value was passed over just now, and what is wrong with it.
+    is_lenient: bool,
+    /// A key whose value was passed over just now, or that stands twice in a row, and what is wrong with it.
     passed: Option<(Span, Error)>,
+    nameless: Nameless,
+}
+
+/// Keys without a name: zeros look like one behind the other.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Nameless {
+    #[default]
+    No,
+    Once,
+    /// Two of the same database, one behind the other.
+    Again,
 }
 
 /// What is looked at.
@@ -95,7 +107,7 @@ impl Session {
             limits,
             is_lenient,
             reader: if is_lenient { reader.leniently() } else { reader },
-            content: Content::default(),
+            content: Content { is_lenient, ..Content::default() },
             offset: 0,
             is_finished: false,
             lost: None,
@@ -482,8 +494,17 @@ impl Job for Content {
         self.damage.follow(event, raw, self.index.rows());
         self.index.push(event).inspect_err(|fault| self.is_full |= fault.kind() == FaultKind::Limit)?;
         match event {
-            Event::Key(_) if self.damage.passed_for().is_some() => return Ok(Flow::SkipValue),
-            Event::Key(_) => self.loaded_by.push(event),
+            Event::Key(key) => {
+                self.nameless = match self.nameless {
+                    _ if key.key.text_len() > 0 => Nameless::No,
+                    Nameless::No => Nameless::Once,
+                    Nameless::Once | Nameless::Again => Nameless::Again,
+                };
+                if passed_for.is_some() {
+                    return Ok(Flow::SkipValue);
+                }
+                self.loaded_by.push(event);
+            }
             Event::Value(_) => self.loaded_by.push(event),
             Event::KeyEnd { span } => {
                 self.count();
@@ -491,8 +512,16 @@ impl Job for Content {
                     self.passed = Some((*span, error));
                     return Ok(Flow::Stop);
                 }
+                if self.nameless == Nameless::Again && self.is_lenient {
+                    let place = Place { db: Some(self.damage.db), key: Some(KeyPreview::new(b"")), ..Place::default() };
+                    let error = Error::new(ErrorKind::Duplicate { expected: "a key once in its database" }, span.start, place);
+                    self.damage.note(error.clone(), self.index.rows());
+                    self.passed = Some((*span, error));
+                    return Ok(Flow::Stop);
+                }
             }
             record => {
+                self.nameless = Nameless::No;
                 self.loaded_by.push(record);
                 self.analyse.record(record);
             }

@@ -91,6 +91,18 @@ test("behind lost bytes reading goes on where keys are sure again", { skip }, as
   }
 });
 
+test("zeros are not shown as keys", { skip }, async () => {
+  const expiring = Buffer.concat([Buffer.from("fc0090f6cbd1010000", "hex"), record(STRING, "e", "v")]);
+  await withFile(file(record(HASH, "h", FIELDS), Buffer.alloc(3000), expiring), async (page) => {
+    // A key without a name may stand once, and a server says of the second that it does not.
+    assert.deepEqual(await keys(page), ["h", "empty key", "empty key", "e"]);
+    await openFindings(page);
+    await page.waitForSelector(".hexdump .fault");
+    assert.deepEqual(await texts(page, ".finding-title"), ["error: The same twice"]);
+    assert.match((await figures(page))["Bytes not understood"], /^2.9[0-9] KiB/);
+  });
+});
+
 test("n and p go from finding to finding, and so do the marks", { skip }, async () => {
   const other = record(HASH, "session:two", CUT_FIELDS);
   const far = record(STRING, "far", "x".repeat(60));
