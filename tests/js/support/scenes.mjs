@@ -33,6 +33,8 @@ async function open(page, name, bytes) {
 /** Everything in sight stands. */
 async function drawn(page) {
   await page.waitForSelector(".turning, .detail-body[aria-busy=true]", { state: "detached" });
+  // A table that came into sight asks for its rows a frame later.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   await page.waitForFunction(() => [...document.querySelectorAll(".grid")].every((grid) => grid.offsetParent === null || (grid.getAttribute("aria-busy") !== "true" && !grid.querySelector(".row.pending:not([hidden])"))));
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
@@ -99,6 +101,7 @@ export const SCENES = [
       }
       await button(page, "Try to read it anyway");
       await untilRead(page);
+      await drawn(page);
       await look("unknown-version-read");
     },
   },
