@@ -280,6 +280,7 @@ export function mountCommands(root, actions) {
     }
     if (!data) row.shown = null;
     row.node.classList.toggle("pending", !data);
+    setAttr(row.node, "aria-busy", !data);
     row.node.classList.toggle("current", index === current);
     setAttr(row.node, "aria-selected", Boolean(data) && state.log.row?.id === data.id);
   }

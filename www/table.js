@@ -201,7 +201,9 @@ export function mountTable(root, actions) {
     }
     if (!data) row.shown = null;
     // Of a reader that has ended nothing comes any more: what is drawn stays.
-    row.node.classList.toggle("pending", !data && (row.fresh || (late && state.phase !== "crashed")));
+    const isPending = !data && (row.fresh || (late && state.phase !== "crashed"));
+    row.node.classList.toggle("pending", isPending);
+    setAttr(row.node, "aria-busy", isPending);
     row.node.classList.toggle("current", headCurrent < 0 && index === current);
     setAttr(row.node, "aria-selected", Boolean(data) && state.detail.row?.id === data.id);
   }
