@@ -44,6 +44,7 @@ pub(crate) struct Resync {
     effort: u64,
     /// Whether something points at the first byte: records go on there, or nothing is found.
     is_pointed: bool,
+    has_lookalikes: bool,
 }
 
 enum Run {
@@ -78,7 +79,18 @@ impl Resync {
 
     /// A search in the bytes of a snapshot of `version` that start `offset` bytes into it.
     pub(crate) fn new(version: Version, templates: Templates, limits: Limits, offset: u64) -> Self {
-        Self { version, templates, limits, held: Vec::new(), offset, at: 0, needed: 1, effort: FIRST_EFFORT, is_pointed: false }
+        Self {
+            version,
+            templates,
+            limits,
+            held: Vec::new(),
+            offset,
+            at: 0,
+            needed: 1,
+            effort: FIRST_EFFORT,
+            is_pointed: false,
+            has_lookalikes: has_lookalikes(version),
+        }
     }
 
     /// A search for records that go on with the first byte, where the lengths of a broken record lead.
@@ -167,7 +179,7 @@ impl Resync {
     /// What the bytes are if a record begins with the first of them, and what it took to know that.
     fn run(&self, bytes: &[u8], is_end: bool) -> (Run, u64) {
         let mut decoder = Decoder::resume(self.version, 0, 0, self.limits).with_templates(self.templates.clone());
-        let mut evidence = Evidence { is_pointed: self.is_pointed, has_lookalikes: self.has_lookalikes(), ..Evidence::default() };
+        let mut evidence = Evidence { is_pointed: self.is_pointed, has_lookalikes: self.has_lookalikes, ..Evidence::default() };
         let mut rest = bytes;
         let mut effort = 0_u64;
         // Where the key in hand begins, and whether its value is to be passed over.
@@ -229,12 +241,6 @@ impl Resync {
         };
         (run, effort)
     }
-
-    /// Whether elements of a value may look like string keys: a number of seconds or milliseconds, which is 0 for one that never
-    /// expires, a field and a value.
-    fn has_lookalikes(&self) -> bool {
-        ValueType::all().any(|known| known.name() == "hash-metadata" && known.is_in(self.version))
-    }
 }
 
 /// Whether a record can begin so: most bytes are told apart by this alone.
@@ -247,6 +253,12 @@ fn may_begin(version: Version, bytes: &[u8]) -> bool {
         [_, 0, ..] | [] => false,
         [byte, ..] => ValueType::from_byte(version, byte).is_some(),
     }
+}
+
+/// Whether elements of a value may look like string keys: a number of milliseconds, which is 0 for a field that never expires, the
+/// field and its value.
+fn has_lookalikes(version: Version) -> bool {
+    ValueType::all().any(|known| known.name() == "hash-metadata" && known.is_in(version))
 }
 
 /// What speaks for a run.
