@@ -50,8 +50,9 @@ export function mountDetail(root, actions) {
   const body = el("div", { class: "detail-body" }, waiting, failure, kept, tabs, whole.node, elements.node, stream.node);
   const empty = el("div", { class: "detail-empty" },
     el("h2", null, "No key selected"),
-    el("p", null, "Pick a key to see its value. ", el("span", { class: "while-reading" }, "Values can be read while the rest of the file is still coming.")),
-    el("p", { class: "detail-hints" }, el("kbd", null, "j"), el("kbd", null, "k"), "move", el("kbd", null, "↵"), "open"));
+    el("p", null, "Pick a key to see its value."),
+    el("p", { class: "detail-hints" }, el("kbd", null, "j"), el("kbd", null, "k"), "move", el("kbd", null, "↵"), "open"),
+    el("p", { class: "while-reading" }, "Values can be read while the rest of the file is still coming."));
   const split = splitter("Width of the value", widths, (px) => actions.setting({ [state.detail.wide ? "detailWide" : "detailWidth"]: px === null ? null : px / rem(1) }));
   const filled = el("div", { class: "detail-filled" }, head, told, facts, expiredNote, body);
   root.append(split.node, filled, empty);

@@ -44,10 +44,12 @@ export function mountHeader(root, actions) {
   const loads = el("div", { class: "loads-in", hidden: true });
   const loadsIn = mountLoadsIn(loads, actions);
   const docsButton = el("button", { class: "button bare docs-button", type: "button", "aria-haspopup": "dialog", onclick: actions.docs }, "Docs");
-  const tools = el("div", { class: "tools" }, docsButton, exportButton, openButton, themeButton, helpButton, moreButton);
+  // What comes and goes has a place of its own: what stays does not move.
+  const fileTools = el("div", { class: "tools file-tools" }, docsButton, exportButton, openButton);
+  const tools = el("div", { class: "tools" }, themeButton, helpButton, moreButton);
   const bar = el("i");
   const progress = el("div", { class: "progress", role: "progressbar", "aria-label": "Reading", "aria-valuemin": 0, "aria-valuemax": 100, hidden: true }, bar);
-  root.append(mark(), brand, file, tabs, news, loads, tools, progress);
+  root.append(mark(), brand, file, tabs, el("span", { class: "push" }), news, loads, fileTools, tools, progress);
 
   let state = null;
   let shownNews = "";

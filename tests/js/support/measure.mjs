@@ -74,21 +74,27 @@ export function quantile(values, share) {
   return sorted.length === 0 ? 0 : sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)];
 }
 
-/** Scrolls for so many frames; gives the milliseconds between frames. */
-export function scroll(page, frames) {
-  return page.evaluate((count) => new Promise((done) => {
-    const body = document.querySelector("#grid .grid-body") ?? document.getElementById("grid");
+/** What a notch of a wheel scrolls. */
+const NOTCH_PX = 120;
+
+/** Turns the wheel over the table for so many frames; gives the milliseconds between frames. */
+export async function scroll(page, frames) {
+  const { x, y, width, height } = await page.locator("#grid").boundingBox();
+  await page.mouse.move(x + width / 2, y + height / 2);
+  let isOver = false;
+  const drawn = page.evaluate((count) => new Promise((done) => {
     const gaps = [];
     let last = performance.now();
     const step = (now) => {
       gaps.push(now - last);
       last = now;
-      if (gaps.length > count) return done(gaps.slice(1));
-      body.dispatchEvent(new WheelEvent("wheel", { deltaY: 400, bubbles: true, cancelable: true }));
-      requestAnimationFrame(step);
+      if (gaps.length > count) done(gaps.slice(1));
+      else requestAnimationFrame(step);
     };
     requestAnimationFrame(step);
-  }), frames);
+  }), frames).finally(() => { isOver = true; });
+  while (!isOver) await page.mouse.wheel(0, NOTCH_PX);
+  return drawn;
 }
 
 /** Memory of all pages' processes, in bytes, as Linux counts what is resident; 0 elsewhere. */
