@@ -79,9 +79,9 @@ function again(held, tally) {
 
 /** `survey` over the second module, which `load` gives, and `unpack`. */
 function surveyBy(load, unpack) {
-  return async function survey(source, { container, databases, lenient, signal, onProgress } = {}) {
+  return async function survey(source, { container, databases, lenient, rowsOf, signal, onProgress } = {}) {
     const tools = await load();
-    const surveyor = new tools.Surveyor({ container, databases, lenient });
+    const surveyor = new tools.Surveyor({ container, databases, lenient, rowsOf });
     let isOver = false;
     try {
       for await (const chunk of unpack(counted(source, signal, onProgress && ((bytes) => onProgress({ bytes, pass: 1, passes: 1 }))))) {

@@ -337,6 +337,8 @@ export interface Query {
   /** Only keys that none of `separators` parts behind the prefix. */
   leaves?: boolean;
   separators?: string[];
+  /** Only these rows, by `id`. Conversions and exports have no rows, and refuse it. */
+  rows?: Uint32Array;
   /** `idle`: by idle time, or by frequency where the file has it. */
   sort?: "file" | "type" | "db" | "key" | "elements" | "size" | "memory" | "encoding" | "expires" | "idle" | "offset";
   descending?: boolean;
@@ -723,10 +725,12 @@ export interface Survey extends Told {
   modules: { module: string; keys: number; bytes: number }[];
   /** One for each version that a server writes. */
   prospects: Prospect[];
+  /** With `rowsOf`: where the keys stand that lose it, from 0 and ascending, as the `id` of a session's rows counts. */
+  rows?: Uint32Array;
 }
 
-/** Reads a file once, and tells what conversions to the servers of every version would lose. */
-export function survey(source: Source, options?: Run & Pick<ConvertOptions, "databases"> & { container?: "rdb" | "aof" }): Promise<Survey>;
+/** Reads a file once, and tells what conversions to the servers of every version would lose; of one loss (`rowsOf`), the keys too. */
+export function survey(source: Source, options?: Run & Pick<ConvertOptions, "databases"> & { container?: "rdb" | "aof"; rowsOf?: { to: TargetName; code: string } }): Promise<Survey>;
 
 /**
  * Every finding in a file, not only the first: each element is looked at, and what stands twice. A damaged file is no failure

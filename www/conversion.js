@@ -17,9 +17,9 @@ export class Conversions {
     this.#running = null;
   }
 
-  /** What conversions to each version would lose. */
-  async survey(source, { container, lenient }, tell) {
-    return this.#run(async (signal) => survey(chunksOf(source), { container, lenient, signal, onProgress: ({ bytes }) => tell(bytes) }));
+  /** What conversions to each version would lose, and which keys `rowsOf` says. */
+  async survey(source, { container, lenient, rowsOf }, tell) {
+    return this.#run(async (signal) => survey(chunksOf(source), { container, lenient, rowsOf, signal, onProgress: ({ bytes }) => tell(bytes) }));
   }
 
   /** Converts the file into `handle`, a file of this computer, or else into a Blob. Losses are those that were told before. */

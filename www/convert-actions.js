@@ -4,13 +4,28 @@ import { bytesText, plural } from "./format.js";
 import { toPackage } from "./query.js";
 import { toMessage } from "./source.js";
 import { askWhere, download } from "./saving.js";
-import { findings, isFiltered, keysOf, openedOf } from "./state.js";
+import { findings, isFiltered, isWritable, keysOf, openedOf } from "./state.js";
 import { ofLog, outcomeOf, outputName, passedOver, TARGETS, targetOf } from "./targets.js";
 
-export function convertActions(store, client, announce) {
+export function convertActions(store, client, announce, showPicked) {
   let job = 0;
 
   const update = (patch) => store.update({ convert: { ...store.state.convert, ...patch } });
+
+  /** What a survey answers, or null where the file or the wish is another by then. */
+  async function survey(options) {
+    const { state } = store;
+    const of = keysOf(state);
+    job += 1;
+    const mine = job;
+    update({ busy: { job: mine, kind: "survey", bytes: 0, total: of.size } });
+    const told = { container: surveyed(state.convert.container), lenient: isLenient(state), ...options };
+    const answer = await client.call("survey", { job: mine, source: toMessage(of), options: told }).catch((error) => ({ error }));
+    if (keysOf(store.state) !== of || mine !== job) return null;
+    update({ busy: null });
+    // Something else was asked for, or the worker was ended.
+    return ["ended", "stopped"].includes(answer.error?.code) ? null : answer;
+  }
 
   /** Surveys the file for the containers that are chosen, once it was read. */
   async function need() {
@@ -19,20 +34,11 @@ export function convertActions(store, client, announce) {
     const container = surveyed(convert.container);
     // A repaired copy in the making is not ended by a look at Convert.
     if (state.view !== "convert" || !canConvert(state) || convert.busy || state.repair?.busy || convert.surveys[container]) return;
-    job += 1;
-    const mine = job;
-    const of = keysOf(state);
-    update({ busy: { job: mine, kind: "survey", bytes: 0, total: of.size } });
-    const answer = await client.call("survey", { job: mine, source: toMessage(of), options: { container, lenient: isLenient(state) } }).catch((error) => ({ error }));
-    if (keysOf(store.state) !== of || mine !== job) return;
-    // Something else was asked for, or the worker was ended.
-    if (["ended", "stopped"].includes(answer.error?.code)) {
-      update({ busy: null });
-      return;
-    }
-    const survey = state.log && !answer.error ? ofLog(answer, state.log) : answer;
-    const surveys = { ...store.state.convert.surveys, [container]: survey };
-    update({ busy: null, surveys, target: store.state.convert.target ?? (survey.error ? null : suggested(survey)) });
+    const answer = await survey({});
+    if (!answer) return;
+    const told = state.log && !answer.error ? ofLog(answer, state.log) : answer;
+    const surveys = { ...store.state.convert.surveys, [container]: told };
+    update({ surveys, target: store.state.convert.target ?? (told.error ? null : suggested(told)) });
   }
 
   return {
@@ -40,6 +46,15 @@ export function convertActions(store, client, announce) {
     convertTo(server) {
       update({ target: targetOf(server).name });
       if (store.state.view !== "convert") store.update({ view: "convert" });
+    },
+    /** Looks for the keys of a loss, and shows them. */
+    async showLoss({ code }, words) {
+      const { convert, repair } = store.state;
+      if (convert.busy || repair?.busy) return;
+      const answer = await survey({ rowsOf: { to: convert.target, code } });
+      if (!answer) return;
+      if (answer.error) update({ failure: answer.error });
+      else showPicked(words, answer.rows);
     },
     convertChoice(patch) {
       update({ ...patch, saved: null, failure: null });
@@ -75,7 +90,7 @@ export function convertActions(store, client, announce) {
       announce.say(`Writing ${handle?.name ?? name}`);
       const options = { container, onLoss: convert.onLoss, lenient: isLenient(state) };
       if (container !== "jsonl") options.to = target.name;
-      if (convert.onlyShown && isFiltered(state.query)) options.filter = toPackage(state);
+      if (convert.onlyShown && isFiltered(state.query) && isWritable(state.query)) options.filter = toPackage(state);
       try {
         const { bytes, blob, losses: found } = await client.call("convert", { job: mine, source: toMessage(source), options, handle });
         if (keysOf(store.state) !== source) return;

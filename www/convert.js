@@ -6,7 +6,7 @@ import { bytesText, count, plural } from "./format.js";
 import { LINEAGES } from "./lineages.js";
 import { openMenu } from "./menu.js";
 import { toPackage } from "./query.js";
-import { isFiltered, keysOf } from "./state.js";
+import { isFiltered, isWritable, keysOf } from "./state.js";
 import { commandLine, lossWords, needWords, outcomeOf, outputName, TARGETS } from "./targets.js";
 import { nodes, runs } from "./text.js";
 
@@ -153,7 +153,7 @@ export function mountConvert(root, actions) {
     fill(items, outcome ? itemsOf(next, outcome, survey, losses, asLines, target) : null);
     show(panel, Boolean(outcome));
     const name = outputName(source.name, target, container);
-    const isFilteredNow = isFiltered(query);
+    const isFilteredNow = isFiltered(query) && isWritable(query);
     only.checked = convert.onlyShown && isFilteredNow;
     only.disabled = !isFilteredNow;
     const filter = only.checked ? toPackage(next) : null;
@@ -193,10 +193,11 @@ export function mountConvert(root, actions) {
     // No server runs the scripts of a log for lines either.
     const told = asLines ? outcome.losses.filter(({ code }) => code === "commands") : losses;
     const out = told.map((loss) => {
-      const { title: name, why, result: becomes } = lossWords(loss, onLoss);
+      const { short, title: name, why, result: becomes } = lossWords(loss, onLoss);
       const link = loss.most && el("button", { class: "button link mono", type: "button", title: "Show this key in Keys", onclick: () => actions.showKeyAt(loss.most.row) }, nodes(runs(loss.most.key, 40)));
       const most = loss.most && el("p", null, link, loss.keys > 1 && loss.most.count > 1 ? ` has the most, ${count(loss.most.count)}.` : loss.keys > 1 ? " is the first." : "");
-      return item("warn", name, [el("p", null, why), next.report?.format === "aof" ? null : most], becomes);
+      const all = loss.keys > 1 && el("button", { class: "button link", type: "button", disabled: Boolean(next.convert.busy), onclick: () => actions.showLoss(loss, short) }, `Show the ${plural(loss.keys, "key")}`);
+      return item("warn", name, [el("p", null, why), next.report?.format === "aof" ? null : [most, all]], becomes);
     });
     if (!asLines) {
       for (const need of outcome.needs) {

@@ -7,7 +7,7 @@ import { DOWNLOAD_BYTES } from "./limits.js";
 import { toPackage } from "./query.js";
 import { askWhere, download } from "./saving.js";
 import { toMessage } from "./source.js";
-import { isFiltered, keysOf, openedOf } from "./state.js";
+import { isFiltered, isWritable, keysOf, openedOf } from "./state.js";
 import { Work } from "./work.js";
 
 export const EXPORTS = [["jsonl", "JSON Lines", ".jsonl"], ["csv", "CSV", ".csv"], ["resp", "Commands", ".resp"], ["rdb", "New snapshot", ".rdb"]];
@@ -115,6 +115,10 @@ export function exportActions(store, pool, announce) {
       if (!state.report || (state.log && state.log.keys !== "ready")) return items;
       const { row } = state.detail;
       if (row) add("Export the selected key", "key", EXPORTS);
+      if (!isWritable(state.query)) {
+        items.push({ title: "Keys that are shown for what they lose cannot be exported alone" });
+        return items;
+      }
       const { count: length } = state.selection;
       add(isFiltered(state.query) ? `Export the ${plural(length, "key")} shown` : `Export all ${plural(state.report.keys, "key")}`, "shown", EXPORTS);
       return items;

@@ -21,12 +21,12 @@ export function mountFilter(root, actions) {
   const sortChip = el("button", { class: "filter-menu sort only-narrow", type: "button", "aria-haspopup": "menu", onclick: sortMenu });
   const chips = el("div", { class: "chips", role: "group", "aria-label": "Types" });
   const rest = el("button", { class: "chip rest", type: "button", "aria-haspopup": "menu", hidden: true, onclick: restMenu });
-  const prefix = menuButton("Prefix", actions.focusPrefixes, () => actions.prefix(null));
-  prefix.node.classList.add("of-prefix");
+  const prefix = menuButton("Prefix", actions.focusPrefixes, () => actions.prefix(null), false);
+  const picked = menuButton("What is lost", () => actions.view("convert"), () => actions.filter({ picked: null }), false);
   const db = menuButton("db", dbMenu, () => actions.filter({ dbs: [] }));
   const expiry = menuButton("Expiry", expiryMenu, () => actions.filter({ expiry: null }));
   const size = menuButton("Size", sizeForm, () => actions.filter({ minBytes: null, maxBytes: null }));
-  const menus = el("div", { class: "filter-menus" }, prefix.node, db.node, expiry.node, size.node);
+  const menus = el("div", { class: "filter-menus" }, prefix.node, picked.node, db.node, expiry.node, size.node);
   root.append(search, el("div", { class: "divide" }), el("div", { class: "chip-line" }, sortChip, chips, rest, el("div", { class: "divide" }), menus));
   const place = sizeOf(root, () => state && fit());
 
@@ -36,16 +36,16 @@ export function mountFilter(root, actions) {
   /** What was fitted into which place: to look again would lay the page out. */
   let fittedWhat = "";
 
-  function menuButton(label, run, clear) {
+  function menuButton(label, run, clear, stays = true) {
     const text = el("span", null, label);
     const button = el("button", { class: "filter-menu", type: "button", "aria-haspopup": "true", onclick: () => run(button) }, text, icon("down"));
     const undo = () => {
       clear();
-      // The cross goes, and the chip of a prefix with it.
-      (run === actions.focusPrefixes ? input : button).focus();
+      // The cross goes, and with it what has no other use.
+      (stays ? button : input).focus();
     };
     const cross = el("button", { class: "clear", type: "button", "aria-label": `Clear ${label}`, hidden: true, onclick: undo }, icon("close", "small"));
-    return { text, button, cross, node: el("div", { class: "menu-group" }, button, cross) };
+    return { text, button, cross, node: el("div", { class: `menu-group${stays ? "" : " passing"}` }, button, cross) };
   }
 
   function onKey(event) {
@@ -251,7 +251,12 @@ export function mountFilter(root, actions) {
     setText(size.text, sizeWords(query));
     show(prefix.node, query.prefix !== null);
     if (query.prefix) setText(prefix.text, query.prefix.leaves ? "no prefix" : plain(query.prefix.bytes, PREFIX_SHOWN));
-    for (const [one, active] of [[prefix, true], [db, query.dbs.length > 0], [expiry, Boolean(query.expiry)], [size, query.minBytes !== null || query.maxBytes !== null]]) {
+    show(picked.node, query.picked !== null);
+    if (query.picked) {
+      const { words } = query.picked;
+      setText(picked.text, `Loses: ${words[0].toLowerCase()}${words.slice(1)}`);
+    }
+    for (const [one, active] of [[prefix, true], [picked, true], [db, query.dbs.length > 0], [expiry, Boolean(query.expiry)], [size, query.minBytes !== null || query.maxBytes !== null]]) {
       one.button.classList.toggle("active", active);
       show(one.cross, active);
     }

@@ -35,7 +35,12 @@ export function mountLater({ store, client, pool, announce, query, actions, view
     else views.table.focus();
   }
 
-  Object.assign(actions, value, logs.actions, convertActions(store, client, announce), exportActions(store, pool, announce));
+  function showPicked(words, rows) {
+    query.pick(words, rows);
+    actions.view("keys");
+  }
+
+  Object.assign(actions, value, logs.actions, convertActions(store, client, announce, showPicked), exportActions(store, pool, announce));
   Object.assign(actions, repairActions(store, client, announce), copyingActions(store, client, announce, value, actions.copy, views));
   Object.assign(actions, {
     /** Lays out a long value in the worker. */

@@ -76,6 +76,8 @@ export function queryActions(store, client, announce) {
       else change({ types: types.includes(type) ? types.filter((one) => one !== type) : [...types, type] });
     },
     toggleExpiry: (bucket) => change({ expiry: store.state.query.expiry === bucket ? null : bucket }),
+    /** Only the keys of these rows. */
+    pick: (words, rows) => change({ ...emptyQuery(), picked: { words, rows: () => rows } }),
     /** Only keys that begin with a prefix, `{ bytes, leaves }`; null: all. */
     prefix: (prefix) => change({ prefix }),
     /** The level below a prefix, as the rest of the filter leaves it; null where a newer counting began. */
@@ -107,6 +109,7 @@ export function toPackage({ query, clock: { ms: nowMs }, settings }) {
   if (query.minBytes !== null) out.minBytes = query.minBytes;
   if (query.maxBytes !== null) out.maxBytes = query.maxBytes;
   if (query.prefix) Object.assign(out, { prefix: query.prefix.bytes, leaves: query.prefix.leaves, separators: settings.separators });
+  if (query.picked) out.rows = query.picked.rows();
   if (query.expiry) out.expiry = bucket(query.expiry, nowMs);
   return out;
 }

@@ -46,9 +46,12 @@ const ofFile = () => ({
   convert: emptyConvert(),
 });
 
-/** `prefix` is null or `{ bytes, leaves }`; with `leaves` only names that no separator parts behind it. */
+/**
+ * `prefix` is null or `{ bytes, leaves }`; with `leaves` only names that no separator parts behind it.
+ * `picked` is null or `{ words, rows }`: keys that were listed for what `words` say; `rows()` gives their ids.
+ */
 export function emptyQuery() {
-  return { text: "", mode: "text", types: [], dbs: [], expiry: null, minBytes: null, maxBytes: null, prefix: null, sort: "file", descending: false };
+  return { text: "", mode: "text", types: [], dbs: [], expiry: null, minBytes: null, maxBytes: null, prefix: null, picked: null, sort: "file", descending: false };
 }
 
 /** `surveys` by container, `busy` as `{ job, kind, bytes, total }`, `saved` as `{ name, bytes, losses }`. */
@@ -99,7 +102,12 @@ export function commandsOf(report) {
 
 /** The part of the query that narrows the rows. */
 export function isFiltered(query) {
-  return Boolean(query.text || query.types.length || query.dbs.length || query.expiry || query.minBytes !== null || query.maxBytes !== null || query.prefix);
+  return Boolean(query.text || query.types.length || query.dbs.length || query.expiry || query.minBytes !== null || query.maxBytes !== null || query.prefix || query.picked);
+}
+
+/** Whether the shown keys can be written alone: a filter says which they are, in words that a command has too. */
+export function isWritable(query) {
+  return !query.picked;
 }
 
 /** Keys by type and by expiry for the bars: of the whole file, or as the rest of the filter leaves them. */

@@ -131,13 +131,13 @@ const LOSSES = {
 /** Why it is lost, where that is not who has it. */
 const WHY = { "commands": "Scripts are not run here. A server that loads the log runs them." };
 
-/** What is lost, why, and what stands in the new file: `{ title, why, result }`. */
+/** What is lost, why, and what stands in the new file: `{ short, title, why, result }`; `short` is the title without the counts. */
 export function lossWords({ code, what, foundIn, count: items, keys, name }, onLoss) {
   const [title, unit, degrade, drop = degrade] = LOSSES[code] ?? [what, null, WITHOUT];
   const inKeys = keys ? plural(keys, "key") : "";
   const counted = unit ? [plural(items, ...unit), inKeys].filter(Boolean).join(" in ") : inKeys || count(items);
   const why = WHY[code] ?? `Only ${foundIn} have this.`;
-  return { title: `${title}: ${counted}`, why: `${why}${name ? ` The first is ${name}.` : ""}`, result: onLoss === "drop" ? drop : degrade };
+  return { short: title, title: `${title}: ${counted}`, why: `${why}${name ? ` The first is ${name}.` : ""}`, result: onLoss === "drop" ? drop : degrade };
 }
 
 export function needWords({ name, types, keys, bytes }, bytesText) {

@@ -6,6 +6,7 @@ use crate::error::{Error, Fault};
 use crate::model::{Collected, Collector, DecodeLimits, Loss, Lost, Outcome, ReplayReport};
 use crate::rdb::{Event, Key, KeyMeta, LoadedBy, ModuleId, ModuleItem, Part, Server, Version};
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -32,6 +33,14 @@ pub struct Survey {
     copied: u32,
     has_metadata: bool,
     enterprise: u64,
+    listing: Option<Listing>,
+}
+
+/// The keys with losses of one kind in one version.
+struct Listing {
+    version: Version,
+    code: String,
+    rows: Vec<u32>,
 }
 
 /// What becomes of the value in hand.
@@ -110,6 +119,8 @@ pub struct Surveyed {
     pub modules: Vec<ModuleUse>,
     /// Every version that a server writes, oldest first within each lineage.
     pub prospects: Vec<Prospect>,
+    /// Where the keys stand that were to be listed, among the keys of the snapshot, from 0 and ascending.
+    pub rows: Vec<u32>,
 }
 
 impl Survey {
@@ -143,7 +154,14 @@ impl Survey {
             copied: 0,
             has_metadata: false,
             enterprise: 0,
+            listing: None,
         })
+    }
+
+    /// Lists the keys of which a conversion to this version would lose something of the kind with this [`Lost::code`]: 4 bytes for
+    /// each. It comes before the data.
+    pub fn list(&mut self, version: Version, code: &str) {
+        self.listing = Some(Listing { version, code: code.into(), rows: Vec::new() });
     }
 
     /// Says that the data come from a snapshot of this version, or from none: what is read was made of them.
@@ -165,14 +183,15 @@ impl Survey {
     /// # Errors
     /// None but what a conversion says.
     pub fn finish(self) -> Result<Surveyed, Error> {
-        let Self { prospects, loaded_by, modules, source, keys, .. } = self;
+        let Self { prospects, loaded_by, modules, source, keys, listing, .. } = self;
         let mut ended = Vec::new();
         for (convert, mut prospect) in prospects {
             let (_, losses, _) = convert.finish()?;
             prospect.note(losses, 0);
             ended.push(prospect);
         }
-        Ok(Surveyed { source, keys, loaded_by, modules, prospects: ended })
+        let rows = listing.map(|listing| listing.rows).unwrap_or_default();
+        Ok(Surveyed { source, keys, loaded_by, modules, prospects: ended, rows })
     }
 
     fn key(&mut self, key: &Key<'_>) -> Result<Flow, Fault> {
@@ -210,6 +229,9 @@ impl Survey {
             if wanted & bit != 0 {
                 convert.assess(db, &key, entry.clone(), enterprise);
                 let losses = convert.take_losses();
+                if let Some(listing) = &mut self.listing {
+                    listing.note(prospect.version, &losses, row);
+                }
                 prospect.note(losses, row);
             }
         }
@@ -297,6 +319,14 @@ impl Job for Survey {
             Some(fault) => Err(*fault),
             None => Ok(Flow::Continue),
         }
+    }
+}
+
+impl Listing {
+    /// Lists the key of a row, if it is one of them.
+    fn note(&mut self, version: Version, losses: &[Loss], row: u64) {
+        let is_one = version == self.version && losses.iter().any(|loss| loss.key.is_some() && loss.lost.code() == self.code);
+        self.rows.extend(u32::try_from(row).ok().filter(|_| is_one));
     }
 }
 

@@ -4,7 +4,7 @@ use super::error;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use js_sys::{Array, Reflect, Uint8Array};
+use js_sys::{Array, Reflect, Uint8Array, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 /// A member of an object; `undefined` where the object or the member is missing.
@@ -67,6 +67,15 @@ pub(super) fn bytes(object: &JsValue, name: &str) -> Result<Option<Vec<u8>>, JsV
     match value.dyn_ref::<Uint8Array>() {
         None if !is_missing(&value) => Err(error::usage(&format!("{name}: expected bytes"))),
         bytes => Ok(bytes.map(Uint8Array::to_vec)),
+    }
+}
+
+/// Numbers from 0 to 2^32 - 1.
+pub(super) fn numbers(object: &JsValue, name: &str) -> Result<Option<Vec<u32>>, JsValue> {
+    let value = member(object, name)?;
+    match value.dyn_ref::<Uint32Array>() {
+        None if !is_missing(&value) => Err(error::usage(&format!("{name}: expected a Uint32Array"))),
+        numbers => Ok(numbers.map(Uint32Array::to_vec)),
     }
 }
 

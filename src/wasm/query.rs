@@ -51,7 +51,7 @@ impl Wanted {
     /// The rules for it.
     pub(super) fn rules(&self) -> Result<Rules, JsValue> {
         let filter = self.facts()?;
-        Ok(Rules { filter, prefix: self.prefix.clone(), leaf_of: self.leaf_of.clone() })
+        Ok(Rules { filter, prefix: self.prefix.clone(), leaf_of: self.leaf_of.clone(), rows: self.rows.clone() })
     }
 
     /// Counts of the rows these rules keep, nothing counted yet.
@@ -65,6 +65,7 @@ pub(super) struct Rules {
     filter: Filter,
     prefix: Vec<u8>,
     leaf_of: Option<Separators>,
+    rows: Option<Vec<u32>>,
 }
 
 impl Rules {
@@ -101,6 +102,7 @@ impl Rules {
         let others = (is_kind || is_expiry)
             && (dbs.is_empty() || dbs.contains(&u64::from(row.db())))
             && (size.is_open() || size.matches(row.bytes()))
+            && self.rows.as_ref().is_none_or(|rows| rows.binary_search(&row.id()).is_ok())
             && (self.filter.keys.is_empty() || self.filter.matches_name(Scalar::Bytes(row.key())));
         (others && is_kind, others && is_expiry)
     }

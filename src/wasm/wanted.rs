@@ -1,7 +1,7 @@
 //! Which keys are meant, as JavaScript says it: a part of a query, and the filter of a conversion.
 
 use super::error;
-use super::option::{bytes, flag, list, member, millis, number, string, to_u64, whole};
+use super::option::{bytes, flag, list, member, millis, number, numbers, string, to_u64, whole};
 #[cfg(feature = "wasm-tools")]
 use crate::jobs::glob_literal;
 use crate::jobs::{ExpiryRule, Filter, Pattern, SizeRule};
@@ -24,6 +24,8 @@ pub(super) struct Wanted {
     pub(super) prefix: Vec<u8>,
     /// Only names that no separator parts behind the prefix.
     pub(super) leaf_of: Option<Separators>,
+    /// Only these rows of a session, ascending.
+    pub(super) rows: Option<Vec<u32>>,
     /// What the counts beside the rows see expiries from.
     pub(super) now_ms: i64,
 }
@@ -56,6 +58,7 @@ impl Wanted {
             expiry: expiry(query)?,
             size: SizeRule { min: whole(query, "minBytes")?, max: whole(query, "maxBytes")? },
             prefix: bytes(query, "prefix")?.unwrap_or_default(),
+            rows: ascending(numbers(query, "rows")?),
             leaf_of: if flag(query, "leaves")? { Some(separators(query)?) } else { None },
             now_ms: millis(number(query, "nowMs")?.unwrap_or_default()),
         })
@@ -63,9 +66,9 @@ impl Wanted {
 
     /// Whether every key is shown.
     pub(super) fn is_everything(&self) -> bool {
-        let Self { text, mode: _, kinds, dbs, expiry, size, prefix, leaf_of, now_ms: _ } = self;
+        let Self { text, mode: _, kinds, dbs, expiry, size, prefix, leaf_of, rows, now_ms: _ } = self;
         let is_any_name = text.is_empty() && prefix.is_empty() && leaf_of.is_none();
-        is_any_name && kinds.is_empty() && dbs.is_empty() && expiry.is_none() && size.is_open()
+        is_any_name && kinds.is_empty() && dbs.is_empty() && expiry.is_none() && size.is_open() && rows.is_none()
     }
 
     /// The rules of it but those for prefixes.
@@ -94,6 +97,9 @@ impl Wanted {
 impl Wanted {
     /// All rules of it; those for prefixes as globs.
     pub(super) fn filter(&self, query: &JsValue) -> Result<Filter, JsValue> {
+        if self.rows.is_some() {
+            return Err(error::usage("rows: only a session has rows to be picked from"));
+        }
         let mut filter = self.facts()?;
         let prefix = glob_literal(&self.prefix);
         if !prefix.is_empty() {
@@ -123,6 +129,13 @@ fn texts(object: &JsValue) -> Result<Vec<Vec<u8>>, JsValue> {
     let text = |text: JsValue| text.as_string().map(|text| text.into_bytes());
     let texts: Option<Vec<_>> = list(object, "separators")?.iter().map(text).collect();
     texts.ok_or_else(|| error::usage("separators: expected strings"))
+}
+
+fn ascending(rows: Option<Vec<u32>>) -> Option<Vec<u32>> {
+    rows.map(|mut rows| {
+        rows.sort_unstable();
+        rows
+    })
 }
 
 fn database(number: &JsValue) -> Result<u64, JsValue> {

@@ -107,6 +107,26 @@ test("a survey tells for every target what a conversion to it loses", async () =
   }
 });
 
+test("a survey lists the keys of a loss, and a session shows them", async () => {
+  for (const [name, to] of [["redis-8.6/field_expiry.rdb", "valkey-8.1"], ["redis-7.0/streams.rdb", "redis-6.2"]]) {
+    const { losses } = native("convert", path(name), "rdb", "--to", to, "--on-loss", "degrade", "--json").report;
+    const session = new aikv.Session();
+    session.feed(fixture(name));
+    session.finish();
+    const code = losses.find((loss) => loss.key !== undefined).code;
+    const { rows } = await aikv.survey(fixture(name), { rowsOf: { to, code } });
+    const { count, total } = session.select({ rows });
+    const shown = session.rows(0, count).map(({ db, key }) => `${db} ${Buffer.from(key).toString()}`);
+    const lost = new Set(losses.filter((loss) => loss.code === code).map(({ db, key }) => `${db} ${key}`));
+    assert.deepEqual(new Set(shown), lost, name);
+    assert.ok(count > 1 && count < total, name);
+    assert.equal(session.select({ rows: rows.reverse(), types: ["list"] }).count, 0);
+    await assert.rejects(aikv.convert(fixture(name), { to, filter: { rows } }), { name: "TypeError", message: /rows/ });
+    session.free();
+  }
+  await assert.rejects(aikv.survey(fixture("redis-8.6/lru.rdb"), { rowsOf: { to: "redis-9" } }), TypeError);
+});
+
 test("under fail, a loss is told before there is any output", async () => {
   const name = "redis-8.6/field_expiry.rdb";
   const expected = native("convert", path(name), "rdb", "--to", "redis-7.2", "--json");

@@ -99,6 +99,21 @@ test("every target tells what it would lose, and the header what loads the file"
     await page.click('.convert-policy [data-value="drop"]');
     await page.waitForFunction(() => document.querySelector(".convert-panel dd").textContent === "The fields are left out");
     assert.match(await page.textContent(".code-line code"), /--to valkey-8\.1 --on-loss drop$/);
+    // So are all that lose something: as a filter, which is none that a file could be written by.
+    const keys = await page.textContent('.convert-panel .link:has-text("Show the")');
+    await page.click('.convert-panel .link:has-text("Show the")');
+    await page.waitForFunction(() => /^10 of 12 keys/.test(document.querySelector("#status .strong").textContent));
+    assert.equal(keys, "Show the 10 keys");
+    assert.equal(await page.textContent(".menu-group.passing:not([hidden]) .active"), "Loses: expiry of single fields");
+    await page.keyboard.press("e");
+    assert.match(await page.textContent('[role="menu"]'), /cannot be exported alone$/);
+    await page.keyboard.press("Escape");
+    await page.click('.tab:has-text("Convert")');
+    assert.equal(await page.isDisabled(".only-shown input"), true);
+    await page.click('.tab:has-text("Keys")');
+    await page.click('[aria-label="Clear What is lost"]');
+    await page.waitForFunction(() => document.querySelector("#status .strong").textContent === "12 keys");
+    await page.click('.tab:has-text("Convert")');
     // The key that loses most is one click away.
     const key = await page.textContent(".convert-panel .link");
     await page.click(".convert-panel .link");

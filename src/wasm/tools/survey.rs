@@ -4,14 +4,14 @@ use super::super::error;
 use super::super::object::{self, ObjectExt};
 use super::super::option;
 use super::intake::{Intake, Task};
-use super::{container, seed};
+use super::{container, seed, target};
 use crate::aof;
 use crate::error::{Cause, Fault, FaultKind, Form};
 use crate::jobs::{Container, Flow, Job, ModuleUse, Prospect, Survey, Surveyed, SurveyedLoss};
 use crate::model::ReplayReport;
 use crate::rdb::{Event, Version};
 use alloc::string::{String, ToString};
-use js_sys::{Array, Object};
+use js_sys::{Array, Object, Uint32Array};
 use wasm_bindgen::prelude::*;
 
 static LOG: Cause = Cause::new(FaultKind::Command, "a snapshot and nothing behind it", Form::Text("a command"));
@@ -27,11 +27,12 @@ struct Work {
     survey: Survey,
     /// Whether the events are of a snapshot made of the file's data.
     is_handed_over: bool,
+    is_listing: bool,
 }
 
 #[wasm_bindgen]
 impl Surveyor {
-    /// Has read nothing yet. Options: `container`, `lenient`; `databases`, of a log.
+    /// Has read nothing yet. Options: `container`, `lenient`; `databases`, of a log; `rowsOf`, the keys to list.
     ///
     /// # Errors
     /// An `Error` where the machine gives no random numbers, a `TypeError` for an option that is none.
@@ -39,8 +40,15 @@ impl Surveyor {
     pub fn new(options: &JsValue) -> Result<Self, JsValue> {
         let is_lenient = option::flag(options, "lenient")?;
         let container = container(options)?.unwrap_or(Container::Snapshot);
-        let survey = Survey::new(container, is_lenient, seed()?).map_err(|failure| error::to_js(&failure))?;
-        Ok(Self { intake: Intake::new(options)?, work: Work { survey, is_handed_over: false } })
+        let mut survey = Survey::new(container, is_lenient, seed()?).map_err(|failure| error::to_js(&failure))?;
+        let rows_of = option::member(options, "rowsOf")?;
+        let is_listing = !rows_of.is_undefined() && !rows_of.is_null();
+        if is_listing {
+            let (to, code) = (target(&rows_of)?, option::string(&rows_of, "code")?);
+            let (to, code) = to.zip(code).ok_or_else(|| error::usage("rowsOf: expected `to` and `code`"))?;
+            survey.list(to.version(), &code);
+        }
+        Ok(Self { intake: Intake::new(options)?, work: Work { survey, is_handed_over: false, is_listing } })
     }
 
     /// Reads the next chunk, of any size.
@@ -67,7 +75,7 @@ impl Surveyor {
         self.intake.advance(&mut self.work)
     }
 
-    /// What was learned: `keys`, `modules`, `loadsIn`, and for every version a prospect.
+    /// What was learned: `keys`, `modules`, `loadsIn`, for every version a prospect, and the `rows` to be listed.
     ///
     /// # Errors
     /// None but what a conversion says.
@@ -75,6 +83,7 @@ impl Surveyor {
         let Self { intake, work } = self;
         let surveyed = work.survey.finish().map_err(|failure| error::to_js(&failure))?;
         let object = object(&surveyed, work.is_handed_over);
+        object.maybe("rows", work.is_listing.then(|| Uint32Array::from(surveyed.rows.as_slice())));
         intake.report(&object);
         Ok(object)
     }
