@@ -173,6 +173,43 @@ fn the_opened_file_is_served_whole_and_in_ranges() {
 }
 
 #[test]
+fn the_files_of_a_log_are_listed_and_served() {
+    let site = site();
+    let folder = site.join("appendonlydir");
+    fs::create_dir(&folder).unwrap();
+    let manifest = folder.join("a.aof.manifest");
+    fs::write(&manifest, "file a.aof.1.base.rdb seq 1 type b\nfile a b.aof seq 1 type i\n").unwrap();
+    for (name, bytes) in [("a.aof.1.base.rdb", "0123456789"), ("a b.aof", "abc"), ("other.aof.manifest", "")] {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    std::os::unix::fs::symlink("/etc/hostname", folder.join("linked.aof")).unwrap();
+    let view = View::start(&site.join("page"), Some(&manifest));
+    assert_eq!(view.address, format!("http://{}/?folder=appendonlydir", view.host));
+    let list = view.get("/opened-file", "");
+    let text =
+        r#"{"files":[{"name":"a b.aof","size":3},{"name":"a.aof.1.base.rdb","size":10},{"name":"a.aof.manifest","size":61}]}"#;
+    assert_eq!((list.status, list.header("Content-Type")), (200, Some("application/json")));
+    assert_eq!(String::from_utf8(list.body).unwrap(), text);
+    let part = view.get("/opened-file/a.aof.1.base.rdb", "Range: bytes=2-4\r\n");
+    assert_eq!((part.status, &part.body[..]), (206, &b"234"[..]));
+    assert_eq!(view.get("/opened-file/a%20b.aof", "").body, b"abc");
+    for path in [
+        "/opened-file/",
+        "/opened-file/linked.aof",
+        "/opened-file/other.aof.manifest",
+        "/opened-file/../page/index.html",
+        "/opened-file/%2e%2e%2fpage%2findex.html",
+    ] {
+        assert_eq!(view.get(path, "").status, 404, "{path}");
+    }
+    fs::remove_file(folder.join("a b.aof")).unwrap();
+    assert_eq!(view.get("/opened-file/a%20b.aof", "").status, 404);
+    // A folder names the log as its manifest does, once it is the only one.
+    fs::remove_file(folder.join("other.aof.manifest")).unwrap();
+    assert_eq!(View::start(&site.join("page"), Some(&folder)).get("/opened-file/a.aof.1.base.rdb", "").body.len(), 10);
+}
+
+#[test]
 fn without_a_file_the_sample_of_the_page_is_open() {
     let folder = site();
     fs::write(folder.join("page/sample.rdb"), "sample").unwrap();

@@ -239,8 +239,9 @@ export function lifecycleActions(store, client, announce, query, later) {
         return new File([await answer.blob()], "sample.rdb");
       });
     },
-    async openServed(name) {
-      await openFetched(() => ServedFile.open("opened-file", name));
+    /** What the server of the page has open: a file, or the folder of a log. */
+    async openServed({ file, folder }) {
+      await openFetched(async () => (file === null ? new FileSet(await ServedFile.openAll("opened-file", folder)) : ServedFile.open("opened-file", file)));
     },
 
     stop() {

@@ -245,7 +245,8 @@ async function standBy() {
 
 // After the first paint, so that the page stands before the WebAssembly is fetched.
 requestAnimationFrame(() => setTimeout(async () => {
-  const named = new URLSearchParams(location.search).get("file");
+  const asked = new URLSearchParams(location.search);
+  const named = { file: asked.get("file"), folder: asked.get("folder") };
   try {
     const { supported, version } = await client.start();
     store.update({ supported, version });
@@ -254,7 +255,7 @@ requestAnimationFrame(() => setTimeout(async () => {
     rem(1);
     acceptLaunches(life.offer);
     standBy();
-    if (named === null) return;
+    if (named.file === null && named.folder === null) return;
     // It comes from where they come from, and then all of the page stands at once.
     await later().catch(missing);
     await life.openServed(named);

@@ -18,6 +18,18 @@ export class ServedFile {
     return new ServedFile({ url, name: given ? decodeURIComponent(given) : name, size });
   }
 
+  /** The files of a log that the server lists: `[{ file, path }]`. */
+  static async openAll(url, folder) {
+    const answer = await fetch(url, { cache: "no-store" });
+    if (!answer.ok) throw new SourceError("unreachable", `The server answered ${answer.status} for the log.`);
+    const { files } = await answer.json();
+    return files.map(({ name, size }) => ({ file: new ServedFile({ url: `${url}/${encodeURIComponent(name)}`, name, size }), path: `${folder}/${name}` }));
+  }
+
+  arrayBuffer() {
+    return this.#span(0, this.size);
+  }
+
   async stream() {
     const answer = await this.#get();
     return answer.body;

@@ -1,7 +1,8 @@
-//! A small read-only web server for one page and one file, on 127.0.0.1 only.
+//! A small read-only web server for one page and what is open in it, on 127.0.0.1 only.
 
 use super::page::{Page, PageFile};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use crate::jobs::Json;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +15,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
     connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; trusted-types aikv; \
     require-trusted-types-for 'script'; frame-ancestors 'none'";
 
-/// The path at which the opened file is served.
+/// The path at which the opened file is served; of a log, the list of its files, and each of them below.
 const OPENED: &str = "/opened-file";
 
 /// Requests that are answered at the same time: a long read of the file must not hold up the page.
@@ -36,29 +37,63 @@ pub(super) enum Opened {
     File(PathBuf),
     /// Its name, and its bytes.
     Sample(PathBuf, Vec<u8>),
+    /// A log of several files: its folder, and the names of files there.
+    Log(PathBuf, Vec<String>),
 }
 
-trait Content: Read + Seek + Send {}
-impl<T: Read + Seek + Send> Content for T {}
-
 impl Opened {
-    fn name(&self) -> String {
-        let (Self::File(path) | Self::Sample(path, _)) = self;
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        utf8_percent_encode(&name, PLAIN).to_string()
+    /// What is in the address of the page: its kind and name.
+    fn query(&self) -> String {
+        let (kind, path) = match self {
+            Self::File(path) | Self::Sample(path, _) => ("file", path),
+            Self::Log(folder, _) => ("folder", folder),
+        };
+        format!("{kind}={}", encoded(path))
     }
 
-    /// Its bytes from the first on, and how many there are.
-    fn content(&self) -> io::Result<(Box<dyn Content>, u64)> {
-        match self {
-            Self::File(path) => {
-                let handle = File::open(path)?;
-                let len = handle.metadata()?.len();
-                Ok((Box::new(handle), len))
+    /// What is served there, if anything: `rest` is what stands behind [`OPENED`] in the path.
+    fn answer(&self, rest: &str, range: Option<&str>) -> Option<io::Result<Answer>> {
+        let name = rest.strip_prefix('/').map(|name| percent_decode_str(name).decode_utf8_lossy());
+        match (self, name) {
+            (Self::File(path), None) => Some(on_disk(path, range)),
+            (Self::Sample(path, bytes), None) => {
+                let content = Cursor::new(bytes.clone());
+                Some(served(content, bytes.len() as u64, path, range))
             }
-            Self::Sample(_, bytes) => Ok((Box::new(Cursor::new(bytes.clone())), bytes.len() as u64)),
+            (Self::Log(folder, names), None) => Some(listed(folder, names)),
+            (Self::Log(folder, names), Some(name)) if names.iter().any(|known| *known == name) => {
+                Some(on_disk(&folder.join(&*name), range))
+            }
+            _ => None,
         }
     }
+}
+
+/// The last part of a path, as it stands in an address.
+fn encoded(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    utf8_percent_encode(&name, PLAIN).to_string()
+}
+
+fn on_disk(path: &Path, range: Option<&str>) -> io::Result<Answer> {
+    let handle = File::open(path)?;
+    let len = handle.metadata()?.len();
+    served(handle, len, path, range)
+}
+
+/// The files of a log, as `{"files":[{"name":...,"size":...},...]}`; one that is gone is left out.
+fn listed(folder: &Path, names: &[String]) -> io::Result<Answer> {
+    let mut text = Vec::new();
+    let mut json = Json::new(&mut text);
+    json.open(b'{').name("files").open(b'[');
+    for name in names {
+        if let Ok(facts) = folder.join(name).metadata() {
+            json.open(b'{').name("name").text(name).name("size").int(facts.len()).close(b'}');
+        }
+    }
+    json.close(b']').close(b'}');
+    let len = text.len() as u64;
+    Ok(body(200, Box::new(Cursor::new(text)), len, "application/json", UNKEPT))
 }
 
 impl Site {
@@ -73,7 +108,7 @@ impl Site {
     pub(super) fn address(&self) -> String {
         match &self.opened {
             None => format!("http://{}/", self.address),
-            Some(opened) => format!("http://{}/?file={}", self.address, opened.name()),
+            Some(opened) => format!("http://{}/?{}", self.address, opened.query()),
         }
     }
 
@@ -102,12 +137,11 @@ impl Site {
             return with(refuse(405, "This server only reads."), "Allow", "GET, HEAD");
         }
         let path = request.url().split(['?', '#']).next().unwrap_or_default();
-        match (path, &self.opened) {
-            (OPENED, Some(opened)) => opened_file(opened, header(request, "Range")).unwrap_or_else(|error| failed(&error)),
-            _ => match self.page.file(path) {
-                Some(file) => file.and_then(|file| page_file(file, request)).unwrap_or_else(|error| failed(&error)),
-                None => refuse(404, "There is no such page."),
-            },
+        let opened = self.opened.as_ref().zip(path.strip_prefix(OPENED));
+        let of_page = || self.page.file(path).map(|file| file.and_then(|file| page_file(file, request)));
+        match opened.and_then(|(opened, rest)| opened.answer(rest, header(request, "Range"))).or_else(of_page) {
+            Some(answer) => answer.unwrap_or_else(|error| failed(&error)),
+            None => refuse(404, "There is no such page."),
         }
     }
 
@@ -146,9 +180,8 @@ fn page_file(file: PageFile, request: &Request) -> io::Result<Answer> {
     Ok(with(with(answer, "ETag", &tag), "Vary", "Accept-Encoding"))
 }
 
-/// The file that is open in the page, whole or a range of it.
-fn opened_file(opened: &Opened, range: Option<&str>) -> io::Result<Answer> {
-    let (mut content, len) = opened.content()?;
+/// A file that is open in the page, whole or a range of it.
+fn served(mut content: impl Read + Seek + Send + 'static, len: u64, path: &Path, range: Option<&str>) -> io::Result<Answer> {
     let answer = match range.map(|range| parse_range(range, len)) {
         None | Some(Range::Ignored) => body(200, Box::new(content), len, OCTETS, UNKEPT),
         Some(Range::Outside) => {
@@ -162,7 +195,7 @@ fn opened_file(opened: &Opened, range: Option<&str>) -> io::Result<Answer> {
         }
     };
     let answer = with(answer, "Accept-Ranges", "bytes");
-    Ok(with(answer, "X-File-Name", &opened.name()))
+    Ok(with(answer, "X-File-Name", &encoded(path)))
 }
 
 /// What a `Range` header asks of a file.

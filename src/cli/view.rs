@@ -5,8 +5,10 @@ use super::failure::Failure;
 use super::http::{Opened, Site};
 use super::page::Page;
 use super::{Outcome, Result};
+use crate::persistence::open_log;
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::prelude::rust_2024::*;
 use std::process::{Command, Stdio};
@@ -14,10 +16,7 @@ use std::process::{Command, Stdio};
 pub(super) fn run(args: &ViewArgs) -> Result {
     let page = page(args)?;
     let opened = match &args.file {
-        Some(file) => {
-            readable(file)?;
-            Some(Opened::File(file.clone()))
-        }
+        Some(file) => Some(opened(file)?),
         None => page.sample().map(|(path, bytes)| Opened::Sample(path, bytes)),
     };
     let failed = |error| Failure::Output { file: Some(format!("127.0.0.1:{}", args.port).into()), error };
@@ -52,13 +51,41 @@ fn page(args: &ViewArgs) -> std::result::Result<Page, Failure> {
     }
 }
 
-/// Fails now where a page could not read the file later.
-fn readable(file: &Path) -> std::result::Result<(), Failure> {
+/// What FILE names: a file, or the files of a log by its folder or manifest. Fails now where a page could not read it later.
+fn opened(file: &Path) -> std::result::Result<Opened, Failure> {
     let failed = |error| Failure::Input { file: file.into(), error };
-    if !std::fs::metadata(file).map_err(failed)?.is_file() {
-        return Err(Failure::kind(file, "is not a regular file"));
+    match open_log::find(file) {
+        Ok(Some((folder, manifest))) => {
+            // `.` has no name of its own.
+            let folder = folder.canonicalize().map_err(failed)?;
+            let names = files_beside(&folder, &manifest).map_err(failed)?;
+            Ok(Opened::Log(folder, names))
+        }
+        Err(error) if file.is_dir() => Err(failed(error)),
+        // What is no regular file is told by the one who opens it.
+        Ok(None) | Err(_) => {
+            if !std::fs::metadata(file).map_err(failed)?.is_file() {
+                return Err(Failure::kind(file, "is not a regular file"));
+            }
+            File::open(file).map(|_| Opened::File(file.into())).map_err(failed)
+        }
     }
-    File::open(file).map(drop).map_err(failed)
+}
+
+/// Names of the files in the folder of a log, but for manifests of other logs. What is not of this folder, such as behind a link, is
+/// none of them.
+fn files_beside(folder: &Path, manifest: &OsStr) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_other = name != manifest && name.as_encoded_bytes().ends_with(b".manifest");
+        if entry.file_type()?.is_file() && !is_other {
+            names.extend(name.into_string());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Asks the system to open the address; it was printed, should that fail.

@@ -3,7 +3,7 @@
 // the browser, `AIKV_BIN` the `aikv` command that serves the page in one of the tests.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -487,6 +487,26 @@ test("aikv view serves the page with its file", { skip: skipCommand }, async () 
       assert.equal(await rowCount(page), expected(name).length);
       await openKey(page, "small");
       assert.ok(page.record.requests.every((request) => request === `${address.origin}/opened-file`), "only the file is asked for");
+    }, { origin: address.href, asks: /./ });
+  } finally {
+    server.kill();
+  }
+});
+
+test("aikv view serves the page with the folder of a log", { skip: skipCommand }, async () => {
+  const log = join(data, "redis-8.6/appendonlydir");
+  const keys = spawnSync(command, ["export", log], { encoding: "utf8" }).stdout.match(/"key":/g).length;
+  const server = spawn(command, ["view", "--www", siteFolder, "--no-open", "--port", "0", log], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const [line] = await once(server.stdout, "data");
+    const address = new URL(String(line).trim());
+    await withPage(async (page) => {
+      await untilRead(page);
+      assert.equal(await page.textContent(".file-name"), "appendonlydir");
+      assert.equal(await rowCount(page), keys);
+      await page.click('.tab:has-text("Commands")');
+      await page.waitForFunction(() => /^[\d,]+ commands/.test(document.querySelector("#status .strong").textContent));
+      assert.ok(page.record.requests.every((request) => request.startsWith(`${address.origin}/opened-file`)), "only the log is asked for");
     }, { origin: address.href, asks: /./ });
   } finally {
     server.kill();
