@@ -115,4 +115,5 @@ function partsOf(state) {
   return out;
 }
 
-const CHECKSUM = { matches: "checksum matches", none: "no checksum in this version", off: "checksum switched off", mismatch: "checksum does not match" };
+/** What became of the checksum, said of the file. */
+export const CHECKSUM = { matches: "checksum matches", none: "no checksum in this version", off: "checksum switched off", mismatch: "checksum does not match" };

@@ -292,7 +292,7 @@ test("what could not be loaded while the page was idle is said, and asked for ag
   await context.close();
 });
 
-test("of several files the first is opened, and the status bar says so", { skip }, async () => {
+test("of several files the first is opened, and the status bar or the summary says so", { skip }, async () => {
   await withPage(async (page) => {
     await page.evaluate((files) => {
       const data = new DataTransfer();
@@ -302,6 +302,10 @@ test("of several files the first is opened, and the status bar says so", { skip 
     await untilRead(page);
     await named(page, "hashes.rdb");
     assert.match(await text(page, "#status"), /the first of 3 files/);
+    // A phone has no status bar.
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.click('#bottom button:has-text("Summary")');
+    assert.match(await text(page, "#about"), /Openedthe first of 3 files.*Checksummatches/s);
   });
 });
 
