@@ -117,9 +117,10 @@ class Browser {
     await this.#ask("POST", `/element/${await this.#node(css)}/value`, { text });
   }
 
-  /** A page that has all that it may need, and writes down what must not happen. */
-  async visit(url) {
+  /** A page that has all that it may need, and writes down what must not happen; `isFramed`: it stands in the frame of that address. */
+  async visit(url, isFramed = false) {
     await this.#ask("POST", "/url", { url });
+    if (isFramed) await this.#ask("POST", "/frame", { id: 0 });
     await this.run(() => {
       window.problems = [];
       for (const type of ["error", "unhandledrejection", "securitypolicyviolation"]) {
@@ -130,12 +131,12 @@ class Browser {
   }
 
   /** Drops a file, and waits until it was read. */
-  async drop(name) {
+  async drop(name, bytes = dump(name)) {
     await this.run((file, base64) => {
       const data = new DataTransfer();
       data.items.add(new File([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], file));
       for (const type of ["dragenter", "dragover", "drop"]) document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
-    }, name, dump(name).toString("base64"));
+    }, name, bytes.toString("base64"));
     await this.until(() => /Read in/.test(document.getElementById("status").textContent));
   }
 
@@ -155,6 +156,15 @@ const FILE = "valkey-8.1/hashes.rdb";
 const KEY = "names-packed";
 const keys = expected(FILE).length;
 
+/** The first bytes of what is given to be saved. */
+function noteSaved() {
+  const give = URL.createObjectURL;
+  URL.createObjectURL = (blob) => {
+    blob.slice(0, 9).text().then((magic) => (window.saved = magic));
+    return give.call(URL, blob);
+  };
+}
+
 /** What is tried, in this order; each goes on from where the one before has left the page. */
 const STEPS = {
   async "a dropped file has its rows"(browser, { url }) {
@@ -171,13 +181,7 @@ const STEPS = {
     await browser.until((key) => document.querySelector(".detail-key").textContent === key && document.querySelector(".el-body > .el-row"), KEY);
   },
   async "a conversion is saved"(browser) {
-    await browser.run(() => {
-      const give = URL.createObjectURL;
-      URL.createObjectURL = (blob) => {
-        blob.slice(0, 9).text().then((magic) => (window.saved = magic));
-        return give.call(URL, blob);
-      };
-    });
+    await browser.run(noteSaved);
     await browser.view("Convert");
     await browser.until(() => document.querySelector(".target .outcome")?.textContent);
     // The oldest of Redis.
@@ -194,7 +198,41 @@ const STEPS = {
     await browser.click("#command-2");
     await browser.until(() => document.querySelector("#command .num, #command .el-row"));
   },
+  async "a repaired copy is saved"(browser, { url }) {
+    await browser.visit(url);
+    await browser.drop(FILE, dump(FILE).subarray(0, -100));
+    await browser.run(noteSaved);
+    await browser.view("Findings");
+    await browser.until(() => document.querySelector(".finding") && document.querySelector(".bytes-around .hexdump"));
+    await browser.click(".findings-summary .primary");
+    await browser.until(() => document.querySelector(".repair .primary")?.textContent === "Save the copy");
+    await browser.click(".repair .primary");
+    assert.equal(await browser.until(() => window.saved), "REDIS0011");
+  },
+  async "390 px wide"(browser) {
+    // Windows are not made that narrow, but frames are.
+    const framed = await serve(siteFolder, { policy: null });
+    framed.replaced.set("/frame.html", '<!doctype html><title>Narrow</title><iframe src="./" width="390" height="844"></iframe>');
+    try {
+      await browser.visit(`${framed.url}frame.html`, true);
+      await browser.drop(FILE);
+      await browser.untilRows("grid", keys);
+      const sizes = await browser.run(() => [innerWidth, document.querySelector("#row-0").offsetHeight, document.getElementById("app").scrollWidth <= innerWidth]);
+      assert.deepEqual(sizes, [390, 56, true]);
+      await browser.click("#row-0");
+      await browser.until(() => document.querySelector(".detail-key")?.textContent && document.querySelector("#detail").getBoundingClientRect().width === 390);
+      await browser.run(() => history.back());
+      await browser.until(() => document.querySelector("#row-0")?.checkVisibility());
+      for (const view of ["Prefixes", "Summary", "Findings", "Convert", "Keys"]) {
+        await browser.run((wanted) => [...document.querySelectorAll("#bottom button")].find((button) => button.textContent.startsWith(wanted)).click(), view);
+        await browser.until(() => document.documentElement.scrollWidth <= innerWidth && document.getElementById("app").scrollWidth <= innerWidth);
+      }
+    } finally {
+      await framed.close();
+    }
+  },
   async "no network"(browser, site) {
+    await browser.visit(site.url);
     // It answers for the page once it has kept all of it.
     await browser.until(() => navigator.serviceWorker.controller !== null);
     await site.close();
