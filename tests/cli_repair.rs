@@ -5,10 +5,9 @@
 mod common;
 mod rewriting;
 
-use aikv::jobs::{Check, Finding, Mend, Reader, Repair, RepairPlan, Severity};
-use aikv::wire::Limits;
+use aikv::jobs::{KeepReadable, RepairPlan};
 use common::{TempDir, data};
-use rewriting::{Record, aikv, aikv_ends, records, snapshots};
+use rewriting::{Record, aikv, aikv_ends, errors, records, snapshots};
 use std::fs;
 use std::path::Path;
 
@@ -16,46 +15,8 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// What becomes of a file that is read in chunks of this size, and the new one.
 fn repair(file: &[u8], chunk: usize) -> (RepairPlan, Vec<u8>) {
-    let limits = Limits::default();
-    let is_log = matches!(file.first(), Some(b'*' | b'#'));
-    let mut repair = if is_log { Repair::of_log([1, 2], limits) } else { Repair::of_snapshot([1, 2], limits) };
-    while let Some(rest) = repair.wanted().map(|offset| &file[offset as usize..]) {
-        if !rest.is_empty() {
-            repair.feed(&rest[..rest.len().min(chunk)]);
-        } else if !repair.looks_again() {
-            break;
-        }
-    }
-    let plan = repair.finish(file.len() as u64);
-    let mut end = 0;
-    for range in &plan.ranges {
-        assert_eq!(range.span.start, end, "{plan:?}");
-        assert!(range.span.end > end, "{plan:?}");
-        end = range.span.end;
-    }
-    assert_eq!(end, file.len() as u64, "kept and dropped are the file: {plan:?}");
-    let mut out = Vec::new();
-    let mut mend: Mend = plan.mend();
-    for (number, piece) in file.chunks(chunk).enumerate() {
-        mend.copy((number * chunk) as u64, piece, &mut out).unwrap();
-    }
-    if !plan.is_empty() {
-        mend.finish(&mut out).unwrap();
-    }
-    (plan, out)
-}
-
-/// What `check` calls errors.
-fn errors(file: &[u8]) -> Vec<Finding> {
-    let mut check = Check::new([3, 4], 1 << 20);
-    let mut reader = Reader::new(Limits::default());
-    let ended = reader.feed(file, &mut check).and_then(|()| reader.finish());
-    if let Err(error) = &ended {
-        check.end(Err(error));
-    }
-    check.take_findings().into_iter().filter(|finding| finding.severity == Severity::Error).collect()
+    rewriting::repair(file, chunk, KeepReadable::None)
 }
 
 /// Small snapshots and logs, and what the second part of a test may take for granted: that they are whole.

@@ -5,31 +5,14 @@
 mod common;
 mod rewriting;
 
-use aikv::jobs::{Mend, Repair, RepairPlan};
-use aikv::wire::Limits;
+use aikv::jobs::{KeepReadable, RepairPlan};
 use common::{Reply, Server, TempDir, data};
 use rewriting::{Record, records, snapshots};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// What becomes of a file, and the new one.
 fn repair(file: &[u8]) -> (RepairPlan, Vec<u8>) {
-    let mut repair = Repair::of_snapshot([1, 2], Limits::default());
-    while let Some(rest) = repair.wanted().map(|offset| &file[offset as usize..]) {
-        if !rest.is_empty() {
-            repair.feed(&rest[..rest.len().min(1 << 16)]);
-        } else if !repair.looks_again() {
-            break;
-        }
-    }
-    let plan = repair.finish(file.len() as u64);
-    let mut out = Vec::new();
-    if !plan.is_empty() {
-        let mut mend: Mend = plan.mend();
-        mend.copy(0, file, &mut out).unwrap();
-        mend.finish(&mut out).unwrap();
-    }
-    (plan, out)
+    rewriting::repair(file, 1 << 16, KeepReadable::None)
 }
 
 /// Numbers that look random and are the same each time.

@@ -223,6 +223,9 @@ pub(super) struct RepairArgs {
     /// The new file, which appears whole or not at all
     #[arg(value_name = "OUT")]
     pub(super) output: PathBuf,
+    /// Keep lists, sets, sorted sets and hashes that are broken inside, with the elements in front of the first fault
+    #[arg(long)]
+    pub(super) keep_readable: bool,
     /// Print what is kept and dropped as JSON
     #[arg(long)]
     pub(super) json: bool,

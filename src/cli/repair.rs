@@ -9,7 +9,7 @@ use super::repair_log;
 use super::scratch::Scratch;
 use super::source::{Packing, Source};
 use super::{Outcome, Result, random_seed};
-use crate::jobs::{Json, Repair, RepairPlan, RepairRange, RepairSum};
+use crate::jobs::{Json, KeepReadable, Readable, Repair, RepairPlan, RepairRange, RepairSum};
 use crate::kind::FileKind;
 use crate::persistence::open_log;
 use crate::wire::Limits;
@@ -40,7 +40,7 @@ pub(super) fn run(args: &RepairArgs) -> Result {
     let mut output = Output::open(Some(&args.output))?;
     let mut progress = Progress::new(&output);
     progress.start(Some(input.bytes));
-    let plan = input.examine(kind, &mut progress)?;
+    let plan = input.examine(kind, keeps(args), &mut progress)?;
     if plan.is_empty() {
         let reason = plan.ranges.first().and_then(|range| range.reason.clone());
         return Err(Failure::kind(&args.file, format!("nothing of it can be read: {}", reason.unwrap_or_default())));
@@ -52,6 +52,11 @@ pub(super) fn run(args: &RepairArgs) -> Result {
     report(&plan, input.bytes, packing, args.json)?;
     let is_whole = plan.is_whole() && packing.is_none_or(|packing| packing.error.is_none());
     Ok(if is_whole { Outcome::Clean } else { Outcome::Found })
+}
+
+/// Which broken values are kept with what of them is readable.
+pub(super) fn keeps(args: &RepairArgs) -> KeepReadable {
+    if args.keep_readable { KeepReadable::All } else { KeepReadable::None }
 }
 
 /// The file that is read, and its size when it was opened.
@@ -129,11 +134,11 @@ impl Damaged {
     }
 
     /// What of it is whole, if it is of this kind.
-    pub(super) fn examine(&mut self, kind: FileKind, progress: &mut Progress) -> Result<RepairPlan> {
+    pub(super) fn examine(&mut self, kind: FileKind, keeps: KeepReadable, progress: &mut Progress) -> Result<RepairPlan> {
         let mut buffer = vec![0; CHUNK_BYTES];
         let (seed, limits) = (random_seed()?, Limits::default());
         let mut repair = match kind {
-            FileKind::Rdb { .. } => Repair::of_snapshot(seed, limits),
+            FileKind::Rdb { .. } => Repair::of_snapshot(seed, limits).keeping_readable(keeps),
             FileKind::Aof => Repair::of_log(seed, limits),
             _ => return Err(Failure::kind(&self.path, "does not begin like an RDB or AOF file: byte 0")),
         };
@@ -207,10 +212,19 @@ fn report(plan: &RepairPlan, file_bytes: u64, packing: Option<&Packing>, is_json
 
 /// What becomes of each byte, in lines.
 pub(super) fn push_ranges(plan: &RepairPlan, text: &mut Vec<u8>) {
-    for RepairRange { span, reason } in &plan.ranges {
-        let verb = if reason.is_none() { "kept" } else { "dropped" };
+    for range in &plan.ranges {
+        let RepairRange { span, reason, readable, .. } = range;
+        let verb = match reason {
+            None => "kept",
+            Some(_) if range.is_rewritten() => "partly",
+            Some(_) => "dropped",
+        };
         // A vector takes every byte.
         let _ = write!(text, "{verb:7} bytes {} to {}", span.start, span.end);
+        if let Some(Readable { elements, stated }) = readable {
+            let of = stated.map(|stated| format!(" of {stated}")).unwrap_or_default();
+            let _ = write!(text, ": {elements}{of} elements readable");
+        }
         if let Some(reason) = reason {
             text.extend_from_slice(b": ");
             push_escaped(reason.as_bytes(), text);
@@ -226,10 +240,11 @@ pub(super) fn push_ranges(plan: &RepairPlan, text: &mut Vec<u8>) {
 pub(super) fn push_sum(sum: &RepairSum, text: &mut Vec<u8>) {
     let _ = writeln!(
         text,
-        "{} kept, {} dropped: {}, {}, {} broken alone",
+        "{} kept, {} dropped: {}{}, {}, {} broken alone",
         plural(sum.kept_bytes, "byte"),
         plural(sum.dropped_bytes(), "byte"),
         plural(sum.keys, "key"),
+        if sum.partial_keys == 0 { String::new() } else { format!(" ({} in part)", sum.partial_keys) },
         plural(sum.commands, "command"),
         plural(sum.dropped_records, "record"),
     );

@@ -7,11 +7,11 @@ use super::log_folder::write_manifest;
 use super::output::Output;
 use super::print::push_escaped;
 use super::progress::Progress;
-use super::repair::{Damaged, push_ranges, push_sum};
+use super::repair::{Damaged, keeps, push_ranges, push_sum};
 use super::staged_folder::StagedFolder;
 use super::{Outcome, Result};
 use crate::aof::{Manifest, ManifestFile, Role};
-use crate::jobs::{Json, RepairPlan, RepairSum};
+use crate::jobs::{Json, KeepReadable, RepairPlan, RepairSum};
 use crate::kind::FileKind;
 use crate::persistence::open_log;
 use crate::wire::Scalar;
@@ -43,7 +43,7 @@ pub(super) fn run(args: &RepairArgs, folder: &Path, manifest_name: &OsStr) -> Re
     let mut kept = Vec::new();
     // The order in which they are loaded; history is not.
     for listed in manifest.loaded() {
-        let found = part(folder, listed, &staged, &mut progress)?;
+        let found = part(folder, listed, &staged, keeps(args), &mut progress)?;
         if found.is_ok() {
             kept.push(listed.clone());
         }
@@ -65,6 +65,7 @@ fn part(
     folder: &Path,
     listed: &ManifestFile,
     staged: &StagedFolder,
+    keeps: KeepReadable,
     progress: &mut Progress,
 ) -> Result<std::result::Result<(u64, RepairPlan), String>> {
     let name = String::from_utf8_lossy(&listed.name).into_owned();
@@ -84,7 +85,7 @@ fn part(
         _ => FileKind::Aof,
     };
     progress.start(Some(input.bytes));
-    let plan = input.examine(kind, progress)?;
+    let plan = input.examine(kind, keeps, progress)?;
     if plan.is_empty() && is_snapshot {
         let reason = plan.ranges.first().and_then(|range| range.reason.clone());
         return Ok(Err(reason.unwrap_or_else(|| "is empty".into())));

@@ -29,7 +29,7 @@ pub struct Meaning {
 /// Elements of a damaged value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readable {
-    /// Those before the fault.
+    /// Those that can be read, in front of the fault.
     pub elements: u64,
     /// As many as the value says it has, if it says.
     pub stated: Option<u64>,
@@ -152,8 +152,7 @@ impl Explain {
             Container::Zipmap => self.entries(ZipmapEntries::new(blob, reading), container, unit, base, end),
         }
         if let Some(Readable { stated, .. }) = &mut self.readable {
-            let entries = Packed { container, reading: Reading::Strict, blob }.stated_entries();
-            *stated = stated.or(entries.and_then(|entries| entries.checked_div(per_unit(unit))));
+            *stated = stated.or(stated_elements(&Packed::unframed(container, blob), unit));
         }
     }
 
@@ -191,8 +190,13 @@ impl Explain {
     }
 }
 
+/// Elements that a packed blob says it has, of which the last may not be whole.
+pub(super) fn stated_elements(packed: &Packed<'_>, unit: Unit) -> Option<u64> {
+    packed.stated_entries().map(|entries| entries.div_ceil(per_unit(unit)))
+}
+
 /// Entries of a packed blob that make up an element.
-fn per_unit(unit: Unit) -> u64 {
+pub(super) fn per_unit(unit: Unit) -> u64 {
     match unit {
         Unit::Item | Unit::Member => 1,
         Unit::Pair | Unit::PairExpiry(_) | Unit::ScoreBinary | Unit::ScoreText => 2,

@@ -45,6 +45,7 @@ mod partition;
 mod pending;
 mod reader;
 mod repair;
+mod repair_partial;
 mod repair_plan;
 mod resync;
 mod row;
@@ -83,6 +84,9 @@ pub use module_value::ModuleJson;
 pub use partition::{Partition, Share, SplitBy};
 pub use reader::{Log, Reader, is_preamble};
 pub use repair::Repair;
+pub use repair_partial::KeepReadable;
+#[cfg(feature = "wasm-tools")]
+pub(crate) use repair_partial::{Record, Remnant};
 pub use repair_plan::{Mend, RepairPlan, RepairRange, RepairSum};
 #[cfg(feature = "wasm")]
 pub(crate) use resync::{Resync, Search};

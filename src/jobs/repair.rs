@@ -1,17 +1,20 @@
 //! Finds what of a damaged file is whole.
 //!
 //! A record that is broken inside is read once more, leniently and without its value: where its lengths lead to further records,
-//! it alone is dropped. Where they do not, records are looked for behind it, and what is between is dropped.
+//! it alone is dropped. Where they do not, records are looked for behind it, and what is between is dropped. What is dropped alone
+//! is read a third time, for what of its value is readable.
 
+use super::repair_partial::{KeepReadable, Record, Remnant};
 use super::repair_plan::{RepairPlan, Snapshot};
 use super::resync::{Resync, Search};
-use super::{Check, Flow, Job, Pass, Seed, Severity};
+use super::{Check, Finding, Flow, Job, Pass, Seed, Severity};
 use crate::aof;
 use crate::error::{Error, Fault};
 use crate::rdb::{Decoder, Elements, Event, HashTemplate, ModuleAux, ModuleItem, Part, SlotImport, Span, Templates, Version};
 use crate::wire::Limits;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 /// The version of Redis 4.0, the first that puts a snapshot in front of a log.
 const FIRST_PREAMBLE: u64 = 8;
@@ -24,9 +27,10 @@ const PIECE_BYTES: usize = 4096;
 
 /// Reads a damaged file and finds what of it is whole. It asks for bytes again where it has to look twice.
 ///
-/// Memory is that of one step, 40 bytes for each key to find those that stand twice, and what each range takes.
+/// Memory is that of one step or of one broken value, 40 bytes for each key to find those that stand twice, and what each range takes.
 pub struct Repair {
     limits: Limits,
+    keeps: KeepReadable,
     state: State,
     watch: Watch,
     /// Where the next bytes start.
@@ -44,6 +48,12 @@ enum State {
     Search {
         resync: Box<Resync>,
         passed: Option<Span>,
+    },
+    /// A record that is dropped alone is read for what of it is readable.
+    Record {
+        remnant: Box<Remnant>,
+        record: Box<Record>,
+        span: Span,
     },
     /// Behind a snapshot, where a log may begin.
     Behind(Box<Decoder>),
@@ -70,6 +80,7 @@ impl Repair {
     fn new(seed: Seed, limits: Limits, state: State) -> Self {
         Self {
             limits,
+            keeps: KeepReadable::None,
             state,
             watch: Watch::new(seed),
             position: 0,
@@ -77,6 +88,14 @@ impl Repair {
             reason: None,
             rereads_left: Resync::REREADS,
         }
+    }
+
+    /// Has keys whose values are broken inside, and which would be dropped alone, kept with what of these is readable: lists, sets,
+    /// sorted sets and hashes, with the elements in front of the first fault. A field or member that stands twice is kept once.
+    #[must_use]
+    pub fn keeping_readable(mut self, keeps: KeepReadable) -> Self {
+        self.keeps = keeps;
+        self
     }
 
     /// Where the bytes that come next have to start, which may have been read before. `None`: the rest is not looked at.
@@ -107,6 +126,16 @@ impl Repair {
                     let search = resync.feed(piece);
                     self.searched(search, resync, passed);
                 }
+                State::Record { mut remnant, record, span } => {
+                    let left = usize::try_from(span.end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+                    let piece = rest.get(..left).unwrap_or(rest);
+                    self.position = self.position.saturating_add(piece.len() as u64);
+                    if remnant.feed(piece) && self.position < span.end {
+                        self.state = State::Record { remnant, record, span };
+                    } else {
+                        self.drop_alone(span, *record, Some(*remnant));
+                    }
+                }
                 State::Behind(decoder) => self.enter_what_is_behind(decoder, rest),
                 State::Trailing(mut decoder) => {
                     self.position = self.position.saturating_add(rest.len() as u64);
@@ -126,6 +155,8 @@ impl Repair {
         match (result, self.watch.version, &self.watch.skipped_for) {
             (Err(error), Some(version), None) => {
                 self.watch.skipped_for = Some(said(&error));
+                // What was found in front of the fault belongs to this record.
+                self.watch.is_twice = stands_twice(&self.watch.check.take_findings());
                 self.resume(&decoder.templates(), version, Decoder::leniently);
             }
             (Err(error), ..) => {
@@ -195,10 +226,16 @@ impl Repair {
             }
             (Search::Failed, None) => return,
             (Search::Found(_), Some(passed)) => {
-                self.plan.dropped_records = self.plan.dropped_records.saturating_add(1);
-                self.plan.extend_to(passed.start, None);
-                self.plan.extend_to(passed.end, self.reason.take());
-                self.watch.whole = passed.end;
+                self.watch.open_end = None;
+                let templates = resync.templates().clone();
+                let record = Record { version, db: self.watch.db, templates, limits: self.limits };
+                if core::mem::take(&mut self.watch.is_twice) {
+                    return self.drop_alone(passed, record, None);
+                }
+                self.position = passed.start;
+                let remnant = Box::new(Remnant::new(&record, passed.start));
+                self.state = State::Record { remnant, record: Box::new(record), span: passed };
+                return;
             }
             (Search::Found(resumed), None) => {
                 self.plan.extend_to(resumed.doubtful.start, self.reason.take());
@@ -208,6 +245,18 @@ impl Repair {
         }
         self.watch.open_end = None;
         self.resume(resync.templates(), version, |decoder| decoder);
+    }
+
+    /// Drops a record alone, and goes on behind it. Its key may be kept with what of its value is readable.
+    fn drop_alone(&mut self, span: Span, record: Record, remnant: Option<Remnant>) {
+        self.plan.extend_to(span.start, None);
+        let readable = remnant.and_then(|remnant| remnant.finish(&mut Vec::new()));
+        let (version, templates) = (record.version, record.templates.clone());
+        let kept = Some(record).filter(|_| readable.is_some() && self.keeps.takes(span));
+        self.watch.keys = self.watch.keys.saturating_add(u64::from(kept.is_some()));
+        self.plan.drop_record(span.end, self.reason.take(), readable, kept);
+        self.watch.whole = span.end;
+        self.resume(&templates, version, |decoder| decoder);
     }
 
     fn end_snapshot(&mut self, decoder: Box<Decoder>, version: Version) {
@@ -283,7 +332,7 @@ impl Repair {
                 return false;
             }
         }
-        matches!(self.state, State::Snapshot(_) | State::Search { .. })
+        matches!(self.state, State::Snapshot(_) | State::Search { .. } | State::Record { .. })
     }
 
     /// What becomes of each byte of the file, of which there are so many.
@@ -311,7 +360,7 @@ impl Repair {
                 self.plan.commands = unfinished.commands;
                 self.reason = error.as_ref().map(said);
             }
-            State::Search { .. } | State::Behind(_) | State::Done => {}
+            State::Search { .. } | State::Record { .. } | State::Behind(_) | State::Done => {}
         }
         let whole = self.plan.end();
         let reason = self.reason.unwrap_or_else(|| "expected a whole record".into());
@@ -335,6 +384,11 @@ fn said(error: &Error) -> String {
     error.to_string()
 }
 
+/// Whether a record has such findings because its key stands twice, not one of its elements.
+fn stands_twice(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.code == "duplicate" && finding.place.element.is_none())
+}
+
 /// Looks on while a snapshot is read.
 struct Watch {
     check: Check,
@@ -342,6 +396,8 @@ struct Watch {
     skipped_for: Option<String>,
     /// A record that is broken inside, and why.
     passed: Option<(Span, String)>,
+    /// Whether the key of that one stands twice.
+    is_twice: bool,
     /// The last record, if it is a key whose bytes do not tell that it ends there.
     open_end: Option<Span>,
     /// Whether the last part of the key in hand told that it ended: it was packed or compressed.
@@ -363,6 +419,7 @@ impl Watch {
             check: Check::new(seed, Check::LIMIT_BYTES),
             skipped_for: None,
             passed: None,
+            is_twice: false,
             open_end: None,
             is_closed: false,
             version: None,
@@ -415,6 +472,7 @@ impl Watch {
             return Flow::Stop;
         }
         let findings = self.check.take_findings();
+        self.is_twice = stands_twice(&findings);
         match findings.into_iter().find(|finding| finding.severity == Severity::Error) {
             Some(finding) => {
                 self.passed = Some((span, finding.to_string()));

@@ -1,7 +1,9 @@
 //! What becomes of each byte of a damaged file, and the file that is made of it.
 
 use super::Json;
-use crate::error::Error;
+use super::explain::Readable;
+use super::repair_partial::{Record, Remnant};
+use crate::error::{Error, ErrorKind, Found, Place};
 use crate::rdb::{Checksum, Encoder, Event, Span, Version};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,6 +15,18 @@ pub struct RepairRange {
     pub span: Span,
     /// Why it is dropped; `None` where it is kept.
     pub reason: Option<String>,
+    /// What can be read of the broken value of a key that is dropped alone, if anything.
+    pub readable: Option<Readable>,
+    /// Of a key that the new file has with what is readable: written anew in place of these bytes.
+    pub(super) record: Option<Record>,
+}
+
+impl RepairRange {
+    /// Whether the new file has the key of these bytes in their place, with what of its value is readable.
+    #[must_use]
+    pub fn is_rewritten(&self) -> bool {
+        self.record.is_some()
+    }
 }
 
 /// What becomes of each byte of a file: the ranges follow one another from its first byte to its last, and none is empty.
@@ -20,9 +34,11 @@ pub struct RepairRange {
 pub struct RepairPlan {
     /// The ranges.
     pub ranges: Vec<RepairRange>,
-    /// Keys of a snapshot that are kept.
+    /// Keys of a snapshot that are kept, in part too.
     pub keys: u64,
-    /// Keys and other records that are dropped alone.
+    /// Of those, keys that are kept with what of their values is readable.
+    pub partial_keys: u64,
+    /// Keys and other records that are dropped alone, whole.
     pub dropped_records: u64,
     /// Commands of a log that are kept.
     pub commands: u64,
@@ -44,7 +60,7 @@ pub(super) struct Snapshot {
 impl RepairPlan {
     /// A plan of no bytes.
     pub(super) fn new() -> Self {
-        Self { ranges: Vec::new(), keys: 0, dropped_records: 0, commands: 0, adds_end: false, snapshot: None }
+        Self { ranges: Vec::new(), keys: 0, partial_keys: 0, dropped_records: 0, commands: 0, adds_end: false, snapshot: None }
     }
 
     /// Up to where it says what becomes of the bytes.
@@ -60,8 +76,15 @@ impl RepairPlan {
         }
         match self.ranges.last_mut() {
             Some(last) if last.reason.is_none() && reason.is_none() => last.span.end = end,
-            _ => self.ranges.push(RepairRange { span, reason }),
+            _ => self.ranges.push(RepairRange { span, reason, readable: None, record: None }),
         }
+    }
+
+    /// Drops a record that ends there, of which so much is readable; with what it takes to do so, that is written anew.
+    pub(super) fn drop_record(&mut self, end: u64, reason: Option<String>, readable: Option<Readable>, record: Option<Record>) {
+        let counted = if record.is_some() { &mut self.partial_keys } else { &mut self.dropped_records };
+        *counted = counted.saturating_add(1);
+        self.ranges.push(RepairRange { span: Span { start: self.end(), end }, reason, readable, record });
     }
 
     /// Whether nothing is dropped or added: the new file is the old one.
@@ -89,14 +112,25 @@ impl RepairPlan {
         json.close(b'}');
     }
 
-    /// Writes the plan of a file of so many bytes into an object that is open: `ranges` with `start`, `end`, `kept` and `reason`;
-    /// what [`RepairSum::write_members`] writes; `adds_end`.
+    /// Writes the plan of a file of so many bytes into an object that is open: `ranges` with `start`, `end`, `kept` and `reason`,
+    /// `readable` with `elements` and `stated`, and `rewritten`; what [`RepairSum::write_members`] writes; `adds_end`.
     pub fn write_members(&self, file_bytes: u64, json: &mut Json<'_>) {
         json.name("ranges").open(b'[');
-        for RepairRange { span, reason } in &self.ranges {
+        for range in &self.ranges {
+            let RepairRange { span, reason, readable, .. } = range;
             json.open(b'{').name("start").int(span.start).name("end").int(span.end).name("kept").bool(reason.is_none());
             if let Some(reason) = reason {
                 json.name("reason").text(reason);
+            }
+            if let Some(readable) = readable {
+                json.name("readable").open(b'{').name("elements").int(readable.elements);
+                if let Some(stated) = readable.stated {
+                    json.name("stated").int(stated);
+                }
+                json.close(b'}');
+            }
+            if range.is_rewritten() {
+                json.name("rewritten").bool(true);
             }
             json.close(b'}');
         }
@@ -109,8 +143,8 @@ impl RepairPlan {
     #[must_use]
     pub fn mend(&self) -> Mend {
         let encoder = self.snapshot.filter(|_| !self.is_whole()).map(|snapshot| (snapshot, Encoder::new(snapshot.version)));
-        let kept = self.ranges.iter().filter(|range| range.reason.is_none()).map(|range| range.span);
-        Mend { kept: kept.collect(), next: 0, encoder }
+        let kept = self.ranges.iter().filter(|range| range.reason.is_none() || range.is_rewritten());
+        Mend { kept: kept.map(|range| (range.span, range.record.clone())).collect(), next: 0, remnant: None, encoder }
     }
 }
 
@@ -123,6 +157,8 @@ pub struct RepairSum {
     pub kept_bytes: u64,
     /// As in [`RepairPlan`].
     pub keys: u64,
+    /// As in [`RepairPlan`].
+    pub partial_keys: u64,
     /// As in [`RepairPlan`].
     pub dropped_records: u64,
     /// As in [`RepairPlan`].
@@ -143,6 +179,7 @@ impl RepairSum {
         self.bytes = self.bytes.saturating_add(file_bytes);
         self.kept_bytes = self.kept_bytes.saturating_add(plan.kept_bytes());
         self.keys = self.keys.saturating_add(plan.keys);
+        self.partial_keys = self.partial_keys.saturating_add(plan.partial_keys);
         self.dropped_records = self.dropped_records.saturating_add(plan.dropped_records);
         self.commands = self.commands.saturating_add(plan.commands);
     }
@@ -153,19 +190,24 @@ impl RepairSum {
         self.bytes.saturating_sub(self.kept_bytes)
     }
 
-    /// Writes the counts into an object that is open: `bytes`, `kept_bytes`, `dropped_bytes`, `keys`, `dropped_records`, `commands`.
+    /// Writes the counts into an object that is open: `bytes`, `kept_bytes`, `dropped_bytes`, `keys`, `partial_keys`,
+    /// `dropped_records`, `commands`.
     pub fn write_members(&self, json: &mut Json<'_>) {
         json.name("bytes").int(self.bytes).name("kept_bytes").int(self.kept_bytes);
         json.name("dropped_bytes").int(self.dropped_bytes()).name("keys").int(self.keys);
+        json.name("partial_keys").int(self.partial_keys);
         json.name("dropped_records").int(self.dropped_records).name("commands").int(self.commands);
     }
 }
 
-/// Makes the new file from the bytes that are kept, in their order.
+/// Makes the new file from the bytes that are kept, in their order, and from what is readable of those that are written anew.
 pub struct Mend {
-    kept: Vec<Span>,
+    /// What is kept, and what it takes to read a record that is written anew.
+    kept: Vec<(Span, Option<Record>)>,
     /// The one that the next bytes may belong to.
     next: usize,
+    /// Of the record that is being read.
+    remnant: Option<Remnant>,
     /// None where bytes are all copied as they are.
     encoder: Option<(Snapshot, Encoder)>,
 }
@@ -175,13 +217,24 @@ impl Mend {
     /// chunks come in order and are all of the old file.
     ///
     /// # Errors
-    /// None but what an encoder gives whose events are out of order.
+    /// `BadValue` where a record that is written anew is not what it was when the plan was made. Else none but what an encoder
+    /// gives whose events are out of order.
     pub fn copy(&mut self, offset: u64, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         let end = offset.saturating_add(chunk.len() as u64);
-        while let Some(kept) = self.kept.get(self.next).copied().filter(|kept| kept.start < end) {
+        while let Some((kept, record)) = self.kept.get(self.next).filter(|(kept, _)| kept.start < end) {
+            let kept = *kept;
             let part = Span { start: kept.start.max(offset), end: kept.end.min(end) };
             if part.start < part.end {
-                self.take(part, offset, chunk, out)?;
+                match record {
+                    None => self.take(part, offset, chunk, out)?,
+                    Some(record) => {
+                        let remnant = self.remnant.get_or_insert_with(|| Remnant::new(record, kept.start));
+                        remnant.feed(bytes_of(part, offset, chunk));
+                        if part.end == kept.end {
+                            self.write_anew(kept.start, out)?;
+                        }
+                    }
+                }
             }
             if kept.end > end {
                 break;
@@ -192,10 +245,7 @@ impl Mend {
     }
 
     fn take(&mut self, part: Span, offset: u64, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        let of = |span: Span| {
-            let index = |at: u64| usize::try_from(at.saturating_sub(offset)).unwrap_or(usize::MAX);
-            chunk.get(index(span.start)..index(span.end)).unwrap_or_default()
-        };
+        let of = |span| bytes_of(span, offset, chunk);
         let Some((snapshot, encoder)) = &mut self.encoder else {
             out.extend_from_slice(of(part));
             return Ok(());
@@ -216,15 +266,35 @@ impl Mend {
         Ok(())
     }
 
+    /// Writes the record that was read, which started `start` bytes into the old file.
+    fn write_anew(&mut self, start: u64, out: &mut Vec<u8>) -> Result<(), Error> {
+        let mut text = Vec::new();
+        let readable = self.remnant.take().and_then(|remnant| remnant.finish(&mut text));
+        match (readable, &mut self.encoder) {
+            (Some(_), Some((_, encoder))) => encoder.splice(&text, out),
+            _ => {
+                let kind = ErrorKind::BadValue { expected: "the record that was planned", found: Found::Text("another one") };
+                return Err(Error::new(kind, start, Place::default()));
+            }
+        }
+        Ok(())
+    }
+
     fn end_snapshot(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
         self.encoder.take().map_or(Ok(()), |(_, mut encoder)| encoder.write(&Event::End(Checksum::Verified), out))
     }
 
-    /// Appends what stands behind the last byte that is kept: the end of a snapshot.
+    /// Appends what stands behind the last record: the end of a snapshot.
     ///
     /// # Errors
     /// As [`Mend::copy`].
     pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), Error> {
         self.end_snapshot(out)
     }
+}
+
+/// The bytes of a range of the file, of a chunk that stands `offset` bytes into it.
+fn bytes_of(span: Span, offset: u64, chunk: &[u8]) -> &[u8] {
+    let index = |at: u64| usize::try_from(at.saturating_sub(offset)).unwrap_or(usize::MAX);
+    chunk.get(index(span.start)..index(span.end)).unwrap_or_default()
 }

@@ -239,6 +239,17 @@ impl Collector {
         Collected::Entry { db, key, entry }
     }
 
+    /// Ends the key in hand where no more of its value can be read: gives it with what came of that, if an element did.
+    /// Strings and streams have no such end.
+    ///
+    /// # Errors
+    /// As [`Collector::push`].
+    pub(crate) fn break_off(&mut self) -> Result<Option<Collected>, Fault> {
+        let Self { store, open: Some(open), is_lenient, faults, .. } = self else { return Ok(None) };
+        settle(&mut open.entry.value, store, &mut |fault| tolerate(*is_lenient, faults, fault))?;
+        Ok(self.open.take().filter(Open::has_elements).map(Self::close))
+    }
+
     fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
         let Self { store, open: Some(open), is_lenient, faults, .. } = self else { return Ok(()) };
         let mut tolerate = |fault| tolerate(*is_lenient, faults, fault);

@@ -171,6 +171,11 @@ impl<'a> Packed<'a> {
         }
     }
 
+    /// A blob whose frame may be broken: its entries are sound up to the first fault.
+    pub(crate) fn unframed(container: Container, blob: &'a [u8]) -> Self {
+        Self { container, reading: Reading::Strict, blob }
+    }
+
     /// The same blob, its entries read as [`Reading::Lenient`] says.
     #[must_use]
     pub fn leniently(self) -> Self {

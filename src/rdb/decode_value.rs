@@ -416,6 +416,7 @@ pub(crate) fn read_packed<'i: 'e, 'e>(
             notes.tolerate(fault, |fault| state.dress(fault, string_at))?;
             Ok(packed)
         }
+        Err(_) if notes.is_past_frames => Ok(Packed::unframed(container, content.bytes)),
         packed => packed,
     }
 }

@@ -98,6 +98,14 @@ impl Decoder {
         self
     }
 
+    /// Hands out packed blobs whose frame is broken as if it were whole, for the entries in front of the fault.
+    /// [`Packed::open`](crate::pack::Packed::open) tells whether it is.
+    #[must_use]
+    pub(crate) fn past_frames(mut self) -> Self {
+        self.feed.scratch_mut().notes.is_past_frames = true;
+        self
+    }
+
     /// Whether this decoder is lenient.
     #[must_use]
     pub fn is_lenient(&self) -> bool {

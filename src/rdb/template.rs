@@ -74,7 +74,7 @@ pub enum Template<'a> {
 }
 
 /// The templates at the head of a snapshot, for reading a value of it again.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Templates(pub(crate) Arc<BTreeMap<u64, Vec<u8>>>);
 
 impl Templates {

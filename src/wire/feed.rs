@@ -110,6 +110,8 @@ pub(crate) struct Kept {
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) is_lenient: bool,
+    /// Whether packed blobs are handed out though their frame is broken, which is not noted.
+    pub(crate) is_past_frames: bool,
     list: Vec<Error>,
 }
 

@@ -4,7 +4,7 @@
 
 use crate::common::data;
 use aikv::error::{Error, Fault};
-use aikv::jobs::{Flow, Job, Reader, Rows};
+use aikv::jobs::{Check, Finding, Flow, Job, KeepReadable, Mend, Reader, Repair, RepairPlan, Rows, Severity};
 use aikv::rdb::Event;
 use aikv::wire::Limits;
 use std::fs;
@@ -69,4 +69,47 @@ pub(crate) fn records(file: &[u8]) -> Vec<Record> {
     let read: Result<(), Error> = reader.feed(file, &mut job).and_then(|()| reader.finish());
     read.unwrap();
     job.2
+}
+
+/// What becomes of a file that is read in chunks of this size, and the new one.
+pub(crate) fn repair(file: &[u8], chunk: usize, keeps: KeepReadable) -> (RepairPlan, Vec<u8>) {
+    let limits = Limits::default();
+    let is_log = matches!(file.first(), Some(b'*' | b'#'));
+    let mut repair =
+        if is_log { Repair::of_log([1, 2], limits) } else { Repair::of_snapshot([1, 2], limits) }.keeping_readable(keeps);
+    while let Some(rest) = repair.wanted().map(|offset| &file[offset as usize..]) {
+        if !rest.is_empty() {
+            repair.feed(&rest[..rest.len().min(chunk)]);
+        } else if !repair.looks_again() {
+            break;
+        }
+    }
+    let plan = repair.finish(file.len() as u64);
+    let mut end = 0;
+    for range in &plan.ranges {
+        assert_eq!(range.span.start, end, "{plan:?}");
+        assert!(range.span.end > end, "{plan:?}");
+        end = range.span.end;
+    }
+    assert_eq!(end, file.len() as u64, "kept and dropped are the file: {plan:?}");
+    let mut out = Vec::new();
+    let mut mend: Mend = plan.mend();
+    for (number, piece) in file.chunks(chunk).enumerate() {
+        mend.copy((number * chunk) as u64, piece, &mut out).unwrap();
+    }
+    if !plan.is_empty() {
+        mend.finish(&mut out).unwrap();
+    }
+    (plan, out)
+}
+
+/// What `check` calls errors.
+pub(crate) fn errors(file: &[u8]) -> Vec<Finding> {
+    let mut check = Check::new([3, 4], 1 << 20);
+    let mut reader = Reader::new(Limits::default());
+    let ended = reader.feed(file, &mut check).and_then(|()| reader.finish());
+    if let Err(error) = &ended {
+        check.end(Err(error));
+    }
+    check.take_findings().into_iter().filter(|finding| finding.severity == Severity::Error).collect()
 }
