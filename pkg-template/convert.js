@@ -103,7 +103,7 @@ function surveyBy(load, unpack) {
 
 /** `repair` over the second module, which `load` gives. */
 function repairBy(load) {
-  return async function repair(source, { signal, onProgress } = {}) {
+  return async function repair(source, { keepReadable, signal, onProgress } = {}) {
     const file = spansOf(source);
     const tools = await load();
     const read = async (at) => {
@@ -112,7 +112,7 @@ function repairBy(load) {
       if (bytes.length === 0) throw new Error("the file became shorter while it was read");
       return bytes;
     };
-    const repairer = new tools.Repairer(await file.slice(0, Math.min(file.size, 4096)));
+    const repairer = new tools.Repairer(await file.slice(0, Math.min(file.size, 4096)), { keepReadable });
     return lent(repairer, async () => {
       let most = 0;
       for (let at = repairer.wanted(); at !== undefined; at = repairer.wanted()) {

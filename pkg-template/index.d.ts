@@ -740,18 +740,42 @@ export function check(source: Source, options?: Run): AsyncIterableIterator<Find
 
 /** What becomes of each byte of a damaged file, as `aikv repair --json` has it. */
 export interface RepairPlan {
-  ranges: { start: number; end: number; kept: boolean; reason?: string }[];
+  ranges: RepairRange[];
   bytes: number;
   kept_bytes: number;
   dropped_bytes: number;
+  /** Keys that are kept, in part too. */
   keys: number;
+  /** Those of them that are kept with what of their values is readable. */
+  partial_keys: number;
   dropped_records: number;
   commands: number;
   adds_end: boolean;
 }
 
+/** A byte range of a damaged file, and what becomes of it. */
+export interface RepairRange {
+  start: number;
+  end: number;
+  kept: boolean;
+  /** Why it is dropped. */
+  reason?: string;
+  /** Of a key whose value is broken: how many of its elements are readable, of as many as it says it has. */
+  readable?: { elements: number; stated?: number };
+  /** The key stands in place of these bytes, with what of its value is readable. */
+  rewritten?: true;
+}
+
+export interface RepairOptions extends Omit<Run, "lenient"> {
+  /**
+   * Which lists, sets, sorted sets and hashes that are broken inside are kept with what of them is readable: all of them (`true`), or those with one
+   * of these bytes of the file in their record, such as the `start` of their range. None unless given.
+   */
+  keepReadable?: boolean | readonly number[];
+}
+
 /** A new file of every key or command that is whole, from bytes or a Blob that is not compressed. The report is there at once. */
-export function repair(source: LastingSource, options?: Omit<Run, "lenient">): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;
+export function repair(source: LastingSource, options?: RepairOptions): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;
 
 // What follows is of Node's door only.
 

@@ -1,8 +1,8 @@
 // Types of `aikv/worker`: the package beside the page, in a worker of its own.
 
 import type {
-  CommandEntry, Conversion, ConvertOptions, Entry, Expiry, Finding, Index, KeyEntry, Leniency, Query, Reading, RepairPlan, Report, Row, Run, Selection,
-  Server, Sniff, Survey, ValuePage,
+  CommandEntry, Conversion, ConvertOptions, Entry, Expiry, Finding, Index, KeyEntry, Leniency, Query, Reading, RepairOptions, RepairPlan, Report, Row, Run,
+  Selection, Server, Sniff, Survey, ValuePage,
 } from "./index.js";
 
 /** What crosses to a worker, and can be read more than once there. */
@@ -35,7 +35,7 @@ export interface AikvWorker {
   survey(source: RemoteSource, options?: Run & Pick<ConvertOptions, "databases"> & { container?: "rdb" | "aof" }): Promise<Survey>;
   /** `losses` are there when the output was taken to its end. */
   convert(source: RemoteSource, options: ConvertOptions): Promise<Conversion>;
-  repair(source: RemoteLastingSource, options?: Omit<Run, "lenient">): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;
+  repair(source: RemoteLastingSource, options?: RepairOptions): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;
   /** Ends the worker with all it holds; whatever was asked of it rejects with the code `ended`. */
   terminate(): void;
 }

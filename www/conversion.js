@@ -30,14 +30,14 @@ export class Conversions {
     });
   }
 
-  /** What becomes of each byte of a damaged file. */
-  async plan(source, tell) {
-    return this.#run(async (signal) => (await repair(source, { signal, onProgress: ({ bytes }) => tell(bytes) })).report);
+  /** What becomes of each byte of a damaged file, where the records of `keepReadable` are kept in part. */
+  async plan(source, keepReadable, tell) {
+    return this.#run(async (signal) => (await repair(source, { keepReadable, signal, onProgress: ({ bytes }) => tell(bytes) })).report);
   }
 
   /** Writes a new file of all that is whole, as [`Conversions.convert`] does. */
-  async repair(source, handle, tell) {
-    return this.#run(async (signal) => written(await repair(source, { signal, onProgress: ({ bytes }) => tell(bytes) }), handle));
+  async repair(source, keepReadable, handle, tell) {
+    return this.#run(async (signal) => written(await repair(source, { keepReadable, signal, onProgress: ({ bytes }) => tell(bytes) }), handle));
   }
 
   /** One at a time: a newer one ends an older one. */

@@ -87,6 +87,18 @@ export class ElementReader {
     }
   }
 
+  /** How much of a broken value can be kept: `{ elements, stated }`, or undefined. The reader is one of the second module. */
+  async readable(id, { RemnantReader }) {
+    const { offset, bytes } = this.#session.row(id);
+    const reader = new RemnantReader(this.#session.readAgain(id));
+    try {
+      for (let at = offset, end = offset + bytes; at < end; at += SLICE) if (reader.feed(await this.#span(at, Math.min(end, at + SLICE)))) break;
+      return reader.finish();
+    } finally {
+      reader.free();
+    }
+  }
+
   async #gather(id, job) {
     if (this.#whole?.id === id) return this.#whole.page;
     this.#whole = null;

@@ -89,7 +89,9 @@ export function whole(progress) {
 /** What a repaired copy does about it. */
 export function repairWords(one, { report, packing, repair, log }) {
   const range = one.compression ? null : repair?.plan?.ranges.find(({ kept, start, end }) => !kept && one.offset >= start && one.offset < end);
-  if (range) return `Bytes ${count(range.start)} – ${count(range.end)} are left out.`;
+  const bytes = range && `Bytes ${count(range.start)} – ${count(range.end)} are left out`;
+  if (range?.rewritten) return `${bytes}, and the key is kept with what of them is readable.`;
+  if (range) return `${bytes}.`;
   if (one.compression) return `What was unpacked of the ${one.compression} file is kept, and is not compressed again.`;
   if (one.code === "unsupported-version") return "No repaired copy is made of a version that is not known.";
   if (one.code === "bad-checksum") return "The checksum is made anew of the bytes that are kept.";

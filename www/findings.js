@@ -2,7 +2,7 @@
 
 import { CODES } from "./error-codes.js";
 import { badge } from "./columns.js";
-import { el, fill, icon, marked, setText, show } from "./dom.js";
+import { el, fill, icon, marked, pick, setText, show, turnRadio } from "./dom.js";
 import { mountStrip } from "./file-strip.js";
 import { expectedOf, keyWords, repairWords, sentenceOf, severityWords, titleOf, whole } from "./finding-words.js";
 import { bytesText, count, hex, percent, plural, sentence } from "./format.js";
@@ -17,6 +17,8 @@ const AROUND = 13 * ROW;
 const EXPLAINED = 1 << 20;
 const HEADER_BYTES = 9;
 const ROWS_BACK = 20;
+/** Types of which a repaired copy may keep a part. */
+const IN_PART = ["list", "set", "zset", "hash"];
 
 export function mountFindings(root, summaryRoot, actions) {
   const facts = el("div", { class: "findings-summary", hidden: true });
@@ -45,7 +47,7 @@ export function mountFindings(root, summaryRoot, actions) {
     repair.render(next);
     const found = findings(next);
     const { finding, progress, phase, source, report } = next;
-    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys, Boolean(next.repair), next.repair?.plan?.kept_bytes, next.convert.busy?.kind === "save"]);
+    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys, Boolean(next.repair), next.repair?.plan?.kept_bytes, next.convert.busy?.kind === "save", next.keeps]);
     if (key === shown) return;
     shown = key;
     renderFacts(next);
@@ -97,7 +99,7 @@ export function mountFindings(root, summaryRoot, actions) {
   }
 
   function renderExplain(state, one) {
-    const { row, next, elements, stated } = known.key === nameOf(one) ? known.about : {};
+    const { row, next, elements, stated, canKeep } = known.key === nameOf(one) ? known.about : {};
     const { report } = state;
     const mono = (words) => el("span", { class: "mono" }, words);
     const second = (words) => el("span", { class: "second beside" }, words);
@@ -110,6 +112,8 @@ export function mountFindings(root, summaryRoot, actions) {
     else if (isEnd(state, one) && one.code !== "truncated") pairs.push(["Before it", whole(state.progress)]);
     const gone = stated > elements ? ` ${count(stated - elements)} of its ${plural(stated, elementWord(one, row))} ${stated - elements === 1 ? "is" : "are"} gone.` : "";
     const show = row ? ["Show this key in Keys", () => actions.showFound(row)] : state.progress?.keys && isEnd(state, one) ? ["Show the last whole key in Keys", actions.showLast] : null;
+    const isChoosing = text.contains(document.activeElement) && document.activeElement.role === "radio";
+    const words = repairWords(one, state);
     fill(text,
       el("div", { class: "explain-words" },
         el("h2", null, titleOf(one)),
@@ -117,9 +121,22 @@ export function mountFindings(root, summaryRoot, actions) {
         el("dl", { class: "pairs" }, pairs.map(([name, value]) => [el("dt", null, name), el("dd", null, value)]))),
       el("section", { class: "repaired", "aria-label": "In the repaired copy" },
         el("h3", null, "In the repaired copy"),
-        el("p", null, repairWords(one, state)),
+        canKeep ? choice(state, row, plural(elements, `readable ${elementWord(one, row)}`)) : null,
+        canKeep && !state.repair?.plan ? null : el("p", null, words),
         show ? el("button", { class: "button link", type: "button", onclick: show[1] }, show[0]) : null),
       el("p", { class: "code-words" }, el("span", { class: "code" }, one.code), " ", marked(codeWords(one.code))));
+    if (isChoosing) text.querySelector('[role="radio"][aria-checked="true"]')?.focus();
+  }
+
+  /** What becomes of a key of which a part is readable. */
+  function choice({ keeps, repair: asked }, row, part) {
+    const isKept = keeps.includes(row.offset);
+    const radio = (words, keep) => {
+      const node = el("button", { class: "choice", type: "button", role: "radio", disabled: Boolean(asked?.busy), onclick: () => actions.keepReadable(row.offset, keep) }, el("span", { class: "dot" }), words);
+      pick(node, keep === isKept);
+      return node;
+    };
+    return el("div", { class: "choices", role: "radiogroup", "aria-label": "In the repaired copy", onkeydown: turnRadio }, radio("Leave this key out", false), radio(`Keep its ${part}`, true));
   }
 
   /** Reads what there is to be known of a finding: its key and the one behind it, the bytes, and their meaning. */
@@ -155,10 +172,12 @@ export function mountFindings(root, summaryRoot, actions) {
     ]);
     const about = { row, next };
     if (state.report?.format !== "rdb") return about;
+    const kept = row && one.severity === "error" && IN_PART.includes(row.type) ? await actions.readable(row.id) : undefined;
+    const counted = kept && { ...kept, canKeep: true };
     const begin = await beginning(row ?? (await actions.row(nextId - 1)), from);
     const start = begin?.offset ?? HEADER_BYTES;
-    if (start > to || to - start > EXPLAINED) return about;
-    return { ...about, ...(await actions.explain({ start, db: begin?.db ?? one.db ?? 0, from, to })) };
+    if (start > to || to - start > EXPLAINED) return { ...about, ...counted };
+    return { ...about, ...(await actions.explain({ start, db: begin?.db ?? one.db ?? 0, from, to })), ...counted };
   }
 
   /** The last row that begins at or before a byte, if that is among the few before this one; else the first of these. */

@@ -46,6 +46,8 @@ export function mountLater({ store, client, pool, announce, query, actions, view
     /** Lays out a long value in the worker. */
     lay: (op, args) => client.call(op, args),
     explain: (args) => client.call("explain", args).catch(() => ({})),
+    // Without it nothing is offered.
+    readable: (id) => client.call("readable", { id }).catch(() => undefined),
     help: () => views.help.open(store.state.settings),
     docs: () => views.docs.open(),
     exportMenu: () => views.header.exportMenu(),

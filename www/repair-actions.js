@@ -30,10 +30,16 @@ export function repairActions(store, client, announce) {
   }
 
   return {
+    /** Chooses whether the key whose record starts there is kept with what of it is readable. What was planned otherwise is no more. */
+    keepReadable(start, isKept) {
+      const others = store.state.keeps.filter((one) => one !== start);
+      store.update({ keeps: isKept ? [...others, start] : others });
+      update(null);
+    },
     /** Finds out what a repaired copy would keep and drop. */
     async planRepair() {
       update({ busy: null, plan: null, saved: null, failure: null });
-      const plan = await run("plan", "repairPlan", {});
+      const plan = await run("plan", "repairPlan", { keepReadable: store.state.keeps });
       if (!plan) return;
       update({ plan });
       announce.say(`A repaired copy keeps ${bytesText(plan.kept_bytes)} and leaves ${bytesText(plan.dropped_bytes)} out`);
@@ -50,7 +56,7 @@ export function repairActions(store, client, announce) {
       }
       if (!where) return;
       const { handle } = where;
-      const written = await run("save", "repair", { handle });
+      const written = await run("save", "repair", { keepReadable: store.state.keeps, handle });
       if (!written) return;
       if (written.blob) download(written.blob, name);
       const saved = { name: handle?.name ?? name, bytes: written.bytes };

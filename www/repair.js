@@ -38,7 +38,7 @@ export function mountRepair(actions) {
         el("h2", null, canSave ? `A repaired copy of ${source.name}` : "There is nothing to repair"),
         el("dl", { class: "repair-facts" }, factsOf(plan, progress).map(([name, value]) => el("div", null, el("dt", null, name), el("dd", null, value)))),
         plan.adds_end ? el("p", null, "An end with its checksum is put behind the last whole record.") : null,
-        dropped.length ? el("ul", { class: "repair-ranges", tabIndex: 0, "aria-label": "What is dropped" }, dropped.slice(0, LISTED).map((range) => el("li", null, el("span", { class: "num" }, `Bytes ${count(range.start)} – ${count(range.end)}`), `: ${range.reason}`)), dropped.length > LISTED ? el("li", null, `and ${plural(dropped.length - LISTED, "more range")}`) : null) : null,
+        dropped.length ? el("ul", { class: "repair-ranges", tabIndex: 0, "aria-label": "What is dropped" }, dropped.slice(0, LISTED).map((range) => el("li", null, el("span", { class: "num" }, `Bytes ${count(range.start)} – ${count(range.end)}`), `${keptOf(range)}: ${range.reason}`)), dropped.length > LISTED ? el("li", null, `and ${plural(dropped.length - LISTED, "more range")}`) : null) : null,
         failure ? el("p", { class: "danger" }, failure) : null),
       el("div", { class: "repair-buttons" }, canSave ? button("Save the copy", actions.saveRepaired, "primary") : null, button(canSave ? "Cancel" : "Close", actions.leaveRepair)),
     ];
@@ -47,11 +47,17 @@ export function mountRepair(actions) {
   return { node, render };
 }
 
+/** What of a range that is dropped the copy has all the same. */
+function keptOf({ rewritten, readable }) {
+  return rewritten ? `, whose key is kept with ${plural(readable.elements, "element")}` : "";
+}
+
 function factsOf(plan, progress) {
   const facts = [["Bytes kept", `${bytesText(plan.kept_bytes)} (${count(plan.kept_bytes)})`], ["Bytes dropped", `${bytesText(plan.dropped_bytes)} (${count(plan.dropped_bytes)})`]];
   if (plan.commands) facts.push(["Commands kept", count(plan.commands)]);
   if (plan.keys || progress?.keys) {
     facts.push(["Keys kept", count(plan.keys)]);
+    if (plan.partial_keys) facts.push(["Keys kept in part", count(plan.partial_keys)]);
     facts.push(["Keys dropped", count(Math.max(plan.dropped_records, (progress?.keys ?? 0) - plan.keys))]);
   }
   return facts;

@@ -35,6 +35,8 @@ const ofFile = () => ({
   expiry: null,
   failure: null,
   finding: 0,
+  /** Where the records start that a repaired copy keeps with what of their values is readable. */
+  keeps: [],
   /** A repaired copy that was asked for: null, or `{ busy, plan, saved, failure }`. */
   repair: null,
   query: emptyQuery(),

@@ -163,6 +163,12 @@ const operations = {
     return session.explain(start, bytes, db, from, to);
   },
 
+  /** How much of a value that is broken a repaired copy can keep. */
+  async readable({ id }) {
+    await needTools();
+    return need().values.readable(id, more.tools());
+  },
+
   async value({ id, options }) {
     return need().values.page(id, options);
   },
@@ -208,15 +214,15 @@ const operations = {
   },
 
   /** What becomes of each byte of a damaged file, as `aikv repair --json` says it. */
-  async repairPlan({ job, source }) {
+  async repairPlan({ job, source, keepReadable }) {
     await later();
-    return conversions.plan(fromMessage(source), converting(job));
+    return conversions.plan(fromMessage(source), keepReadable, converting(job));
   },
 
   /** Writes a new file of all that is whole, as `convert` does. */
-  async repair({ job, source, handle }) {
+  async repair({ job, source, keepReadable, handle }) {
     await later();
-    return conversions.repair(fromMessage(source), handle, converting(job));
+    return conversions.repair(fromMessage(source), keepReadable, handle, converting(job));
   },
 
   async stopConverting() {

@@ -117,7 +117,8 @@ impl Remnant {
             }
             match self.collector.push(&event) {
                 Ok(Some(Collected::Entry { key, entry, .. })) => {
-                    self.found = Some((key, entry));
+                    // Of a record without a fault nothing has to be kept.
+                    self.found = Some((key, entry)).filter(|_| !self.collector.faults().is_empty());
                     self.is_over = true;
                 }
                 Ok(_) => {}
@@ -143,9 +144,7 @@ impl Remnant {
         truncate(&mut entry.value, sure);
         self.found = Some((key, entry)).filter(|_| sure > 0);
     }
-}
 
-impl Remnant {
     /// Appends the record with what of its value is readable, in plain form; says how much that is. Nothing where no element is
     /// readable, or the version has no form for what is.
     pub(crate) fn finish(self, out: &mut Vec<u8>) -> Option<Readable> {

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { findServer, withServer } from "./support/server.mjs";
 import { drop, untilRead, violations } from "./support/site.mjs";
 import { dump, settled, skip, snapshot, withFile, withPage } from "./support/viewer.mjs";
 
@@ -62,7 +63,7 @@ test("a value that is broken is passed over, and said at its byte, with what is 
     assert.equal(said["Key and value"], `bytes ${HEADER + FIRST.length} – ${FAULT + 1}`);
     assert.equal(said["Reading went on"], `at byte ${FAULT + 1}, key cache:tents`);
     assert.match(await text(page, ".code-words"), /^bad-packed .*contradicts itself/);
-    assert.match(await text(page, ".repaired"), /This key is left out/);
+    assert.deepEqual(await texts(page, ".repaired .choice"), ["Leave this key out", "Keep its 2 readable fields"]);
     const meanings = await texts(page, ".hexdump .meaning");
     assert.match(meanings.join("\n"), /f = v/);
     assert.match(meanings.join("\n"), /does not decode/);
@@ -226,6 +227,67 @@ test("a repaired copy is saved once what it keeps and drops was said, and has no
     await page.waitForFunction(() => document.querySelector(".file-name").textContent === "a-repaired.rdb" && /checksum matches/.test(document.getElementById("status").textContent));
     assert.deepEqual(await keys(page), ["first", "cache:tents"]);
     assert.equal(await text(page, ".tab .count"), "0");
+  });
+});
+
+const chosen = (page) => page.$$eval(".repaired [role=radio]", (radios) => radios.map((radio) => [radio.textContent, radio.ariaChecked, radio.tabIndex]));
+/** The explanation of this key is there, with what may become of it. */
+const untilOffered = (page, key) => page.waitForFunction((wanted) => document.querySelector(".explain .pairs > dd").textContent.includes(wanted) && document.querySelector(".repaired [role=radio]"), key);
+const EXPIRES_AT_MS = 2_000_000_000_000;
+
+test("a key is kept with its readable fields where that is chosen, and a server has them", { skip }, async () => {
+  const expiry = Buffer.alloc(9, 0xfc);
+  expiry.writeBigInt64LE(BigInt(EXPIRES_AT_MS), 1);
+  const other = record(HASH, "session:6cf", CUT_FIELDS);
+  const content = file(Buffer.from([0xfe, 0]), FIRST, other, expiry, BROKEN, AFTER);
+  await withFile(content, async (page) => {
+    await withoutDialog(page);
+    await openFindings(page);
+    await page.waitForSelector(".repaired [role=radiogroup]");
+    await page.click(".finding >> nth=1");
+    await untilOffered(page, "session:5be");
+    assert.deepEqual(await chosen(page), [["Leave this key out", "true", 0], ["Keep its 2 readable fields", "false", -1]]);
+    // A plan of before the choice is no more.
+    await page.click("text=Save a repaired copy…");
+    await page.waitForSelector(".repair-facts");
+    await page.focus(".repaired [role=radio]");
+    await page.keyboard.press("ArrowDown");
+    await page.waitForFunction(() => document.activeElement.textContent === "Keep its 2 readable fields" && document.activeElement.ariaChecked === "true");
+    assert.deepEqual(await chosen(page), [["Leave this key out", "false", -1], ["Keep its 2 readable fields", "true", 0]]);
+    await page.waitForFunction(() => document.querySelector(".repair").hidden);
+    // The choice is that of one finding.
+    await page.click(".finding >> nth=0");
+    await untilOffered(page, "session:6cf");
+    assert.equal((await chosen(page))[0][1], "true");
+    await page.click(".finding >> nth=1");
+    await page.waitForFunction(() => document.querySelector(".repaired [role=radio]:nth-child(2)")?.ariaChecked === "true");
+
+    await page.click("text=Save a repaired copy…");
+    await page.waitForSelector(".repair-facts");
+    const said = await page.$$eval(".repair-facts > div", (facts) => Object.fromEntries(facts.map((fact) => [fact.children[0].textContent, fact.children[1].textContent])));
+    assert.deepEqual([said["Keys kept"], said["Keys kept in part"], said["Keys dropped"]], ["3", "1", "1"]);
+    assert.match(await text(page, ".repair-ranges"), /Bytes \d+ – \d+, whose key is kept with 2 elements: expected/);
+    assert.match(await text(page, ".repaired"), /are left out, and the key is kept with what of them is readable/);
+    assert.deepEqual(await violations(page), []);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Save the copy")]);
+    const saved = readFileSync(await download.path());
+    const program = findServer("redis-8.0");
+    if (!program) return;
+    await withServer(program, async (ask) => {
+      assert.equal(await ask("DBSIZE"), 3);
+      assert.deepEqual((await ask("HGETALL", "session:5be")).map(String), ["f", "v", "g", "w"]);
+      assert.equal(await ask("PEXPIRETIME", "session:5be"), EXPIRES_AT_MS);
+    }, { "dump.rdb": saved });
+  });
+});
+
+test("a string that is broken is left out, and nothing else is offered", { skip }, async () => {
+  const broken = Buffer.from([STRING, 1, 0x63, 0xc3, 4, 6, 0, 0, 0, 0xff]);
+  await withFile(file(FIRST, broken, AFTER), async (page) => {
+    await openFindings(page);
+    await page.waitForSelector(".hexdump .fault");
+    assert.match(await text(page, ".repaired"), /This key is left out/);
+    assert.equal(await page.locator(".repaired [role=radio]").count(), 0);
   });
 });
 

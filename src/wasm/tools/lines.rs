@@ -5,7 +5,7 @@ use super::super::error;
 use super::super::{option, seed};
 use crate::aof;
 use crate::error::{Error, ErrorKind, Fault, Place};
-use crate::jobs::{Export, ExportLog, Flow, Job, Json, Pass, Reader};
+use crate::jobs::{Export, ExportLog, Flow, Job, Json, Pass, Reader, Record};
 use crate::rdb::{Decoder, Dialect, Event, Templates, Version};
 use crate::wire::{Limits, Scalar};
 use alloc::string::{String, ToString};
@@ -174,14 +174,8 @@ impl LineReader {
     /// An `Error` where the machine gives no random numbers, a `TypeError` where a member is of the wrong type.
     #[wasm_bindgen(constructor)]
     pub fn new(row: &JsValue) -> Result<Self, JsValue> {
-        let limits = Limits { max_item_bytes: option::whole(row, "maxItemBytes")?.unwrap_or(MAX_ITEM_BYTES) };
-        let number = option::whole(row, "version")?.unwrap_or_default();
-        let is_valkey = option::string(row, "dialect")?.is_some_and(|name| name == Dialect::Valkey.name());
-        let version = if is_valkey { Version::valkey(number) } else { Version::redis(number) };
-        let db = option::whole(row, "db")?.unwrap_or_default();
-        let offset = option::whole(row, "offset")?.unwrap_or_default();
-        let templates = option::list(row, "templates")?.iter().map(|pair| template(&pair)).collect::<Result<Vec<_>, _>>()?;
-        let decoder = Decoder::resume(version, db, offset, limits).with_templates(Templates::from_encoded(templates.into_iter()));
+        let (Record { version, db, templates, limits }, offset) = record(row)?;
+        let decoder = Decoder::resume(version, db, offset, limits).with_templates(templates);
         let decoder = if option::flag(row, "lenient")? { decoder.leniently() } else { decoder };
         let line = Line { export: export(limits)?, text: Vec::new(), is_whole: false };
         Ok(Self { decoder, pass: Pass::new(), line })
@@ -209,6 +203,18 @@ impl LineReader {
         // Every line is UTF-8 by the way it is written.
         Ok(String::from_utf8(take(&mut self.line.text)).unwrap_or_default())
     }
+}
+
+/// What `Session.readAgain` told of a row, and where the row starts.
+pub(super) fn record(row: &JsValue) -> Result<(Record, u64), JsValue> {
+    let limits = Limits { max_item_bytes: option::whole(row, "maxItemBytes")?.unwrap_or(MAX_ITEM_BYTES) };
+    let number = option::whole(row, "version")?.unwrap_or_default();
+    let is_valkey = option::string(row, "dialect")?.is_some_and(|name| name == Dialect::Valkey.name());
+    let version = if is_valkey { Version::valkey(number) } else { Version::redis(number) };
+    let db = option::whole(row, "db")?.unwrap_or_default();
+    let templates = option::list(row, "templates")?.iter().map(|pair| template(&pair)).collect::<Result<Vec<_>, _>>()?;
+    let templates = Templates::from_encoded(templates.into_iter());
+    Ok((Record { version, db, templates, limits }, option::whole(row, "offset")?.unwrap_or_default()))
 }
 
 fn template(pair: &JsValue) -> Result<(u64, Vec<u8>), JsValue> {

@@ -14,7 +14,7 @@ pub use check::Checker;
 pub use convert::{Converter, servers};
 pub use lines::{LineReader, Lines};
 pub use payload::{dump, restore};
-pub use repair::{Mender, Repairer};
+pub use repair::{Mender, RemnantReader, Repairer};
 pub use survey::Surveyor;
 pub use unpack::Unpacker;
 

@@ -1,14 +1,17 @@
 //! What of a damaged file is whole, and a new file of it.
 
 use super::super::error;
-use super::super::option::to_u64;
+use super::super::object::{self, ObjectExt};
+use super::super::option::{self, to_u64};
+use super::lines::record;
 use super::seed;
-use crate::jobs::{Json, Mend, Repair, RepairPlan};
+use crate::jobs::{Json, KeepReadable, Mend, Readable, Record, Remnant, Repair, RepairPlan};
 use crate::kind::FileKind;
 use crate::wire::Limits;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
-use js_sys::Uint8Array;
+use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 /// Finds what of a damaged file is whole. Feed it bytes from where they are wanted, until none are.
@@ -21,14 +24,17 @@ pub struct Repairer {
 
 #[wasm_bindgen]
 impl Repairer {
-    /// A repair of the file that begins with `prefix`: 16 bytes of it, or all there are.
+    /// A repair of the file that begins with `prefix`: 16 bytes of it, or all there are. Option `keepReadable`: `true`, or the
+    /// offsets of records.
     ///
     /// # Errors
-    /// `bad-magic` for what is no snapshot or log; an `Error` where the machine gives no random numbers.
+    /// `bad-magic` for what is no snapshot or log; an `Error` where the machine gives no random numbers; a `TypeError` where the option is
+    /// of the wrong type.
     #[wasm_bindgen(constructor)]
-    pub fn new(prefix: &[u8]) -> Result<Self, JsValue> {
+    pub fn new(prefix: &[u8], options: &JsValue) -> Result<Self, JsValue> {
+        let keeps = keeps(options)?;
         let repair = match FileKind::sniff(prefix) {
-            FileKind::Rdb { .. } => Repair::of_snapshot(seed()?, Limits::default()),
+            FileKind::Rdb { .. } => Repair::of_snapshot(seed()?, Limits::default()).keeping_readable(keeps),
             FileKind::Aof => Repair::of_log(seed()?, Limits::default()),
             FileKind::Compressed { .. } => return Err(error::coded("bad-magic", 0, "is compressed as a whole: unpack it first")),
             _ => return Err(error::coded("bad-magic", 0, "does not begin like an RDB or AOF file: byte 0")),
@@ -78,6 +84,56 @@ impl Repairer {
     pub fn mender(&self) -> Result<Mender, JsValue> {
         let (plan, _) = self.plan.as_ref().ok_or_else(|| error::usage("mender: expected a plan to have been made"))?;
         Ok(Mender { mend: Some(plan.mend()), offset: 0, out: Vec::new() })
+    }
+}
+
+fn keeps(options: &JsValue) -> Result<KeepReadable, JsValue> {
+    let value = option::member(options, "keepReadable")?;
+    let usage = || error::usage("keepReadable: expected true, false or offsets");
+    if let Some(offsets) = value.dyn_ref::<Array>() {
+        let offset = |value: JsValue| value.as_f64().filter(|offset| *offset >= 0.0).map(to_u64);
+        return offsets.iter().map(offset).collect::<Option<BTreeSet<_>>>().map(KeepReadable::At).ok_or_else(usage);
+    }
+    match value.as_bool() {
+        Some(true) => Ok(KeepReadable::All),
+        Some(false) => Ok(KeepReadable::None),
+        None if value.is_null() || value.is_undefined() => Ok(KeepReadable::None),
+        None => Err(usage()),
+    }
+}
+
+/// Finds out how much of a row is readable whose value is broken, as a repair does that may keep it.
+#[wasm_bindgen(skip_typescript)]
+pub struct RemnantReader {
+    remnant: Option<Remnant>,
+}
+
+#[wasm_bindgen]
+impl RemnantReader {
+    /// A reader of the row that `Session.readAgain` told of.
+    ///
+    /// # Errors
+    /// A `TypeError` where a member is of the wrong type.
+    #[wasm_bindgen(constructor)]
+    pub fn new(row: &JsValue) -> Result<Self, JsValue> {
+        let (record, offset) = record(row)?;
+        // A repair has limits of its own.
+        let record = Record { limits: Limits::default(), ..record };
+        Ok(Self { remnant: Some(Remnant::new(&record, offset)) })
+    }
+
+    /// Reads the next bytes of the row; `true` once no more are needed.
+    pub fn feed(&mut self, chunk: &[u8]) -> bool {
+        self.remnant.as_mut().is_none_or(|remnant| !remnant.feed(chunk))
+    }
+
+    /// `{ elements, stated }`, or `undefined` where nothing of it can be kept.
+    pub fn finish(&mut self) -> Option<Object> {
+        let Readable { elements, stated } = self.remnant.take()?.finish(&mut Vec::new())?;
+        let object = Object::new();
+        object.set("elements", object::number(elements));
+        object.put("stated", stated.map(object::number));
+        Some(object)
     }
 }
 

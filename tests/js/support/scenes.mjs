@@ -244,7 +244,11 @@ export const SCENES = [
       await look("damaged-keys");
       await view(page, "Findings");
       await page.waitForSelector(".hexdump .fault");
+      await page.waitForSelector(".repaired [role=radiogroup]");
       await look("findings");
+      await button(page, "Keep its");
+      await page.waitForSelector(".choice:nth-child(2)[aria-checked=true]");
+      await look("findings-kept");
       await button(page, "Save a repaired copy");
       await page.waitForFunction(() => /dropped|left out|kept/.test(document.querySelector(".repair, .repair-panel, .menu, dialog[open]")?.textContent ?? ""));
       await look("repair");
