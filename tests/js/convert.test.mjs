@@ -311,6 +311,30 @@ test("a damaged file is repaired as the command does it", async () => {
   await assert.rejects(aikv.repair(createReadStream(path("redis-7.0/hashes.rdb"))), TypeError);
 });
 
+/** Two hashes whose second pair was zeroed, and a string. */
+const BROKEN = [..."hz"].map((key) => Buffer.from(`1001${key.charCodeAt(0).toString(16)}1313000000040081660281760200000000000000`, "hex"));
+const BROKEN_FILE = Buffer.concat([Buffer.from("REDIS0011\xfe\0", "latin1"), ...BROKEN, Buffer.from("\0\x01s\x01v\xff\0\0\0\0\0\0\0\0", "latin1")]);
+
+test("what is readable of broken values is kept, of all as the command does it or of those that are chosen", async () => {
+  const input = join(folder, "damaged.rdb");
+  writeFileSync(input, BROKEN_FILE);
+  const expected = native("repair", input, "rdb", "--keep-readable", "--json");
+  const repaired = await aikv.repair(BROKEN_FILE, { keepReadable: true });
+  assert.deepEqual(repaired.report, expected.report);
+  assert.ok(expected.bytes.equals(await repaired.bytes()));
+  assert.deepEqual([repaired.report.keys, repaired.report.partial_keys], [3, 2]);
+
+  const { report } = await aikv.repair(BROKEN_FILE);
+  const offered = report.ranges.filter((range) => range.readable);
+  assert.deepEqual(offered.map(({ readable, rewritten }) => [readable, rewritten]), [[{ elements: 1, stated: 2 }, undefined], [{ elements: 1, stated: 2 }, undefined]]);
+  const second = await aikv.repair(BROKEN_FILE, { keepReadable: [offered[1].start] });
+  assert.deepEqual(second.report.ranges.filter((range) => range.rewritten).map(({ start }) => start), [offered[1].start]);
+  const entries = [];
+  for await (const entry of aikv.entries(await second.bytes())) if ("key" in entry) entries.push([entry.key, entry.value]);
+  assert.equal(JSON.stringify(entries), JSON.stringify([["z", { f: "v" }], ["s", "v"]]));
+  for (const keepReadable of ["all", 1, [-1], ["0"]]) await assert.rejects(aikv.repair(BROKEN_FILE, { keepReadable }), TypeError);
+});
+
 for (const name of SERVERS) {
   test(`${name} loads what is written for it, and restores single values`, async (t) => {
     const program = findServer(name);

@@ -83,6 +83,8 @@ test("surveys, checks and repairs in a worker are those of the package", async (
   assert.ok(repaired.report.dropped_bytes > 0);
   assert.deepEqual(repaired.report, expected.report);
   assert.deepEqual(await repaired.bytes(), await expected.bytes());
+  const broken = Uint8Array.from("REDIS0011\xfe\0\x02\x01t\x02\x01a\x01a\xff\0\0\0\0\0\0\0\0", (byte) => byte.charCodeAt(0));
+  assert.equal((await remote.repair(broken, { keepReadable: true })).report.partial_keys, 1, "options cross");
 });
 
 test("a signal ends a conversion in a worker, and its source is let go", { timeout: 20_000 }, async () => {
