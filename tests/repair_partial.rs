@@ -3,10 +3,13 @@
 #![cfg(feature = "cli")]
 
 mod common;
+#[path = "common/counting.rs"]
+mod counting;
 mod rewriting;
+mod support;
 
 use aikv::error::Fault;
-use aikv::jobs::{Flow, Job, KeepReadable, Reader, Rows};
+use aikv::jobs::{Flow, Job, KeepReadable, Reader, Repair, Rows};
 use aikv::model::{Dataset, Entry, Value};
 use aikv::rdb::{Event, Eviction, Kind};
 use aikv::wire::Limits;
@@ -335,6 +338,57 @@ fn the_last_element_in_front_of_a_fault_is_kept_only_where_its_own_bytes_confirm
     let count: &[u8] = b"\x0a\x01n\x11\x11\0\0\0\x0d\0\0\0\x09\0\0\x01a\x03\x01b\xff";
     let file = snapshot(&[ziplist, intset, count, STRING]);
     assert_eq!(kept(&file, KeepReadable::All), names(&[("i", 2), ("l", 1), ("n", 2), ("s", 1)]));
+}
+
+#[test]
+fn a_hash_with_a_template_is_kept_as_a_plain_one() {
+    let mut file = support::newer::redis_8_10();
+    let record = found(&file).into_iter().find(|found| found.encoding == "hash-tmpl-lp-ref").unwrap();
+    file[record.end - 3..record.end].fill(0);
+    let (plan, out) = repair(&file, 1 << 16, KeepReadable::All);
+    let readable: Vec<_> = plan.ranges.iter().filter_map(|range| range.readable).collect();
+    assert_eq!((readable[0].elements, readable[0].stated, readable.len()), (1, Some(2), 1));
+    let encodings: Vec<_> = found(&out).into_iter().filter(|found| found.key == record.key).map(|found| found.encoding).collect();
+    assert_eq!(encodings, ["hash"]);
+    let Value::Hash(fields) = &Dataset::decode(&out).unwrap().databases[&record.db][&record.key[..]].value else { panic!() };
+    assert_eq!(
+        fields.iter().map(|field| (&field.field[..], &field.value[..])).collect::<Vec<_>>(),
+        [(&b"field1"[..], &b"1"[..])]
+    );
+}
+
+/// A list of so many texts of 1000 bytes that take 18 in the file, and one that does not expand.
+fn bomb(texts: u32) -> Vec<u8> {
+    // One byte, and references that repeat it.
+    let text: &[u8] = b"\xc3\x0e\x43\xe8\x00a\xe0\xff\x00\xe0\xff\x00\xe0\xff\x00\xe0\xc6\x00";
+    let mut record = b"\x01\x01b\x80".to_vec();
+    record.extend_from_slice(&(texts + 1).to_be_bytes());
+    record.extend(text.repeat(texts as usize));
+    record.extend_from_slice(b"\xc3\x04\x06\0\0\0\xff");
+    record
+}
+
+#[test]
+fn what_is_kept_of_a_value_takes_no_more_memory_than_an_item_may() {
+    const MIB: usize = 1 << 20;
+    let limits = Limits { max_item_bytes: MIB as u64 };
+    for (texts, readable) in [(500, Some(500)), (20_000, None)] {
+        let file = snapshot(&[&bomb(texts), STRING]);
+        let mut plan = None;
+        let peak = counting::peak(|| {
+            let mut repair = Repair::of_snapshot([1, 2], limits).keeping_readable(KeepReadable::All);
+            while let Some(rest) = repair.wanted().map(|offset| &file[offset as usize..]) {
+                if rest.is_empty() && !repair.looks_again() {
+                    break;
+                }
+                repair.feed(&rest[..rest.len().min(4096)]);
+            }
+            plan = Some(repair.finish(file.len() as u64));
+        });
+        let plan = plan.unwrap();
+        assert_eq!(plan.ranges.iter().find_map(|range| range.readable).map(|readable| readable.elements), readable, "{plan:?}");
+        assert!(peak < 4 * MIB, "{texts} texts: {peak} bytes");
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ const PIECE_BYTES: usize = 4096;
 
 /// Reads a damaged file and finds what of it is whole. It asks for bytes again where it has to look twice.
 ///
-/// Memory is that of one step or of one broken value, 40 bytes for each key to find those that stand twice, and what each range takes.
+/// Memory is that of one step, twice that of what is readable of one broken value, 40 bytes for each key to find those that stand twice, and what each range takes.
 pub struct Repair {
     limits: Limits,
     keeps: KeepReadable,
@@ -91,7 +91,8 @@ impl Repair {
     }
 
     /// Has keys whose values are broken inside, and which would be dropped alone, kept with what of these is readable: lists, sets,
-    /// sorted sets and hashes, with the elements in front of the first fault. A field or member that stands twice is kept once.
+    /// sorted sets and hashes, with the elements in front of the first fault, as far as all of them take no more memory than one item
+    /// may. A field or member that stands twice is kept once.
     #[must_use]
     pub fn keeping_readable(mut self, keeps: KeepReadable) -> Self {
         self.keeps = keeps;

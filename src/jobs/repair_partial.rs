@@ -5,7 +5,7 @@
 //! one only, so the last of them in front of a fault is let go; a zipmap has nothing to tell a whole entry by.
 
 use super::explain::{Readable, per_unit, stated_elements};
-use crate::model::{Collected, Collector, DecodeLimits, Emitter, EncodeOptions, Entry, PackedLimit, Thresholds, Value};
+use crate::model::{Collected, Collector, Emitter, EncodeOptions, Entry, PackedLimit, Thresholds, Value};
 use crate::pack::ziplist::ZiplistEntries;
 use crate::pack::{Entries, Reading};
 use crate::rdb::{Container, Decoder, Elements, Event, Kind, Packed, Part, Shape, Span, Templates, Version};
@@ -50,7 +50,7 @@ pub(crate) struct Record {
 const PLAIN_NODE_BYTES: u64 = 8192;
 const NOT_PACKED: PackedLimit = PackedLimit { entries: 0, value_bytes: 0 };
 
-/// Reads the record of a key whose value is broken, up to the fault, in memory bounded by that value.
+/// Reads the record of a key whose value is broken, up to the fault. What is readable may take as much memory as an item may.
 pub(crate) struct Remnant {
     version: Version,
     decoder: Decoder,
@@ -76,7 +76,7 @@ impl Remnant {
         Self {
             version: *version,
             decoder: decoder.past_frames(),
-            collector: Collector::new(DecodeLimits::default().max_total_bytes).leniently(),
+            collector: Collector::new(limits.max_item_bytes).leniently(),
             shape: None,
             stated: None,
             found: None,

@@ -140,7 +140,9 @@ fn enter(
         return Err(Fault::new(&NO_LAYOUT, 0));
     };
     Ok(match (phase, shape) {
-        (Phase::ValueStart, Shape::Single | Shape::Packed(_)) => Run::elements(&[Piece::String], 1),
+        (Phase::ValueStart, Shape::Single | Shape::Packed(_) | Shape::Template { is_own: false, is_packed: true }) => {
+            Run::elements(&[Piece::String], 1)
+        }
         (Phase::ValueStart, Shape::PackedBehindExpiry(_)) => Run::elements(&[Piece::Word, Piece::String], 1),
         (Phase::ValueStart, Shape::CountedBehindExpiry) => {
             state.layout = Some(Layout { shape: Shape::Counted, unit });
