@@ -774,7 +774,10 @@ export interface RepairOptions extends Omit<Run, "lenient"> {
   keepReadable?: boolean | readonly number[];
 }
 
-/** A new file of every key or command that is whole, from bytes or a Blob that is not compressed. The report is there at once. */
+/**
+ * A new file of every key or command that is whole, from bytes or a Blob that is not compressed. The report is there at once.
+ * In a log this goes on behind damage: transactions stay whole, and commands whose database is not known are left out.
+ */
 export function repair(source: LastingSource, options?: RepairOptions): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;
 
 // What follows is of Node's door only.

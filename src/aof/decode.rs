@@ -3,9 +3,10 @@
 use super::event::{Command, Event};
 use super::mark::{Mark, Marks};
 use super::resp;
+use super::summary::{Preamble, Summary};
 use super::transaction::Transaction;
 use crate::error::{Cause, Error, ErrorKind, Fault, FaultKind, Form, Place};
-use crate::rdb::{self, Checksum, RdbGrammar, Version};
+use crate::rdb::{self, RdbGrammar};
 use crate::wire::cursor::Cursor;
 use crate::wire::feed::{Feed, Grammar, Limits, Position, Scratch, Step, Walked, too_large};
 use crate::wire::number;
@@ -73,7 +74,7 @@ impl Grammar for AofGrammar {
         match state.phase {
             Phase::Start => true,
             Phase::Snapshot => false,
-            Phase::Commands => state.transaction == Transaction::Closed && !state.marks.is_open(),
+            Phase::Commands => state.transaction != Transaction::Open && !state.marks.is_open(),
         }
     }
 
@@ -238,7 +239,7 @@ fn follow(state: &mut State, at: &Position, command: Command<'_>) -> Result<(), 
     if command.argc() == 1 {
         let before = state.transaction;
         state.transaction = before.after(command.name())?;
-        if before == Transaction::Closed {
+        if before != Transaction::Open {
             // A log that ends in the transaction is cut there, where no mark may be left without its bytes.
             state.multi = state.marks.whole_up_to().unwrap_or(at.offset);
         }
@@ -340,37 +341,9 @@ fn annotation<'i>(state: &mut State, at: &Position, cursor: &mut Cursor<'i>, scr
     })
 }
 
-/// What was read of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// The snapshot before the commands, if there is one.
-    pub preamble: Option<Preamble>,
-    /// Commands, those of transactions and `MULTI` and `EXEC` included.
-    pub commands: u64,
-    /// Annotations, timestamps and integrity marks included.
-    pub annotations: u64,
-    /// Where the log stops being whole, in bytes from its start: behind the
-    /// last whole command or annotation, but before a `MULTI` without `EXEC`,
-    /// and before an integrity mark whose bytes are not all there.
-    pub valid_up_to: u64,
-    /// Integrity marks whose bytes are there and have the checksum they say.
-    pub marks: u64,
-    /// The bytes that those marks cover.
-    pub verified_bytes: u64,
-    /// Behind the bytes of the last such mark, in bytes from the log's start; without one, where
-    /// the commands start.
-    pub verified_up_to: u64,
-}
-
-/// The snapshot at the head of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Preamble {
-    /// Its header.
-    pub version: Version,
-    /// What is known of its checksum; `None` until its end was read.
-    pub checksum: Option<Checksum>,
-    /// Its length in bytes; 0 until its end was read.
-    pub bytes: u64,
+/// Whether a fault is of a CR where a record should start: what was read before stood in an argument, which ends there.
+pub(crate) fn is_line_end(fault: Fault) -> bool {
+    fault.is(&NO_RECORD) && fault.word() == u64::from(b'\r')
 }
 
 /// Reads a log from chunks of any size, one event a step.
@@ -475,6 +448,47 @@ impl Decoder {
     pub fn without_snapshot(mut self) -> Self {
         self.feed.state_mut().phase = Phase::Commands;
         self
+    }
+
+    /// Reads commands that start `offset` bytes into a file.
+    pub(crate) fn starting_at(mut self, offset: u64) -> Self {
+        let mut state = self.feed.state().clone();
+        state.phase = Phase::Commands;
+        state.marks.start_at(offset);
+        self.feed = Feed::new(state, offset, self.feed.scratch().limits);
+        self
+    }
+
+    /// As [`Decoder::starting_at`], behind bytes that are lost: in an unknown database, and perhaps in a transaction or
+    /// a mark's span, which is as if neither were open.
+    pub(crate) fn going_on_at(self, offset: u64) -> Self {
+        let mut decoder = self.starting_at(offset);
+        let state = decoder.feed.state_mut();
+        state.db = None;
+        state.transaction = Transaction::Unknown;
+        state.marks.go_on_at(offset);
+        decoder
+    }
+
+    /// Whether neither a transaction nor a mark's span is open.
+    pub(crate) fn is_whole(&self) -> bool {
+        whole_up_to(self.feed.state(), self.feed.offset()) == self.feed.offset()
+    }
+
+    /// Whether a mark's span is open.
+    pub(crate) fn is_in_span(&self) -> bool {
+        self.feed.state().marks.is_open()
+    }
+
+    /// The database that the last `SELECT` names.
+    pub(crate) fn db(&self) -> Option<u64> {
+        self.feed.state().db
+    }
+
+    /// Where the bytes end of which a fault of [`Decoder::step`] says that they are others than their mark was made of,
+    /// if it says only that.
+    pub(crate) fn end_of_changed(&self, fault: Fault) -> Option<u64> {
+        self.feed.state().marks.end_of_changed(fault)
     }
 
     /// Whether this decoder is lenient.

@@ -59,6 +59,19 @@ impl Mark {
         mark.filter(|mark| mark.text() == text).ok_or_else(changed)
     }
 
+    /// The line of the same span behind as many bytes without a mark.
+    pub(crate) fn line_behind(self, gap_bytes: u64) -> Vec<u8> {
+        let mut line = Vec::new();
+        Self { gap_bytes, ..self }.write(&mut line);
+        line
+    }
+
+    fn write(self, out: &mut Vec<u8>) {
+        out.push(b'#');
+        out.extend_from_slice(&self.text());
+        out.extend_from_slice(b"\r\n");
+    }
+
     /// The text with the checksum of its own line.
     fn text(self) -> Vec<u8> {
         let mut text = NAME.to_vec();
@@ -113,9 +126,7 @@ pub fn write_marked(records: &[u8], gap_bytes: u64, out: &mut Vec<u8>) {
         return;
     }
     let mark = Mark { gap_bytes, len_bytes: records.len() as u64, crc64: crc64::update(0, records) };
-    out.push(b'#');
-    out.extend_from_slice(&mark.text());
-    out.extend_from_slice(b"\r\n");
+    mark.write(out);
     out.extend_from_slice(records);
 }
 
@@ -130,6 +141,8 @@ pub(super) struct Marks {
     pub(super) verified_up_to: u64,
     /// End of the last span, or where the commands start.
     last_end: u64,
+    /// Whether that is lost, so that the next mark's gap says nothing.
+    is_behind_loss: bool,
     span: Span,
 }
 
@@ -153,6 +166,17 @@ impl Marks {
     pub(super) fn start_at(&mut self, offset: u64) {
         self.verified_up_to = offset;
         self.last_end = offset;
+    }
+
+    /// Commands go on at `offset` behind bytes that are lost.
+    pub(super) fn go_on_at(&mut self, offset: u64) {
+        self.start_at(offset);
+        self.is_behind_loss = true;
+    }
+
+    /// The end of the span in hand, if a fault is of its sum alone.
+    pub(super) fn end_of_changed(&self, fault: Fault) -> Option<u64> {
+        fault.is(&SUM).then_some(self.last_end)
     }
 
     /// Whether the next record stands in a span.
@@ -183,7 +207,8 @@ impl Marks {
         let len = mark.len_bytes;
         self.span = Span { mark: offset, whole_up_to, len, left: len, stored: mark.crc64, crc: 0, ahead: 0 };
         self.last_end = offset.saturating_add(line_bytes).saturating_add(len);
-        if gap == mark.gap_bytes { Ok(()) } else { Err(Fault::new(&GAP, gap)) }
+        let is_gap_known = !core::mem::take(&mut self.is_behind_loss);
+        if gap == mark.gap_bytes || !is_gap_known { Ok(()) } else { Err(Fault::new(&GAP, gap)) }
     }
 
     /// A record of `len` bytes at the front of `input`, in a span. What is wrong with the span,

@@ -22,22 +22,23 @@ mod manifest;
 mod mark;
 mod names;
 mod resp;
-#[cfg(feature = "std")]
 mod search;
+mod summary;
 mod transaction;
 mod words;
 
-pub use decode::{Decoder, Preamble, Summary};
+pub use decode::Decoder;
 pub use encode::{Encoder, write_command};
 pub use event::{Args, Command, Event};
 pub use manifest::{Manifest, ManifestFile, Role};
 pub use mark::{Mark, write_marked};
 pub use names::{BaseFormat, NameKind, Names};
+pub use summary::{Preamble, Summary};
 
+pub(crate) use decode::is_line_end;
 pub(crate) use encode::{write_argument, write_argument_count, write_argument_length};
 #[cfg(feature = "std")]
 pub(crate) use names::MAX_NAME_BYTES;
-#[cfg(feature = "std")]
-pub(crate) use search::CommandSearch;
+pub(crate) use search::{CommandSearch, LengthSearch};
 #[cfg(feature = "std")]
 pub(crate) use transaction::Transaction;

@@ -60,6 +60,8 @@ enum Next {
 enum Went {
     On(Next),
     Astray,
+    /// A length of an argument behind which the file has no room for the rest.
+    PastEnd(u64),
     Whole,
 }
 
@@ -89,6 +91,11 @@ impl CommandSearch {
         self.found
     }
 
+    /// Up to where it went.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Whether nothing that follows changes the answer.
     pub(crate) fn is_over(&self) -> bool {
         self.found.is_some() && self.open.is_empty()
@@ -96,13 +103,7 @@ impl CommandSearch {
 
     /// Bytes at the front that make no difference.
     fn skip(&self, bytes: &[u8]) -> usize {
-        let mut until = u64::MAX;
-        for beginning in &self.open {
-            match beginning.next {
-                Next::Content { until: content } => until = until.min(content),
-                _ => return 0,
-            }
-        }
+        let Some(until) = nearest_end(&self.open) else { return 0 };
         let left = usize::try_from(until.saturating_sub(self.offset)).unwrap_or(usize::MAX);
         let bytes = bytes.get(..left).unwrap_or(bytes);
         if self.found.is_some() {
@@ -119,7 +120,7 @@ impl CommandSearch {
                 beginning.next = next;
                 true
             }
-            Went::Astray => false,
+            Went::Astray | Went::PastEnd(_) => false,
             Went::Whole => {
                 found = Some(found.map_or(beginning.start, |found| found.min(beginning.start)));
                 false
@@ -133,14 +134,42 @@ impl CommandSearch {
                 found = self.open.first().map(|beginning| beginning.start);
                 self.open.clear();
             } else {
-                self.open.push(Beginning { start: offset, arguments_left: 0, is_name: true, next: Next::Count(None) });
+                self.open.push(Beginning::at(offset));
             }
         }
         self.found = found;
     }
 }
 
+/// Up to where all bytes are contents of arguments, if they all are in one.
+fn nearest_end(open: &[Beginning]) -> Option<u64> {
+    let end = |beginning: &Beginning| match beginning.next {
+        Next::Content { until } => Some(until),
+        _ => None,
+    };
+    open.iter().map(end).try_fold(u64::MAX, |nearest, end| Some(nearest.min(end?)))
+}
+
 impl Beginning {
+    /// Behind the `*` at `start`.
+    fn at(start: u64) -> Self {
+        Self { start, arguments_left: 0, is_name: true, next: Next::Count(None) }
+    }
+
+    /// Goes on behind the line with an argument's length.
+    fn enter(&self, len: u64, here: u64, end: u64) -> Went {
+        let until = here.saturating_add(len);
+        let others = self.arguments_left.saturating_sub(1);
+        if !has_room(until.saturating_add(2), others, MIN_ARGUMENT, end) {
+            return Went::PastEnd(len);
+        }
+        match self.is_name {
+            true if !(1..=MAX_NAME).contains(&len) => Went::Astray,
+            true => Went::On(Next::Name { is_first: true, left: len }),
+            false => Went::On(Next::Content { until }),
+        }
+    }
+
     fn take(&mut self, byte: u8, offset: u64, end: u64) -> Went {
         let here = offset.saturating_add(1);
         match (self.next, byte) {
@@ -159,15 +188,7 @@ impl Beginning {
                 Some(len) => Went::On(Next::Len(Some(len))),
                 None => Went::Astray,
             },
-            (Next::LenLf(len), b'\n') => {
-                let until = here.saturating_add(len);
-                let behind = until.saturating_add(2);
-                let others = self.arguments_left.saturating_sub(1);
-                if !has_room(behind, others, MIN_ARGUMENT, end) || (self.is_name && !(1..=MAX_NAME).contains(&len)) {
-                    return Went::Astray;
-                }
-                Went::On(if self.is_name { Next::Name { is_first: true, left: len } } else { Next::Content { until } })
-            }
+            (Next::LenLf(len), b'\n') => self.enter(len, here, end),
             (Next::Name { is_first, left }, _) => {
                 let is_of_name = byte.is_ascii_alphabetic() || (!is_first && (byte.is_ascii_digit() || b".-_".contains(&byte)));
                 match left.saturating_sub(1) {
@@ -186,6 +207,100 @@ impl Beginning {
             _ => Went::Astray,
         }
     }
+}
+
+/// Looks for the end of a command whose length of an argument reaches past the end of the file: a torn write leaves that, and so
+/// does one damaged digit in the middle of a log. Where the command ends with another digit, the next one starts.
+///
+/// Goes through bytes once, in chunks of any size.
+pub(crate) struct LengthSearch {
+    offset: u64,
+    end: u64,
+    /// The command itself, then what it would be with one digit changed.
+    open: Vec<Beginning>,
+    is_changed: bool,
+    ends: Vec<u64>,
+}
+
+impl LengthSearch {
+    /// A search from the start of the command on; the file ends at `end`.
+    pub(crate) fn new(start: u64, end: u64) -> Self {
+        Self { offset: start, end, open: alloc::vec![Beginning::at(start)], is_changed: false, ends: Vec::new() }
+    }
+
+    /// Goes through the next bytes, the first of which is the command's `*`, or it is none.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
+        while !self.is_over() {
+            let nearest = nearest_end(&self.open).unwrap_or(self.offset);
+            let skipped = usize::try_from(nearest.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(bytes.len());
+            self.offset = self.offset.saturating_add(skipped as u64);
+            bytes = bytes.get(skipped..).unwrap_or_default();
+            let Some((byte, rest)) = bytes.split_first() else { return };
+            self.take(*byte);
+            self.offset = self.offset.saturating_add(1);
+            bytes = rest;
+        }
+    }
+
+    fn take(&mut self, byte: u8) {
+        let (offset, end) = (self.offset, self.end);
+        let here = offset.saturating_add(1);
+        let mut past_end = None;
+        let ends = &mut self.ends;
+        self.open.retain_mut(|beginning| {
+            if offset == beginning.start {
+                return byte == b'*';
+            }
+            match beginning.take(byte, offset, end) {
+                Went::On(next) => {
+                    beginning.next = next;
+                    return true;
+                }
+                Went::PastEnd(len) => past_end = Some((*beginning, len)),
+                Went::Whole if here < end && ends.last() != Some(&here) => ends.push(here),
+                Went::Whole | Went::Astray => {}
+            }
+            false
+        });
+        let Some((beginning, len)) = past_end.filter(|_| !self.is_changed) else { return };
+        self.is_changed = true;
+        for len in others_by_a_digit(len) {
+            if let Went::On(next) = beginning.enter(len, here, end) {
+                self.open.push(Beginning { next, ..beginning });
+            }
+        }
+    }
+
+    /// Up to where it went.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether nothing that follows changes the answer.
+    pub(crate) fn is_over(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Where the command may end in front of others, in ascending order.
+    pub(crate) fn into_ends(self) -> Vec<u64> {
+        self.ends
+    }
+}
+
+/// The numbers of as many digits that differ in one.
+fn others_by_a_digit(number: u64) -> impl Iterator<Item = u64> {
+    let places = (0..18_u32).map_while(move |place| {
+        let unit = 10_u64.checked_pow(place)?;
+        (place == 0 || number >= unit).then_some(unit)
+    });
+    places.flat_map(move |unit| {
+        let digit = number.checked_div(unit).unwrap_or(0).checked_rem(10).unwrap_or(0);
+        let rest = number.saturating_sub(digit.saturating_mul(unit));
+        let is_first = number.checked_div(unit).unwrap_or(0) < 10 && unit > 1;
+        (u64::from(is_first)..10)
+            .filter(move |other| *other != digit)
+            .map(move |other| rest.saturating_add(other.saturating_mul(unit)))
+    })
 }
 
 /// A canonical number with one digit more.
@@ -207,6 +322,7 @@ fn has_room(offset: u64, count: u64, bytes: u64, end: u64) -> bool {
 mod tests {
     use super::*;
     use alloc::format;
+    use alloc::string::ToString;
     use alloc::vec;
 
     /// What is found in bytes that start at offset 100, however they are cut.
@@ -271,6 +387,48 @@ mod tests {
         let torn = &outer[..outer.len() - 2];
         let inner = torn.windows(PING.len()).position(|window| window == PING).unwrap() as u64;
         assert_eq!(search(torn), Some(inner), "the outer one is not whole");
+    }
+
+    #[test]
+    fn other_numbers_have_as_many_digits_and_differ_in_one() {
+        let others = |number| {
+            let mut others: Vec<_> = others_by_a_digit(number).collect();
+            others.sort_unstable();
+            others
+        };
+        assert_eq!(others(0), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(others(10), [11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 30, 40, 50, 60, 70, 80, 90]);
+        for number in [7, 99, 100, 90_210, 999_999_999_999_999_999] {
+            let text = number.to_string();
+            let all = others(number);
+            assert_eq!(all.len(), text.len() * 9 - usize::from(text.len() > 1), "{number}");
+            for other in all {
+                let other = other.to_string();
+                assert_eq!(other.len(), text.len(), "{number}: {other}");
+                assert_eq!(other.bytes().zip(text.bytes()).filter(|(a, b)| a != b).count(), 1, "{number}: {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_ends_where_its_length_with_another_digit_leads() {
+        let ends = |command: &[u8]| {
+            let end = 100 + command.len() as u64;
+            let mut all = Vec::new();
+            for size in [1, 7, command.len()] {
+                let mut search = LengthSearch::new(100, end);
+                command.chunks(size).for_each(|piece| search.feed(piece));
+                all.push(search.into_ends());
+            }
+            assert!(all.iter().all(|ends| *ends == all[0]), "{all:?}");
+            all.swap_remove(0).into_iter().map(|end| end - 100).collect::<Vec<_>>()
+        };
+        // `$12` is damaged, in a value and in a key.
+        assert_eq!(ends(&[b"*2\r\n$3\r\nGET\r\n$92\r\nhello, world\r\n", PING].concat()), [32]);
+        assert_eq!(ends(&[b"*3\r\n$3\r\nSET\r\n$92\r\nhello, world\r\n$1\r\nv\r\n", PING].concat()), [39]);
+        assert_eq!(ends(b"*2\r\n$3\r\nGET\r\n$92\r\nhello, world\r\n"), [0_u64; 0], "nothing is behind it");
+        assert_eq!(ends(&[b"*2\r\n$3\r\nGET\r\n$99\r\nhello, world\r\n", PING].concat()), [0_u64; 0], "two digits are");
+        assert_eq!(ends(&[b"\0", PING].concat()), [0_u64; 0]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) enum Transaction {
     #[default]
     Closed,
     Open,
+    /// What stands before is lost, and may have held a `MULTI`.
+    Unknown,
 }
 
 impl Transaction {
@@ -23,7 +25,8 @@ impl Transaction {
             Self::Open if name.eq_ignore_ascii_case(b"EXEC") => Ok(Self::Closed),
             Self::Open if name.eq_ignore_ascii_case(b"MULTI") => Err(Fault::new(&NESTED, 0)),
             Self::Open if name.eq_ignore_ascii_case(b"DISCARD") => Err(Fault::new(&DISCARDED, 0)),
-            Self::Closed if name.eq_ignore_ascii_case(b"MULTI") => Ok(Self::Open),
+            Self::Closed | Self::Unknown if name.eq_ignore_ascii_case(b"MULTI") => Ok(Self::Open),
+            Self::Unknown if name.eq_ignore_ascii_case(b"EXEC") || name.eq_ignore_ascii_case(b"DISCARD") => Ok(Self::Closed),
             Self::Closed if name.eq_ignore_ascii_case(b"EXEC") => Err(Fault::new(&NOT_OPEN, 0)),
             same => Ok(same),
         }

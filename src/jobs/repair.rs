@@ -4,11 +4,11 @@
 //! it alone is dropped. Where they do not, records are looked for behind it, and what is between is dropped. What is dropped alone
 //! is read a third time, for what of its value is readable.
 
+use super::repair_log::{Databases, LogRepair};
 use super::repair_partial::{KeepReadable, Record, Remnant};
 use super::repair_plan::{RepairPlan, Snapshot};
 use super::resync::{Resync, Search};
 use super::{Check, Finding, Flow, Job, Pass, Seed, Severity};
-use crate::aof;
 use crate::error::{Error, Fault};
 use crate::rdb::{Decoder, Elements, Event, HashTemplate, ModuleAux, ModuleItem, Part, SlotImport, Span, Templates, Version};
 use crate::wire::Limits;
@@ -26,6 +26,9 @@ const OPEN_END: &str = "it may be damaged too: what follows it is lost, and its 
 const PIECE_BYTES: usize = 4096;
 
 /// Reads a damaged file and finds what of it is whole. It asks for bytes again where it has to look twice.
+///
+/// Of a log, commands behind damage are kept too, where decoding leads on from them; no half of a transaction, and none whose
+/// database is not known. They may act on a state that lacks what was lost.
 ///
 /// Memory is that of one step, twice that of what is readable of one broken value, 40 bytes for each key to find those that stand twice, and what each range takes.
 pub struct Repair {
@@ -59,8 +62,7 @@ enum State {
     Behind(Box<Decoder>),
     /// Bytes behind a snapshot that are no log: its own decoder knows whether they belong to it.
     Trailing(Box<Decoder>),
-    /// A log that starts there.
-    Log(Box<aof::Decoder>, u64),
+    Log(Box<LogRepair>),
     Done,
 }
 
@@ -74,7 +76,7 @@ impl Repair {
     /// A repair of a log of commands.
     #[must_use]
     pub fn of_log(seed: Seed, limits: Limits) -> Self {
-        Self::new(seed, limits, State::Log(Box::new(log_decoder(limits)), 0))
+        Self::new(seed, limits, State::Log(Box::new(LogRepair::new(0, Databases::None, limits))))
     }
 
     fn new(seed: Seed, limits: Limits, state: State) -> Self {
@@ -104,6 +106,7 @@ impl Repair {
     pub fn wanted(&self) -> Option<u64> {
         match &self.state {
             State::Done => None,
+            State::Log(log) => log.wanted(),
             _ => Some(self.position),
         }
     }
@@ -145,7 +148,10 @@ impl Repair {
                         self.state = State::Trailing(decoder);
                     }
                 }
-                State::Log(decoder, log_start) => self.read_log(decoder, log_start, rest),
+                State::Log(mut log) => {
+                    log.feed(rest);
+                    self.follow(log);
+                }
             }
         }
     }
@@ -278,37 +284,17 @@ impl Repair {
     fn enter_what_is_behind(&mut self, decoder: Box<Decoder>, rest: &[u8]) {
         let may_lead = self.watch.version.is_some_and(|version| version.number() >= FIRST_PREAMBLE);
         self.state = match rest.first() {
-            Some(b'*' | b'#') if may_lead => State::Log(Box::new(log_decoder(self.limits)), self.position),
+            Some(b'*' | b'#') if may_lead => {
+                State::Log(Box::new(LogRepair::new(self.position, self.watch.databases, self.limits)))
+            }
             _ => State::Trailing(decoder),
         };
     }
 
-    fn read_log(&mut self, mut decoder: Box<aof::Decoder>, start: u64, rest: &[u8]) {
-        let mut left = rest;
-        loop {
-            match decoder.step(left) {
-                Ok(step) => {
-                    let (consumed, is_over) = (step.consumed, step.event.is_none() && step.consumed == left.len());
-                    left = left.get(consumed..).unwrap_or_default();
-                    if is_over {
-                        break;
-                    }
-                }
-                Err(fault) => {
-                    let error = decoder.dress(fault);
-                    return self.end_log(&decoder, start, Some(&error));
-                }
-            }
-        }
-        self.position = self.position.saturating_add(rest.len() as u64);
-        self.state = State::Log(decoder, start);
-    }
-
-    fn end_log(&mut self, decoder: &aof::Decoder, start: u64, error: Option<&Error>) {
-        let summary = decoder.summary();
-        self.plan.extend_to(start.saturating_add(summary.valid_up_to), None);
-        self.plan.commands = summary.commands;
-        self.reason = error.map(said);
+    /// The log says which bytes come next.
+    fn follow(&mut self, log: Box<LogRepair>) {
+        self.position = log.wanted().unwrap_or(u64::MAX);
+        self.state = State::Log(log);
     }
 
     /// Says that no bytes follow those that were fed. Whether some of them are wanted again: behind a record that has no end in
@@ -318,6 +304,11 @@ impl Repair {
             State::Search { mut resync, passed } => {
                 let search = resync.finish();
                 self.searched(search, resync, passed);
+            }
+            State::Log(mut log) => {
+                let looks_again = log.looks_again();
+                self.follow(log);
+                return looks_again;
             }
             State::Snapshot(decoder) if self.rereads_left > 0 => {
                 self.rereads_left = self.rereads_left.saturating_sub(1);
@@ -354,13 +345,7 @@ impl Repair {
                     self.plan.extend_to(file_bytes, None);
                 }
             }
-            State::Log(decoder, start) => {
-                let unfinished = decoder.summary();
-                let error = decoder.finish().err();
-                self.plan.extend_to(start.saturating_add(unfinished.valid_up_to), None);
-                self.plan.commands = unfinished.commands;
-                self.reason = error.as_ref().map(said);
-            }
+            State::Log(log) => log.finish(&mut self.plan, file_bytes),
             State::Search { .. } | State::Record { .. } | State::Behind(_) | State::Done => {}
         }
         let whole = self.plan.end();
@@ -373,11 +358,6 @@ impl Repair {
         self.plan.keys = self.watch.keys;
         self.plan
     }
-}
-
-fn log_decoder(limits: Limits) -> aof::Decoder {
-    // A command holds a key and a value, and each may be an item of its own.
-    aof::Decoder::with_limits(Limits { max_item_bytes: limits.max_item_bytes.saturating_mul(2) }).without_snapshot()
 }
 
 /// An error, with the place where it was found.
@@ -405,6 +385,7 @@ struct Watch {
     is_closed: bool,
     version: Option<Version>,
     db: u64,
+    databases: Databases,
     /// End of the last event.
     offset: u64,
     /// Up to where records are whole.
@@ -425,6 +406,7 @@ impl Watch {
             is_closed: false,
             version: None,
             db: 0,
+            databases: Databases::None,
             offset: 0,
             whole: 0,
             left: 0,
@@ -497,7 +479,10 @@ impl Job for Watch {
         };
         match event {
             Event::Start(version) => self.version = Some(*version),
-            Event::SelectDb(db) => self.db = *db,
+            Event::SelectDb(db) => {
+                self.db = *db;
+                self.databases.add(Databases::One(*db));
+            }
             Event::Value(Part::Bytes { piece, .. }) => self.is_closed = (raw.len() as u64) < piece.text_len(),
             Event::Value(part) => {
                 self.is_closed = matches!(part, Part::Elements { elements, .. } if !matches!(elements, Elements::One(_)))

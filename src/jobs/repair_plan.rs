@@ -5,6 +5,7 @@ use super::explain::Readable;
 use super::repair_partial::{Record, Remnant};
 use crate::error::{Error, ErrorKind, Found, Place};
 use crate::rdb::{Checksum, Encoder, Event, Span, Version};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -45,6 +46,8 @@ pub struct RepairPlan {
     /// Whether the end of the snapshot cannot be read, so that one is added.
     pub adds_end: bool,
     pub(super) snapshot: Option<Snapshot>,
+    /// What the new file has in front of a range that is kept: where that starts, and the bytes.
+    pub(super) inserted: Vec<(u64, Vec<u8>)>,
 }
 
 /// The snapshot of a file.
@@ -60,7 +63,16 @@ pub(super) struct Snapshot {
 impl RepairPlan {
     /// A plan of no bytes.
     pub(super) fn new() -> Self {
-        Self { ranges: Vec::new(), keys: 0, partial_keys: 0, dropped_records: 0, commands: 0, adds_end: false, snapshot: None }
+        Self {
+            ranges: Vec::new(),
+            keys: 0,
+            partial_keys: 0,
+            dropped_records: 0,
+            commands: 0,
+            adds_end: false,
+            snapshot: None,
+            inserted: Vec::new(),
+        }
     }
 
     /// Up to where it says what becomes of the bytes.
@@ -85,6 +97,19 @@ impl RepairPlan {
         let counted = if record.is_some() { &mut self.partial_keys } else { &mut self.dropped_records };
         *counted = counted.saturating_add(1);
         self.ranges.push(RepairRange { span: Span { start: self.end(), end }, reason, readable, record });
+    }
+
+    /// Plans that other bytes stand for those up to there, in front of some that are kept.
+    pub(super) fn replace_to(&mut self, end: u64, bytes: Vec<u8>, reason: &str) {
+        self.extend_to(end, Some(reason.into()));
+        self.inserted.push((end, bytes));
+    }
+
+    /// Adds to why the last range is dropped, if it is.
+    pub(super) fn say_more(&mut self, more: &str) {
+        if let Some(RepairRange { reason: Some(reason), .. }) = self.ranges.last_mut() {
+            reason.push_str(more);
+        }
     }
 
     /// Whether nothing is dropped or added: the new file is the old one.
@@ -144,7 +169,13 @@ impl RepairPlan {
     pub fn mend(&self) -> Mend {
         let encoder = self.snapshot.filter(|_| !self.is_whole()).map(|snapshot| (snapshot, Encoder::new(snapshot.version)));
         let kept = self.ranges.iter().filter(|range| range.reason.is_none() || range.is_rewritten());
-        Mend { kept: kept.map(|range| (range.span, range.record.clone())).collect(), next: 0, remnant: None, encoder }
+        Mend {
+            kept: kept.map(|range| (range.span, range.record.clone())).collect(),
+            next: 0,
+            remnant: None,
+            encoder,
+            inserted: self.inserted.clone().into(),
+        }
     }
 }
 
@@ -210,6 +241,7 @@ pub struct Mend {
     remnant: Option<Remnant>,
     /// None where bytes are all copied as they are.
     encoder: Option<(Snapshot, Encoder)>,
+    inserted: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl Mend {
@@ -226,7 +258,14 @@ impl Mend {
             let part = Span { start: kept.start.max(offset), end: kept.end.min(end) };
             if part.start < part.end {
                 match record {
-                    None => self.take(part, offset, chunk, out)?,
+                    None => {
+                        if let Some((_, bytes)) = self.inserted.pop_front_if(|(at, _)| *at == part.start) {
+                            // None stands within a snapshot.
+                            self.end_snapshot(out)?;
+                            out.extend_from_slice(&bytes);
+                        }
+                        self.take(part, offset, chunk, out)?;
+                    }
                     Some(record) => {
                         let remnant = self.remnant.get_or_insert_with(|| Remnant::new(record, kept.start));
                         remnant.feed(bytes_of(part, offset, chunk));
