@@ -594,6 +594,36 @@ fn servers_load_what_is_left_and_hold_what_its_commands_make() {
 }
 
 #[test]
+fn check_tells_of_every_damage_and_where_commands_go_on() {
+    let folder = TempDir::new();
+    let path = folder.join("log").to_str().unwrap().to_string();
+    let part = log_of(&["SET a 1", "SET b 2", "SET c 3", "SET d 4"]);
+    let check = |file: &[u8], args: &[&str]| {
+        fs::write(folder.join("log"), file).unwrap();
+        aikv_ends(&[&["check", &path], args].concat(), 1)
+    };
+    let torn = &part[..part.len() - 3];
+    let told: serde_json::Value =
+        serde_json::from_str(&check(&[&part[..], HOLE, &part, HOLE, &part, torn].concat(), &["--json"])).unwrap();
+    let (len, hole) = (part.len(), HOLE.len());
+    let findings: Vec<_> = told["findings"].as_array().unwrap().iter().collect();
+    let places: Vec<_> = findings.iter().map(|finding| finding["offset"].as_u64().unwrap() as usize).collect();
+    // Of a torn tail, what is behind the last whole command.
+    assert_eq!(places, [len, 2 * len + hole, 4 * len + 2 * hole - len / 4], "{told}");
+    for (finding, end) in findings.iter().zip([
+        format!("; no torn tail: commands go on at byte {}", len + hole),
+        format!("; commands go on at byte {}", 2 * (len + hole)),
+        "; a torn tail".into(),
+    ]) {
+        assert!(finding["text"].as_str().unwrap().ends_with(&end) && finding["repairable"] == true, "{finding}");
+    }
+    // A torn value that holds commands.
+    let held = command(&["SET", "k", &stored(&["FLUSHALL"; 20])]);
+    let lines = check(&[&part[..], &held[..200]].concat(), &[]);
+    assert!(lines.contains("; a whole command stands at byte ") && lines.contains("; nothing behind it can be read"), "{lines}");
+}
+
+#[test]
 fn each_file_of_a_log_of_several_goes_on_behind_its_own_damage() {
     let folder = TempDir::new();
     let log = folder.join("log");

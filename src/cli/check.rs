@@ -6,18 +6,20 @@ use super::input::{FileEnding, FileFacts, Input, Task};
 use super::output::Output;
 use super::print::{plural, safe};
 use super::progress::Progress;
+use super::repair::Damaged;
 use super::source::Packing;
 use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::{Error, ErrorKind, Escaped, Fault, Place};
-use crate::jobs::{Check, Finding, Flow, Job, Json, Severity};
-use crate::kind::Codec;
+use crate::jobs::{Check, Finding, Flow, Job, Json, KeepReadable, LogDamage, Severity};
+use crate::kind::{Codec, FileKind};
 use crate::persistence::open_log::OpenLog;
 use crate::persistence::recover;
 use crate::persistence::{PersistenceError, PersistenceErrorKind};
 use crate::rdb::Event;
 use crate::wire::Scalar;
 use std::io::Write;
+use std::path::Path;
 use std::prelude::rust_2024::*;
 
 pub(super) fn run(args: &ReadArgs) -> Result {
@@ -145,7 +147,7 @@ impl Task for Findings {
                 if let Some(summary) = snapshot {
                     self.check.end(Ok(summary));
                 }
-                self.log_findings.push(of_log(&ending.file, error));
+                self.log_findings.extend(of_log(&ending.file, error));
             }
             (Some(error), _) => self.check.end(Err(error)),
             (None, Some(summary)) => self.check.end(Ok(summary)),
@@ -253,13 +255,15 @@ impl Findings {
     }
 }
 
-/// What ends a log: a torn tail, which the next writer cuts off, or damage that it leaves alone.
-fn of_log(file: &FileFacts, error: &Error) -> Finding {
+/// What is wrong with a log from its first damage on: that is a torn tail, which the next writer cuts off, or damage that it
+/// leaves alone, behind which there may be more.
+fn of_log(file: &FileFacts, error: &Error) -> Vec<Finding> {
     let mut finding = Finding::from_error(error, false);
     if file.path.as_os_str() == "-" {
-        return finding;
+        return vec![finding];
     }
     let is_last = file.part.as_ref().is_none_or(|part| part.is_last);
+    let mut later = Vec::new();
     match recover::examine(&file.path) {
         Ok(Some(cut)) if is_last => {
             let bytes = plural(cut.bytes, "byte");
@@ -271,15 +275,44 @@ fn of_log(file: &FileFacts, error: &Error) -> Finding {
         Ok(Some(_)) => finding.text.push_str("; only the last file of a log may be torn"),
         // Where it is whole by now, or cannot be read again, there is no more to say.
         Ok(None) => {}
-        Err(error) => match error.kind() {
-            PersistenceErrorKind::MidFileCorruption { next_good: Some(next), .. } => {
-                finding.text.push_str(&format!("; no torn tail: commands go on at byte {next}"));
+        Err(refused) => {
+            if let PersistenceErrorKind::MidFileCorruption { next_good, .. } = refused.kind() {
+                // What a lenient reading has passed over is told already.
+                let mut all =
+                    damage(&file.path).unwrap_or_default().into_iter().filter(|one| one.error.offset() >= error.offset());
+                let goes_on_at = all.next().and_then(|first| first.goes_on_at);
+                finding.is_repairable = goes_on_at.is_some();
+                finding.text.push_str(&match (goes_on_at, next_good) {
+                    (Some(next), _) => format!("; no torn tail: commands go on at byte {next}"),
+                    (None, Some(next)) => format!("; a whole command stands at byte {next}, and may be a part of a torn value"),
+                    (None, None) => "; no torn tail: a torn write leaves no such bytes".into(),
+                });
+                later.extend(all.map(|one| of_later_damage(&one, is_last)));
             }
-            PersistenceErrorKind::MidFileCorruption { .. } => {
-                finding.text.push_str("; no torn tail: a torn write leaves no such bytes")
-            }
-            _ => {}
-        },
+        }
+    }
+    later.insert(0, finding);
+    later
+}
+
+/// Each damage to a log, in its order.
+fn damage(path: &Path) -> Result<Vec<LogDamage>> {
+    let mut input = Damaged::open(path)?;
+    let kind = match input.sniff()? {
+        kind @ FileKind::Rdb { .. } => kind,
+        // Its first bytes may be the damaged ones.
+        _ => FileKind::Aof,
+    };
+    Ok(input.examine(kind, KeepReadable::None, &mut Progress::hidden())?.log_damage)
+}
+
+fn of_later_damage(damage: &LogDamage, is_last: bool) -> Finding {
+    let is_torn = damage.is_torn && is_last;
+    let mut finding = Finding::from_error(&damage.error, is_torn || damage.goes_on_at.is_some());
+    match damage.goes_on_at {
+        Some(next) => finding.text.push_str(&format!("; commands go on at byte {next}")),
+        None if is_torn => finding.text.push_str("; a torn tail"),
+        None => {}
     }
     finding
 }

@@ -89,7 +89,7 @@ pub use repair::Repair;
 pub use repair_partial::KeepReadable;
 #[cfg(feature = "wasm-tools")]
 pub(crate) use repair_partial::{Record, Remnant};
-pub use repair_plan::{Mend, RepairPlan, RepairRange, RepairSum};
+pub use repair_plan::{LogDamage, Mend, RepairPlan, RepairRange, RepairSum};
 #[cfg(feature = "wasm")]
 pub(crate) use resync::{Resync, Search};
 pub use row::{Row, Rows};

@@ -5,12 +5,13 @@
 //! half of a transaction, or of another database, is not kept.
 
 use super::lost_select::LostSelect;
-use super::repair_plan::RepairPlan;
+use super::repair_plan::{LogDamage, RepairPlan};
 use crate::aof::{Command, CommandSearch, Decoder, Event, LengthSearch, Mark, is_line_end};
-use crate::error::Fault;
+use crate::error::{Error, Fault};
 use crate::rdb::Span;
 use crate::wire::Limits;
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -48,6 +49,7 @@ pub(super) struct LogRepair {
     run: Run,
     unit: Unit,
     lost: Option<Lost>,
+    damage: Vec<LogDamage>,
     /// Where the record starts that broke the last run.
     broken: Option<u64>,
     /// Where the last command may end, the nearest last.
@@ -130,7 +132,9 @@ struct Marks {
 /// What broke a run.
 #[derive(Clone)]
 struct Lost {
-    reason: String,
+    error: Error,
+    /// What else there is to say.
+    more: &'static str,
     /// What of the run is lost with it.
     open: Option<(u64, &'static str)>,
     /// Whether the file ends there.
@@ -203,6 +207,7 @@ impl LogRepair {
             run: Run { start, is_sure: true, is_outside: true, has_database: true, ..Run::default() },
             unit: Unit::default(),
             lost: None,
+            damage: Vec::new(),
             broken: None,
             ends: Vec::new(),
             select: LostSelect::default(),
@@ -337,7 +342,8 @@ impl LogRepair {
 
     /// What was lost, up to there.
     fn push_lost(&mut self, end: u64) {
-        let Some(Lost { mut reason, open, is_torn }) = self.lost.clone() else { return };
+        let Some(Lost { error, open, is_torn, .. }) = self.lost.clone() else { return };
+        let mut reason = error.to_string();
         if is_torn {
             reason.push_str(WRONG_DIGIT);
         }
@@ -359,7 +365,7 @@ impl LogRepair {
         }
         let changed = decoder.end_of_changed(fault);
         let open = open_in_front(decoder).filter(|_| changed.is_none());
-        self.lose(Lost { reason: error.to_string(), open, is_torn: false });
+        self.lose(Lost { error, more: "", open, is_torn: false });
         self.broken = Some(record);
         match changed {
             Some(end) => {
@@ -386,6 +392,7 @@ impl LogRepair {
         }
         self.settle();
         self.select = LostSelect::default();
+        self.damage.push(LogDamage { error: lost.error.clone(), is_torn: lost.is_torn, goes_on_at: None });
         self.lost = Some(lost);
     }
 
@@ -395,8 +402,17 @@ impl LogRepair {
         self.has_transactions |= self.run.has_transactions;
     }
 
+    /// Tells where reading goes on behind the last damage.
+    fn tell_where(&mut self, at: Option<u64>) {
+        if let Some(last) = self.damage.last_mut() {
+            last.goes_on_at = at;
+            last.is_torn = at.is_none() && self.lost.as_ref().is_some_and(|lost| lost.is_torn);
+        }
+    }
+
     /// What was found is no command, or is in a value.
     fn reject(&mut self, record: u64) {
+        self.tell_where(None);
         self.pieces.truncate(self.run.pieces);
         self.unit = Unit::default();
         self.broken = None;
@@ -435,7 +451,7 @@ impl LogRepair {
         let is_little =
             self.again <= self.reached.saturating_sub(self.start).saturating_mul(AGAIN).saturating_add(AGAIN_AT_LEAST);
         if let Some(lost) = self.lost.as_mut().filter(|_| !is_little) {
-            lost.reason.push_str(TOO_MUCH);
+            lost.more = TOO_MUCH;
         }
         is_little
     }
@@ -446,6 +462,7 @@ impl LogRepair {
         let is_elsewhere = self.select.is_before(start);
         self.run = Run { start, pieces: self.pieces.len(), is_sure, is_elsewhere, is_behind_loss: true, ..Run::default() };
         self.push_lost(start);
+        self.tell_where(Some(start));
         self.position = start;
         self.state = State::Read(Box::new(Decoder::with_limits(self.limits).going_on_at(start)));
     }
@@ -473,7 +490,7 @@ impl LogRepair {
         if self.run.is_behind_loss && self.run.commands == 0 {
             return self.reject(record);
         }
-        self.lose(Lost { reason: error.to_string(), open, is_torn: true });
+        self.lose(Lost { error, more: "", open, is_torn: true });
         let end = self.position;
         if record < end && self.turn_to(record) {
             self.state = State::Length(LengthSearch::new(record, end));
@@ -526,11 +543,15 @@ impl LogRepair {
             }
             plan.extend_to(end, reason);
         }
-        let Some(Lost { reason, open, is_torn }) = self.lost.filter(|_| plan.end() < file_bytes) else { return };
+        plan.log_damage = self.damage;
+        if let Some(last) = plan.log_damage.last_mut() {
+            last.goes_on_at = last.goes_on_at.filter(|at| *at < file_bytes);
+        }
+        let Some(Lost { error, more, open, is_torn }) = self.lost.filter(|_| plan.end() < file_bytes) else { return };
         if let Some((end, why)) = open.filter(|_| !is_torn) {
             plan.extend_to(end, Some(why.into()));
         }
-        plan.extend_to(file_bytes, Some(reason));
+        plan.extend_to(file_bytes, Some(format!("{error}{more}")));
     }
 }
 

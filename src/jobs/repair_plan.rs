@@ -30,6 +30,17 @@ impl RepairRange {
     }
 }
 
+/// What is wrong at a place in a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDamage {
+    /// What it is.
+    pub error: Error,
+    /// Whether the end of the log is lost with it, as a write that was broken off leaves it.
+    pub is_torn: bool,
+    /// Where commands go on behind it, if they do.
+    pub goes_on_at: Option<u64>,
+}
+
 /// What becomes of each byte of a file: the ranges follow one another from its first byte to its last, and none is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepairPlan {
@@ -45,6 +56,8 @@ pub struct RepairPlan {
     pub commands: u64,
     /// Whether the end of the snapshot cannot be read, so that one is added.
     pub adds_end: bool,
+    /// Each damage to a log, in its order.
+    pub log_damage: Vec<LogDamage>,
     pub(super) snapshot: Option<Snapshot>,
     /// What the new file has in front of a range that is kept: where that starts, and the bytes.
     pub(super) inserted: Vec<(u64, Vec<u8>)>,
@@ -71,6 +84,7 @@ impl RepairPlan {
             commands: 0,
             adds_end: false,
             snapshot: None,
+            log_damage: Vec::new(),
             inserted: Vec::new(),
         }
     }
