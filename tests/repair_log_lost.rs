@@ -528,6 +528,53 @@ fn a_mark_behind_a_hole_is_made_anew_and_what_it_covers_stays_verified() {
     }
 }
 
+/// Pieces of logs, whole and broken, in any order.
+#[test]
+fn whatever_a_log_consists_of_the_new_one_is_whole_and_repaired_again_the_same() {
+    let seed = std::env::var("AIKV_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let mut random = Random(0x5eed_0000 + seed);
+    let marked = |records: &[u8], gap| {
+        let mut out = Vec::new();
+        write_marked(records, gap, &mut out);
+        out
+    };
+    for _ in 0..3000 {
+        let mut file = Vec::new();
+        let mut gap = 0;
+        for _ in 0..random.below(24) {
+            let piece = match random.below(18) {
+                0 => log_of(&["MULTI"]),
+                1 => log_of(&["EXEC"]),
+                2 => log_of(&["DISCARD"]),
+                3 | 4 => log_of(&[&format!("SELECT {}", random.below(2))]),
+                5 => marked(&log_of(&["SET m 1", "SET m 2"]), gap as u64),
+                6 => marked(&log_of(&["MULTI", "SET m 1"]), gap as u64),
+                7 => marked(&log_of(&["SELECT 1", "EXEC"]), 0),
+                8 => b"#TS:1700000000\r\n".to_vec(),
+                9 => vec![0; 1 + random.below(9)],
+                10 => (0..1 + random.below(9)).map(|_| random.below(256) as u8).collect(),
+                11 => command(&["SET", "k", &stored(&["SET x 1", "SELECT 1", "EXEC"][..random.below(4)])]),
+                12 => {
+                    let command = log_of(&["SET key value"]);
+                    command[..random.below(command.len())].to_vec()
+                }
+                13 => b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$90\r\n".to_vec(),
+                _ => log_of(&["SET a 1", "SET b 2", "SET c 3", "SET d 4", "SET e 5"][..1 + random.below(5)]),
+            };
+            let is_marked = piece.starts_with(b"#AIKV");
+            gap = if is_marked { 0 } else { gap + piece.len() };
+            file.extend_from_slice(&piece);
+        }
+        for _ in 0..random.below(3) {
+            let at = random.below(file.len());
+            if let Some(byte) = file.get_mut(at) {
+                *byte ^= 1 << random.below(8);
+            }
+        }
+        repair(&file);
+    }
+}
+
 #[test]
 fn false_starts_without_end_are_read_again_only_so_often() {
     let start: &[u8] = b"*3\r\n$3\r\nGET\r\n$90000\r\n";

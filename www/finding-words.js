@@ -97,10 +97,15 @@ export function repairWords(one, { report, packing, repair, log }) {
   if (one.code === "bad-checksum") return "The checksum is made anew of the bytes that are kept.";
   if (one.code === "trailing-data") return "These bytes are left out.";
   if (["not-applied", "no-effect", "unsupported-command"].includes(one.code)) return "It is left as it is.";
-  if ((log || report?.format === "aof") && one.row === undefined) return `Everything from byte ${count(one.offset)} on is left out; the commands before it are kept.`;
+  if ((log || report?.format === "aof") && one.row === undefined) return logWords(one);
   if (one.lost) return "What is lost is left out, and so is what next to it is not sure. The keys that are sure are kept.";
   if (one.repairable) return keyWords(one) ? "This key is left out. The keys around it are kept." : "It is left as it is.";
   return `Everything behind the last whole key is left out, and an end with its checksum is added${packing ? ". The copy is not compressed" : ""}.`;
+}
+
+function logWords({ code, offset }) {
+  if (code === "truncated") return `The commands before byte ${count(offset)} are kept. What is behind it is left out, unless commands go on there.`;
+  return `What is lost at byte ${count(offset)} is left out, with its transaction and what may be of another database. The commands before it are kept, and those that go on behind it.`;
 }
 
 const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -254,7 +254,7 @@ function endOf(phase, found, progress) {
 
 function noteOf({ phase, report, log }, found) {
   if (phase === "damaged") {
-    return log || report?.format === "aof" ? "What stands before this byte is whole."
+    return log || report?.format === "aof" ? "What stands before this byte is whole. A repaired copy goes on behind it, where commands do."
       : "A server stops at the first error and loads nothing. Every key in the list that has no finding is whole.";
   }
   if (found.some((one) => one.lost)) return "A server stops at the first error and loads nothing. Here reading went on where keys are sure again; every key in the list that has no finding is whole, but for the last in front of lost bytes, which may be damaged, too.";

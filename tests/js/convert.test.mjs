@@ -297,7 +297,8 @@ test("a check finds what the command's does", async () => {
 
 test("a damaged file is repaired as the command does it", async () => {
   const bytes = Buffer.from(fixture("redis-7.0/hashes.rdb"));
-  for (const damaged of [bytes.subarray(0, bytes.length - 40), Buffer.concat([bytes.subarray(0, 200), Buffer.from([0xf1]), bytes.subarray(201)]), bytes]) {
+  const log = Buffer.from(fixture("redis-7.0/plain.aof")).fill(0xff, 2000, 2100).fill(0, 6000, 6100);
+  for (const damaged of [bytes.subarray(0, bytes.length - 40), Buffer.concat([bytes.subarray(0, 200), Buffer.from([0xf1]), bytes.subarray(201)]), bytes, log]) {
     const input = join(folder, "damaged.rdb");
     writeFileSync(input, damaged);
     const expected = native("repair", input, "rdb", "--json");
