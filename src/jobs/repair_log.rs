@@ -92,6 +92,7 @@ struct Run {
 /// What is kept or dropped as one: a command, a transaction, what a mark covers, an annotation.
 #[derive(Default)]
 struct Unit {
+    is_open: bool,
     commands: u64,
     begins_with_select: bool,
     /// What the last `SELECT` names.
@@ -272,7 +273,13 @@ impl LogRepair {
 
     /// Takes a record of so many bytes, behind which the decoder stands.
     fn take(&mut self, word: &Word, bytes: u64, decoder: &Decoder) {
-        let (unit, end) = (&mut self.unit, decoder.offset());
+        let end = decoder.offset();
+        let is_alone = matches!(word, Word::Other) && !self.unit.is_open && decoder.is_whole();
+        if is_alone && self.extend_to(end) {
+            return;
+        }
+        let unit = &mut self.unit;
+        unit.is_open = true;
         match word {
             Word::Multi => unit.opens = unit.opens.or(Some(true)),
             Word::End => unit.opens = unit.opens.or(Some(false)),
@@ -294,7 +301,7 @@ impl LogRepair {
     }
 
     fn end_unit(&mut self, end: u64) {
-        let Unit { commands, begins_with_select, select, opens, marks } = core::mem::take(&mut self.unit);
+        let Unit { commands, begins_with_select, select, opens, marks, .. } = core::mem::take(&mut self.unit);
         let run = &mut self.run;
         run.commands = run.commands.saturating_add(commands);
         run.has_transactions |= opens.is_some();
@@ -334,10 +341,29 @@ impl LogRepair {
         if piece.end <= self.end() {
             return;
         }
-        match self.pieces.last_mut() {
-            Some(last) if last.fate == piece.fate => last.join(&piece),
-            _ => self.pieces.push(piece),
+        match self.last_like(&piece.fate) {
+            Some(last) => last.join(&piece),
+            None => self.pieces.push(piece),
         }
+    }
+
+    /// The last piece, if it is of the run in hand and has this fate.
+    fn last_like(&mut self, fate: &Fate) -> Option<&mut Piece> {
+        let is_of_run = self.pieces.len() > self.run.pieces;
+        self.pieces.last_mut().filter(|last| is_of_run && last.fate == *fate)
+    }
+
+    /// Whether one more command, which is a unit, only adds to the last piece.
+    fn extend_to(&mut self, end: u64) -> bool {
+        let run = &self.run;
+        // The first of a log that selects no database is of database 0.
+        let is_told = run.is_behind_loss || run.databases != Databases::None;
+        let fate = Fate::Kept { in_one_database: !run.has_database, outside: false };
+        let Some(last) = self.last_like(&fate).filter(|_| is_told) else { return false };
+        last.end = end;
+        last.commands = last.commands.saturating_add(1);
+        self.run.commands = self.run.commands.saturating_add(1);
+        true
     }
 
     /// What was lost, up to there.
