@@ -201,6 +201,11 @@ test("a broken command is an error with its byte, what is in front of it is show
     await page.waitForSelector("#findings:not([hidden]) .finding");
     assert.match(await page.textContent(".finding"), /bad-command/);
     assert.match(await page.textContent(".explain-text"), new RegExp(`\\b${whole.length}\\b`));
+    assert.match(await page.textContent(".repaired"), /The commands before it are kept, and those that go on behind it\./);
+    await page.click("text=Save a repaired copy…");
+    await page.waitForSelector(".repair-facts");
+    assert.match(await page.textContent(".repair-facts"), /Commands kept2$/);
+    await page.click(".repair button:has-text('Cancel')");
     await page.click(".tab:has-text('Keys')");
     await page.waitForSelector("#row-0:not(.pending)");
     assert.equal(await page.textContent("#row-0 .key"), "a");
