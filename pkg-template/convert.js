@@ -3,6 +3,7 @@
 import { Conversion } from "./conversion.js";
 import { chunksOf, parse } from "./entries.js";
 import { hasStopped, lent, lentItems } from "./lent.js";
+import { isLasting } from "./sources.js";
 
 /** Bytes handed to the module at once. */
 const PIECE = 1 << 20;
@@ -101,27 +102,40 @@ function surveyBy(load, unpack) {
   };
 }
 
+/** Reads a damaged file as `repairer` wants it, which then knows all there is; `read(at)` gives bytes from there on. */
+async function examine(repairer, size, read, tell) {
+  let most = 0;
+  for (let at = repairer.wanted(); at !== undefined; at = repairer.wanted()) {
+    if (at < size) repairer.feed(await read(at));
+    else if (!repairer.looksAgain()) break;
+    most = Math.max(most, at);
+    tell?.(most);
+  }
+  return JSON.parse(repairer.plan(size));
+}
+
+/** Bytes of a file from a place on, as many as are read at once. */
+function reader(file, signal) {
+  return async (at) => {
+    signal?.throwIfAborted();
+    const bytes = await file.slice(at, Math.min(file.size, at + SLICE));
+    if (bytes.length === 0) throw new Error("the file became shorter while it was read");
+    return bytes;
+  };
+}
+
+/** The first bytes of a file, by which it is known what it is. */
+const headOf = (file) => file.slice(0, Math.min(file.size, 4096));
+
 /** `repair` over the second module, which `load` gives. */
 function repairBy(load) {
   return async function repair(source, { keepReadable, signal, onProgress } = {}) {
     const file = spansOf(source);
     const tools = await load();
-    const read = async (at) => {
-      signal?.throwIfAborted();
-      const bytes = await file.slice(at, Math.min(file.size, at + SLICE));
-      if (bytes.length === 0) throw new Error("the file became shorter while it was read");
-      return bytes;
-    };
-    const repairer = new tools.Repairer(await file.slice(0, Math.min(file.size, 4096)), { keepReadable });
+    const read = reader(file, signal);
+    const repairer = new tools.Repairer(await headOf(file), { keepReadable });
     return lent(repairer, async () => {
-      let most = 0;
-      for (let at = repairer.wanted(); at !== undefined; at = repairer.wanted()) {
-        if (at < file.size) repairer.feed(await read(at));
-        else if (!repairer.looksAgain()) break;
-        most = Math.max(most, at);
-        onProgress?.({ bytes: most, pass: 1, passes: 2 });
-      }
-      const plan = JSON.parse(repairer.plan(file.size));
+      const plan = await examine(repairer, file.size, read, onProgress && ((bytes) => onProgress({ bytes, pass: 1, passes: 2 })));
       const pieces = lentItems(repairer.mender(), async function* (mender) {
         for (let at = 0; at < file.size; ) {
           const bytes = await read(at);
@@ -138,12 +152,32 @@ function repairBy(load) {
   };
 }
 
+/** What is wrong with a snapshot from the damage on that ended its reading; nothing of a source that cannot be read again. */
+async function behind(tools, source, { code, offset }, signal) {
+  if (!isLasting(source)) return [];
+  const file = spansOf(source);
+  const head = await headOf(file);
+  let repairer;
+  try {
+    repairer = new tools.Repairer(head, {});
+  } catch (error) {
+    // It is compressed as a whole, or no snapshot at all.
+    if (error.code !== "bad-magic") throw error;
+    return [];
+  }
+  return lent(repairer, async () => {
+    await examine(repairer, file.size, reader(file, signal));
+    return repairer.findingsFrom(code, offset);
+  });
+}
+
 /** `check` over the second module, which `load` gives, and `unpack`. */
 function checkBy(load, unpack) {
   return async function* check(source, { lenient, signal, onProgress } = {}) {
-    const { Checker } = await load();
-    yield* lentItems(new Checker({ lenient }), async function* (checker) {
+    const tools = await load();
+    yield* lentItems(new tools.Checker({ lenient }), async function* (checker) {
       let goesOn = true;
+      let isPacked = false;
       try {
         for await (const chunk of unpack(counted(source, signal, onProgress && ((bytes) => onProgress({ bytes, pass: 1, passes: 1 }))))) {
           for (let at = 0; goesOn && at < chunk.length; at += PIECE) {
@@ -154,11 +188,15 @@ function checkBy(load, unpack) {
         }
       } catch (error) {
         if (!error.compression) throw error;
+        isPacked = true;
         const { code, offset, compression, message: text } = error;
         yield { severity: "error", code, offset, compression, text, repairable: false };
       }
       checker.finish();
-      yield* checker.findings();
+      for (const one of checker.findings()) {
+        const later = one.severity === "error" && !one.repairable && !isPacked ? await behind(tools, source, one, signal) : [];
+        yield* later.length ? later : [one];
+      }
     });
   };
 }

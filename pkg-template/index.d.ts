@@ -733,7 +733,8 @@ export interface Survey extends Told {
 export function survey(source: Source, options?: Run & Pick<ConvertOptions, "databases"> & { container?: "rdb" | "aof"; rowsOf?: { to: TargetName; code: string } }): Promise<Survey>;
 
 /**
- * Every finding in a file, not only the first: each element is looked at, and what stands twice. A damaged file is no failure
+ * Every finding in a file, not only the first: each element is looked at, and what stands twice. Of bytes or a Blob this goes on
+ * behind damage to a snapshot, for which it is read again. A damaged file is no failure
  * here; what is neither snapshot nor log is a finding too.
  */
 export function check(source: Source, options?: Run): AsyncIterableIterator<Finding>;

@@ -186,3 +186,42 @@ fn exit_codes_and_the_report_say_what_became_of_the_file() {
         assert_eq!(aikv(&["repair", text(&input), "/dev/full"]).status.code(), Some(3));
     }
 }
+
+#[test]
+fn a_check_goes_on_behind_broken_values_and_lost_bytes() {
+    let dir = TempDir::new();
+    let path = dir.path().join("damaged.rdb");
+    let file = fs::read(data().join("redis-7.0/nocompress.rdb")).unwrap();
+    let records = records(&file);
+    let at = |key: &[u8]| {
+        let record = records.iter().find(|record| record.key == key).unwrap();
+        let start = file.windows(record.bytes.len()).position(|window| window == record.bytes).unwrap();
+        start..start + record.bytes.len()
+    };
+    // The end of a hash's listpack, and the middle of a stream's.
+    let (hash, stream) = (at(b"hash"), at(b"stream"));
+    let mut broken = file.clone();
+    broken[hash.end - 20..hash.end].fill(0);
+    broken[stream.start + 120] ^= 0x55;
+    fs::write(&path, &broken).unwrap();
+    let told: Vec<String> = aikv_ends(&["check", text(&path)], 1).lines().map(String::from).collect();
+    assert!(
+        told[0].contains(&format!("byte {}", hash.end - 1))
+            && told[0].ends_with("key \"hash\" (hash-listpack), db 0 [bad-packed]"),
+        "{told:?}"
+    );
+    assert!(told[1].contains("key \"stream\"") && told[1].ends_with("[bad-packed]"), "{told:?}");
+    assert_eq!(told[2], format!("{}: {} keys read, 2 errors, 0 warnings", text(&path), records.len() - 2));
+    // A length that claims the rest of the file: the keys in front of the lost bytes are told by the next that is sure.
+    let mut lost = file.clone();
+    lost[hash.start + 1..hash.start + 6].copy_from_slice(&[0x80, 0x7f, 0xff, 0xff, 0xff]);
+    fs::write(&path, &lost).unwrap();
+    let told = aikv_ends(&["check", text(&path)], 1);
+    let sure = told.split("; keys are sure again at byte ").nth(1).unwrap().split(|c: char| !c.is_ascii_digit()).next().unwrap();
+    let sure: usize = sure.parse().unwrap();
+    assert!(records.iter().any(|record| at(&record.key).start == sure), "{told}");
+    assert!(told.contains("1 error, 0 warnings"), "{told}");
+    // Only some keys, and what cannot be read twice: as far as it goes.
+    let some = aikv_ends(&["check", text(&path), "--key", "x"], 1);
+    assert!(some.contains("nothing behind it can be read"), "{some}");
+}

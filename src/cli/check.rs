@@ -11,7 +11,7 @@ use super::source::Packing;
 use super::{Outcome, Result, random_seed};
 use crate::aof;
 use crate::error::{Error, ErrorKind, Escaped, Fault, Place};
-use crate::jobs::{Check, Finding, Flow, Job, Json, KeepReadable, LogDamage, Severity};
+use crate::jobs::{Check, Finding, Flow, Job, Json, KeepReadable, LogDamage, RepairPlan, Severity};
 use crate::kind::{Codec, FileKind};
 use crate::persistence::open_log::OpenLog;
 use crate::persistence::recover;
@@ -34,6 +34,8 @@ pub(super) fn run(args: &ReadArgs) -> Result {
     let output = if args.json { Output::open_json(path)? } else { Output::open(path)? };
     let mut progress = Progress::new(&output);
     let mut task = Findings {
+        is_whole: filter.is_open(),
+        keys: 0,
         check: Check::new(random_seed()?, Check::LIMIT_BYTES).with_filter(filter),
         is_json: args.json,
         part: None,
@@ -77,6 +79,10 @@ const OPENING: &[u8] = b"{\"findings\":[";
 
 struct Findings {
     check: Check,
+    /// Whether all keys are looked at.
+    is_whole: bool,
+    /// Whole keys behind damage.
+    keys: u64,
     is_json: bool,
     /// The file of a multi-part log that is read.
     part: Option<Vec<u8>>,
@@ -149,7 +155,15 @@ impl Task for Findings {
                 }
                 self.log_findings.extend(of_log(&ending.file, error));
             }
-            (Some(error), _) => self.check.end(Err(error)),
+            (Some(error), _) => {
+                let later = self.behind(ending, error);
+                if later.is_empty() {
+                    self.check.end(Err(error));
+                } else {
+                    self.take();
+                    self.log_findings.extend(later);
+                }
+            }
             (None, Some(summary)) => self.check.end(Ok(summary)),
             (None, None) => {}
         }
@@ -169,6 +183,20 @@ impl Findings {
         let place = Place::default();
         let severity = Severity::Warning;
         self.log_findings.push(Finding { severity, code, offset, place, text, is_repairable: true });
+    }
+
+    /// What is wrong with a snapshot that cannot be read from there on in one go, and with what stands behind the damage: for that it
+    /// is read again. Nothing where it cannot be, or only some keys are looked at.
+    fn behind(&mut self, FileEnding { file, packing, .. }: &FileEnding, error: &Error) -> Vec<Finding> {
+        if file.path.as_os_str() == "-" || packing.is_some() || !self.is_whole {
+            return Vec::new();
+        }
+        let Ok(plan) = examine(&file.path) else { return Vec::new() };
+        let findings = plan.findings_from(error.code(), error.offset(), file.part.as_ref().is_none_or(|part| part.is_last));
+        if !findings.is_empty() {
+            self.keys = self.keys.saturating_add(plan.keys.saturating_sub(self.check.keys()));
+        }
+        findings
     }
 
     /// Tells what is odd about a manifest that can be read, and about its folder.
@@ -227,7 +255,7 @@ impl Findings {
     }
 
     fn finish(&mut self, file: &str, commands: Option<u64>) {
-        let keys = self.check.keys();
+        let keys = self.check.keys().saturating_add(self.keys);
         if self.is_json {
             if self.errors + self.warnings == 0 {
                 self.text.extend_from_slice(OPENING);
@@ -287,7 +315,7 @@ fn of_log(file: &FileFacts, error: &Error) -> Vec<Finding> {
                     (None, Some(next)) => format!("; a whole command stands at byte {next}, and may be a part of a torn value"),
                     (None, None) => "; no torn tail: a torn write leaves no such bytes".into(),
                 });
-                later.extend(all.map(|one| of_later_damage(&one, is_last)));
+                later.extend(all.map(|one| one.finding(is_last)));
             }
         }
     }
@@ -297,24 +325,18 @@ fn of_log(file: &FileFacts, error: &Error) -> Vec<Finding> {
 
 /// Each damage to a log, in its order.
 fn damage(path: &Path) -> Result<Vec<LogDamage>> {
+    Ok(examine(path)?.log_damage)
+}
+
+/// What becomes of each byte of a damaged file.
+fn examine(path: &Path) -> Result<RepairPlan> {
     let mut input = Damaged::open(path)?;
     let kind = match input.sniff()? {
         kind @ FileKind::Rdb { .. } => kind,
         // Its first bytes may be the damaged ones.
         _ => FileKind::Aof,
     };
-    Ok(input.examine(kind, KeepReadable::None, &mut Progress::hidden())?.log_damage)
-}
-
-fn of_later_damage(damage: &LogDamage, is_last: bool) -> Finding {
-    let is_torn = damage.is_torn && is_last;
-    let mut finding = Finding::from_error(&damage.error, is_torn || damage.goes_on_at.is_some());
-    match damage.goes_on_at {
-        Some(next) => finding.text.push_str(&format!("; commands go on at byte {next}")),
-        None if is_torn => finding.text.push_str("; a torn tail"),
-        None => {}
-    }
-    finding
+    input.examine(kind, KeepReadable::None, &mut Progress::hidden())
 }
 
 /// What is wrong with a compressed file.

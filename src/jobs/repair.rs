@@ -9,10 +9,11 @@ use super::repair_partial::{KeepReadable, Record, Remnant};
 use super::repair_plan::{RepairPlan, Snapshot};
 use super::resync::{Resync, Search};
 use super::{Check, Finding, Flow, Job, Pass, Seed, Severity};
-use crate::error::{Error, Fault};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::rdb::{Decoder, Elements, Event, HashTemplate, ModuleAux, ModuleItem, Part, SlotImport, Span, Templates, Version};
 use crate::wire::Limits;
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -163,7 +164,10 @@ impl Repair {
             (Err(error), Some(version), None) => {
                 self.watch.skipped_for = Some(said(&error));
                 // What was found in front of the fault belongs to this record.
-                self.watch.is_twice = stands_twice(&self.watch.check.take_findings());
+                let found = self.watch.check.take_findings();
+                self.watch.is_twice = stands_twice(&found);
+                self.watch.findings.extend(found);
+                self.watch.tell(&error);
                 self.resume(&decoder.templates(), version, Decoder::leniently);
             }
             (Err(error), ..) => {
@@ -196,7 +200,13 @@ impl Repair {
     /// Nothing tells where the record in hand ends.
     fn lose(&mut self, error: &Error, templates: Templates) {
         // The first error is the one to tell.
-        self.reason = Some(self.watch.skipped_for.take().unwrap_or_else(|| said(error)));
+        self.reason = Some(match self.watch.skipped_for.take() {
+            Some(first) => first,
+            None => {
+                self.watch.tell(error);
+                said(error)
+            }
+        });
         self.look_behind(self.watch.whole, templates);
     }
 
@@ -233,6 +243,7 @@ impl Repair {
             }
             (Search::Failed, None) => return,
             (Search::Found(_), Some(passed)) => {
+                self.watch.go_on(None);
                 self.watch.open_end = None;
                 let templates = resync.templates().clone();
                 let record = Record { version, db: self.watch.db, templates, limits: self.limits };
@@ -245,6 +256,7 @@ impl Repair {
                 return;
             }
             (Search::Found(resumed), None) => {
+                self.watch.go_on(Some(resumed.start));
                 self.plan.extend_to(resumed.doubtful.start, self.reason.take());
                 self.plan.extend_to(resumed.start, Some(DOUBTFUL.into()));
                 self.watch.whole = resumed.start;
@@ -333,7 +345,11 @@ impl Repair {
         match core::mem::replace(&mut self.state, State::Done) {
             State::Snapshot(decoder) => {
                 self.plan.extend_to(self.watch.whole, None);
-                self.reason = self.watch.skipped_for.take().or_else(|| decoder.finish().err().as_ref().map(said));
+                self.reason = self.watch.skipped_for.take().or_else(|| {
+                    let error = decoder.finish().err()?;
+                    self.watch.tell(&error);
+                    Some(said(&error))
+                });
             }
             State::Trailing(decoder) => {
                 self.reason = match decoder.finish() {
@@ -356,6 +372,7 @@ impl Repair {
             self.plan.adds_end = true;
         }
         self.plan.keys = self.watch.keys;
+        self.plan.findings = self.watch.findings;
         self.plan
     }
 }
@@ -388,6 +405,8 @@ struct Watch {
     databases: Databases,
     /// End of the last event.
     offset: u64,
+    /// What is wrong, in the order in which it came up.
+    findings: Vec<Finding>,
     /// Up to where records are whole.
     whole: u64,
     /// Names or ranges of the record in hand that follow.
@@ -408,6 +427,7 @@ impl Watch {
             db: 0,
             databases: Databases::None,
             offset: 0,
+            findings: Vec::new(),
             whole: 0,
             left: 0,
             keys: 0,
@@ -446,6 +466,22 @@ impl Watch {
         }
     }
 
+    /// Notes what breaks a record. A checksum says nothing of a place.
+    fn tell(&mut self, error: &Error) {
+        if !matches!(error.kind(), ErrorKind::BadChecksum { .. }) {
+            self.findings.push(Finding::from_error(error, false));
+        }
+    }
+
+    /// Keys go on behind what was found last: behind its own, or at a byte further on.
+    fn go_on(&mut self, at: Option<u64>) {
+        let Some(finding) = self.findings.last_mut().filter(|finding| !finding.is_repairable) else { return };
+        finding.is_repairable = true;
+        if let Some(at) = at {
+            finding.text.push_str(&format!("; keys are sure again at byte {at}"));
+        }
+    }
+
     /// A record is whole: whether it is kept is known.
     fn settle(&mut self, is_key: bool) -> Flow {
         let span = Span { start: self.whole, end: self.offset };
@@ -456,16 +492,14 @@ impl Watch {
         }
         let findings = self.check.take_findings();
         self.is_twice = stands_twice(&findings);
-        match findings.into_iter().find(|finding| finding.severity == Severity::Error) {
-            Some(finding) => {
-                self.passed = Some((span, finding.to_string()));
-                return Flow::Stop;
-            }
-            None => {
-                self.keys = self.keys.saturating_add(u64::from(is_key));
-                self.open_end = Some(span).filter(|_| is_key && !self.is_closed);
-            }
+        let error = findings.iter().find(|finding| finding.severity == Severity::Error).map(Finding::to_string);
+        self.findings.extend(findings);
+        if let Some(error) = error {
+            self.passed = Some((span, error));
+            return Flow::Stop;
         }
+        self.keys = self.keys.saturating_add(u64::from(is_key));
+        self.open_end = Some(span).filter(|_| is_key && !self.is_closed);
         Flow::Continue
     }
 }

@@ -1,11 +1,12 @@
 //! What becomes of each byte of a damaged file, and the file that is made of it.
 
-use super::Json;
 use super::explain::Readable;
 use super::repair_partial::{Record, Remnant};
+use super::{Finding, Json};
 use crate::error::{Error, ErrorKind, Found, Place};
 use crate::rdb::{Checksum, Encoder, Event, Span, Version};
 use alloc::collections::VecDeque;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -41,6 +42,21 @@ pub struct LogDamage {
     pub goes_on_at: Option<u64>,
 }
 
+impl LogDamage {
+    /// What is to be told of it; only the last file of a log may be torn.
+    #[must_use]
+    pub fn finding(&self, is_last: bool) -> Finding {
+        let is_torn = self.is_torn && is_last;
+        let mut finding = Finding::from_error(&self.error, is_torn || self.goes_on_at.is_some());
+        match self.goes_on_at {
+            Some(next) => finding.text.push_str(&format!("; commands go on at byte {next}")),
+            None if is_torn => finding.text.push_str("; a torn tail"),
+            None => {}
+        }
+        finding
+    }
+}
+
 /// What becomes of each byte of a file: the ranges follow one another from its first byte to its last, and none is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepairPlan {
@@ -56,6 +72,8 @@ pub struct RepairPlan {
     pub commands: u64,
     /// Whether the end of the snapshot cannot be read, so that one is added.
     pub adds_end: bool,
+    /// What is wrong with a snapshot, in its order, but for a checksum that does not match.
+    pub findings: Vec<Finding>,
     /// Each damage to a log, in its order.
     pub log_damage: Vec<LogDamage>,
     pub(super) snapshot: Option<Snapshot>,
@@ -84,8 +102,23 @@ impl RepairPlan {
             commands: 0,
             adds_end: false,
             snapshot: None,
+            findings: Vec::new(),
             log_damage: Vec::new(),
             inserted: Vec::new(),
+        }
+    }
+
+    /// What is wrong from the error in a snapshot on that ended a reading in one go, also with the log behind it. Nothing if that error
+    /// is not among it; `is_last` as with [`LogDamage::finding`].
+    #[must_use]
+    pub fn findings_from(&self, code: &str, offset: u64, is_last: bool) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.findings.iter().skip_while(|finding| finding.offset < offset).cloned().collect();
+        match findings.first() {
+            Some(first) if (first.code, first.offset) == (code, offset) => {
+                findings.extend(self.log_damage.iter().map(|damage| damage.finding(is_last)));
+                findings
+            }
+            _ => Vec::new(),
         }
     }
 

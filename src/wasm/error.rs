@@ -2,6 +2,8 @@
 
 use super::object::{self, ObjectExt};
 use crate::error::{Error, Place};
+#[cfg(feature = "wasm-tools")]
+use crate::jobs::Finding;
 use alloc::string::ToString;
 use js_sys::Object;
 use wasm_bindgen::prelude::*;
@@ -37,6 +39,12 @@ pub(super) fn put_place(object: &Object, place: &Place) {
         object.set("key", object::bytes(key.bytes()));
         object.set("keyText", key.to_string());
     }
+}
+
+/// A finding of a job.
+#[cfg(feature = "wasm-tools")]
+pub(super) fn of_finding(one: &Finding) -> Object {
+    finding(one.severity.name(), one.code, one.offset, &one.place, &one.text, one.is_repairable)
 }
 
 /// What is wrong with a file, to be listed.

@@ -291,6 +291,19 @@ test("a check finds what the command's does", async () => {
     const found = await collect(aikv.check(chunks(file, 100)));
     assert.deepEqual(found.map(({ severity, code, offset, repairable }) => [severity, code, offset, repairable]), findings.map(({ severity, code, offset, repairable }) => [severity, code, offset, repairable]));
   }
+  // What can be read again is looked at behind the damage, too.
+  const broken = Buffer.from(fixture("redis-7.0/nocompress.rdb")).fill(0, 440, 480).fill(0, 1500, 1540);
+  const input = join(folder, "broken.rdb");
+  for (const file of [broken, broken.subarray(0, 2000), Buffer.concat([bytes.subarray(0, 200), Buffer.from([0xf1]), bytes.subarray(201)])]) {
+    writeFileSync(input, file);
+    const { findings } = JSON.parse(spawnSync(command, ["check", input, "--json"], { encoding: "utf8" }).stdout);
+    for (const source of [file, await openAsBlob(input)]) {
+      const found = await collect(aikv.check(source));
+      assert.deepEqual(found.map(({ code, offset, repairable, text }) => [code, offset, repairable, text]), findings.map(({ code, offset, repairable, text }) => [code, offset, repairable, text]));
+    }
+    assert.ok(findings.length > 1 || file !== broken, JSON.stringify(findings));
+    assert.equal((await collect(aikv.check(chunks(file, 100)))).length, 1);
+  }
   const cut = await collect(aikv.check(fixture("compressed/nocompress.rdb.gz").subarray(0, 500)));
   assert.equal(cut[0].compression, "gzip");
 });

@@ -59,8 +59,6 @@ impl Checker {
     pub fn findings(&mut self) -> Array {
         let mut findings = self.check.take_findings();
         findings.append(&mut self.last);
-        let finding =
-            |one: &Finding| error::finding(one.severity.name(), one.code, one.offset, &one.place, &one.text, one.is_repairable);
-        findings.iter().map(finding).collect()
+        findings.iter().map(error::of_finding).collect()
     }
 }

@@ -77,6 +77,15 @@ impl Repairer {
         String::from_utf8(text).unwrap_or_default()
     }
 
+    /// What is wrong from the error in a snapshot on that ended a reading in one go, once the plan was asked for; empty where that
+    /// error is not among it.
+    #[must_use]
+    #[wasm_bindgen(js_name = findingsFrom)]
+    pub fn findings_from(&self, code: &str, offset: f64) -> Array {
+        let findings = self.plan.as_ref().map(|(plan, _)| plan.findings_from(code, to_u64(offset), true)).unwrap_or_default();
+        findings.iter().map(error::of_finding).collect()
+    }
+
     /// Makes the new file, once the plan was asked for.
     ///
     /// # Errors
