@@ -2,6 +2,7 @@
 
 import { el, fill, setAttr, show } from "./dom.js";
 import { bytesText, count } from "./format.js";
+import { readTo } from "./state.js";
 
 const CLOSE_PX = 6;
 const TICKS = 4;
@@ -26,17 +27,17 @@ export function mountStrip(actions) {
 
   function render(state, found) {
     last = [state, found];
-    const { source, progress, finding } = state;
+    const { source, finding } = state;
     width = track.clientWidth;
     const size = Math.max(1, source.size);
-    const offset = progress?.offset ?? 0;
+    const offset = readTo(state);
     title.textContent = `The file, byte 0 to ${count(source.size)}`;
     show(unread, offset < source.size);
-    const readTo = el("div", { class: "strip-read" });
-    readTo.style.width = `${Math.min(100, (offset / size) * 100)}%`;
+    const done = el("div", { class: "strip-read" });
+    done.style.width = `${Math.min(100, (offset / size) * 100)}%`;
     const marks = marksOf(found, size, width || 1000);
     const held = track.contains(document.activeElement);
-    fill(track, readTo, marks.map((mark) => button(mark, found, finding)));
+    fill(track, done, marks.map((mark) => button(mark, found, finding)));
     const chosen = track.querySelector('[aria-pressed="true"]') ?? track.querySelector("button");
     if (chosen) chosen.tabIndex = 0;
     if (held) chosen?.focus();

@@ -8,7 +8,7 @@ import { expectedOf, keyWords, repairWords, sentenceOf, severityWords, titleOf, 
 import { bytesText, count, hex, percent, plural, sentence } from "./format.js";
 import { hexView, ROW } from "./hex-view.js";
 import { mountRepair } from "./repair.js";
-import { findings } from "./state.js";
+import { findings, readTo } from "./state.js";
 import { nodes, runs } from "./text.js";
 
 const BEFORE = 9 * ROW;
@@ -66,11 +66,11 @@ export function mountFindings(root, summaryRoot, actions) {
   }
 
   function renderFacts(state) {
-    const { progress, phase, report, source } = state;
+    const { report, source } = state;
     const found = findings(state);
     const figure = (label, value, rest, kind = "") => el("div", { class: "fact" }, el("div", { class: "fact-label" }, label), el("div", { class: "fact-value" }, el("b", { class: kind }, value), el("span", { class: "num" }, rest)));
     const lost = lossOf(state);
-    const end = endOf(phase, found, progress);
+    const end = endOf(state, found);
     fill(facts,
       figure("Keys read", count(lost.whole), report ? `in ${plural(report.databases.length, "database")}` : ""),
       figure("Lost", lost.words, lost.rest, lost.keys || lost.isOpen ? "danger" : ""),
@@ -227,27 +227,30 @@ function elementWord(one, row) {
 }
 
 /** Keys that are whole, those that are lost, and bytes that belong to no whole key. */
-function lossOf({ progress, phase, report, source, failure }) {
+function lossOf(state) {
+  const { progress, phase, report, source, failure, log } = state;
   const keys = progress?.keys ?? 0;
-  const unread = Math.max(0, source.size - (progress?.offset ?? 0));
+  const unread = Math.max(0, source.size - readTo(state));
   const damaged = report?.damagedKeys ?? 0;
   const wholeKeys = Math.max(0, keys - (report?.damagedRows ?? 0));
   const ended = phase === "damaged";
   // A damaged file may announce anything: a key takes three bytes at least.
-  const stated = Number(report?.announcedKeys ?? 0);
+  const stated = log ? 0 : Number(report?.announcedKeys ?? 0);
   const room = failure?.code === "truncated" ? source.size * 100 : ended ? unread : report?.damagedBytes ?? 0;
   const announced = stated >= keys && stated - keys <= room / 3 ? stated : 0;
   const lost = announced ? announced - wholeKeys : damaged;
   const isOpen = ended && !announced;
-  const bytes = (report?.damagedBytes ?? 0) + (ended ? unread : 0);
+  const bytes = (report?.damagedBytes ?? 0) + (ended || log ? unread : 0);
   const words = isOpen && !lost ? "Unknown" : plural(lost, "key");
   const rest = announced ? `of ${count(announced)} announced` : isOpen ? (lost ? "and what is behind the fault" : "what is behind the fault") : "";
   return { keys: lost, isOpen, bytes, words, rest, whole: wholeKeys };
 }
 
-function endOf(phase, found, progress) {
+function endOf(state, found) {
+  const { phase, log, source } = state;
   if (phase === "reading") return { word: "Not yet", rest: "" };
-  if (phase !== "read") return { word: "No", rest: `stopped at byte ${count(progress?.offset ?? 0)}` };
+  const end = readTo(state);
+  if (phase !== "read" || (log && end < source.size)) return { word: "No", rest: `stopped at byte ${count(end)}` };
   const passed = found.some((one) => one.row !== undefined || one.key || one.lost);
   return { word: "Yes", rest: passed ? "went on after each fault" : "" };
 }
@@ -271,11 +274,12 @@ function noFindings({ phase, report, log }) {
 }
 
 /** For a bug report or a colleague: what and where, without any data of the file. */
-function reportText({ version, source, report, progress }, found) {
+function reportText(state, found) {
+  const { version, source, report, progress } = state;
   return [
     `aikv viewer ${version}`,
     `file of ${source.size} bytes, ${report?.format ?? ""} ${report?.dialect ?? ""} ${report?.version ?? ""}`.trim(),
-    `${progress?.keys ?? 0} keys read, ${progress?.offset ?? 0} bytes read`,
+    `${progress?.keys ?? 0} keys read, ${readTo(state)} bytes read`,
     ...found.map((one) => `${one.severity} ${one.code} at byte ${one.offset}${one.compression ? ` of the ${one.compression} file` : ""}${one.db === undefined || one.db === null ? "" : `, db ${one.db}`}`),
   ].join("\n");
 }

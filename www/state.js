@@ -135,6 +135,13 @@ function findingsInside(state) {
   return [...listed, last].sort((a, b) => a.offset - b.offset);
 }
 
+/** Up to where the file was read, or the files of a log, counted through all of them. */
+export function readTo({ log, source, progress }) {
+  if (!log) return progress?.offset ?? 0;
+  const end = log.findings.find((one) => one.severity === "error" || one.code === "truncated");
+  return end ? end.before + end.offset : source.size;
+}
+
 /** The file that the keys are read from: of a log, a snapshot made of it. */
 export function keysOf({ source, log }) {
   return log ? log.snapshot : source;

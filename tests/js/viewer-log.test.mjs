@@ -189,6 +189,7 @@ test("a torn tail is a warning with its byte, and the rest is there", { skip }, 
     assert.match(await page.textContent("#status"), /1 warning/);
     await page.click(".tab:has-text('Findings')");
     assert.match(await page.textContent(".explain-text"), new RegExp(`whole up to byte ${whole.length}.*aof-load-truncated`));
+    assert.match(await page.textContent(".findings-summary"), new RegExp(`Bytes not understood18 Bof \\d+ B, \\d+ %.*Nostopped at byte ${whole.length}`));
     await toCommands(page);
     assert.equal((await allRows(page, "command-grid")).length, 3);
   });
@@ -200,6 +201,7 @@ test("a broken command is an error with its byte, what is in front of it is show
     await drop(page, "broken.aof", `${whole}*x\r\n${log(["SET", "b", "2"])}`);
     await page.waitForSelector("#findings:not([hidden]) .finding");
     assert.match(await page.textContent(".finding"), /bad-command/);
+    assert.match(await page.textContent(".findings-summary"), new RegExp(`LostUnknown.*Nostopped at byte ${whole.length}`));
     assert.match(await page.textContent(".explain-text"), new RegExp(`\\b${whole.length}\\b`));
     assert.match(await page.textContent(".repaired"), /The commands before it are kept, and those that go on behind it\./);
     await page.click("text=Save a repaired copy…");
