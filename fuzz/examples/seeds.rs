@@ -13,7 +13,7 @@ const MAX_LOG: usize = 16 << 10;
 const MAX_VALUE: usize = 1 << 10;
 
 /// The targets that read snapshots.
-const SNAPSHOTS: [&str; 5] = ["convert", "export", "rdb_stream", "roundtrip", "skip"];
+const SNAPSHOTS: [&str; 6] = ["convert", "export", "rdb_stream", "repair", "roundtrip", "skip"];
 
 /// Commands on values of every kind, for `convert` and `replay`.
 const REPLAYS: [&str; 7] = [
@@ -47,7 +47,7 @@ fn main() {
                 });
             }
             Some("manifest") => add(&corpus, &["manifest"], &bytes),
-            Some("aof") if bytes.len() <= MAX_LOG => add(&corpus, &["aof", "convert", "replay"], &bytes),
+            Some("aof") if bytes.len() <= MAX_LOG => add(&corpus, &["aof", "convert", "repair", "replay"], &bytes),
             Some("gz" | "lz4" | "zst") => add(&corpus, &["unpack"], &bytes),
             _ => {}
         }
@@ -64,7 +64,7 @@ fn main() {
             _ => add_records(&corpus, version, &bytes),
         }
     }
-    add(&corpus, &["aof"], &marked_log());
+    add(&corpus, &["aof", "repair"], &marked_log());
     // Compressed strings behind the length they state: 1000 times "a", as Redis 7.0.15 saves it, and a mixture.
     add(&corpus, &["lzf"], b"\xe8\x03\x01aa\xe0\xff\x00\xe0\xff\x00\xe0\xff\x00\xe0\xc3\x00\x01aa");
     add(&corpus, &["lzf"], b"\x0c\x00\x05abcabc\x20\x02\x02xyz");
