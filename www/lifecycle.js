@@ -3,7 +3,7 @@
 import { bytesSpoken, count, hex, partOf, percent, plural, sentence } from "./format.js";
 import { chosenOf, FileSet } from "./gather.js";
 import { readSpan, ServedFile, SourceError, toMessage } from "./source.js";
-import { emptyLog, findings, hasFile } from "./state.js";
+import { emptyLog, emptyQuery, findings, hasFile } from "./state.js";
 
 const SNIFF_BYTES = 4096;
 const QUARTERS = [25, 50, 75];
@@ -140,7 +140,7 @@ export function lifecycleActions(store, client, announce, query, later) {
 
   /** A filter set by the address before the first file is kept for it; later files start without. */
   function keptFilter(current, run) {
-    return run === 1 ? current : { ...current, text: "", types: [], dbs: [], expiry: null, minBytes: null, maxBytes: null, prefix: null, sort: "file", descending: false };
+    return run === 1 ? current : { ...emptyQuery(), mode: current.mode };
   }
 
   async function begin(run, source) {

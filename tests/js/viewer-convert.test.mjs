@@ -114,6 +114,19 @@ test("every target tells what it would lose, and the header what loads the file"
     await page.click('[aria-label="Clear What is lost"]');
     await page.waitForFunction(() => document.querySelector("#status .strong").textContent === "12 keys");
     await page.click('.tab:has-text("Convert")');
+    // They are rows of this file, and of no other.
+    await page.click('.convert-panel .link:has-text("Show the")');
+    await page.waitForFunction(() => /^10 of 12 keys/.test(document.querySelector("#status .strong").textContent));
+    await drop(page, "sets.rdb", dump("redis-8.6/sets.rdb"));
+    await page.click("text=Open it");
+    await page.waitForFunction(() => document.querySelector(".file-name").textContent === "sets.rdb" && /^\d+ keys$/.test(document.querySelector("#status .strong").textContent));
+    await drop(page, "field_expiry.rdb", dump("redis-8.6/field_expiry.rdb"));
+    await page.click("text=Open it");
+    await page.waitForFunction(() => document.querySelector("#status .strong").textContent === "12 keys");
+    await page.click('.tab:has-text("Convert")');
+    await page.waitForFunction(() => document.querySelector(".target .outcome")?.textContent);
+    await chooseTarget(page, "7.2 – 8.1");
+    await page.waitForSelector('.convert-panel .link:has-text("Show the")');
     // The key that loses most is one click away.
     const key = await page.textContent(".convert-panel .link");
     await page.click(".convert-panel .link");
