@@ -435,7 +435,7 @@ export interface Finding {
   /** The value type, such as `hash-listpack`. */
   encoding?: string;
   text: string;
-  /** Whether everything behind it can be read. */
+  /** Whether what stands behind it can be read: all, or what is from the byte on that the text tells. */
   repairable: boolean;
   /** Id of the row whose value it is in, where that was read on past. */
   row?: number;

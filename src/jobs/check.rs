@@ -51,7 +51,7 @@ pub struct Finding {
     pub place: Place,
     /// What was expected and what was found.
     pub text: String,
-    /// Whether the file is whole but for this: nothing behind it is lost with it.
+    /// Whether what stands behind it can be read: all, or what is from the byte on that the text tells.
     pub is_repairable: bool,
 }
 
