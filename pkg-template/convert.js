@@ -157,6 +157,8 @@ async function behind(tools, source, { code, offset }, signal) {
   if (!isLasting(source)) return [];
   const file = spansOf(source);
   const head = await headOf(file);
+  // The first byte of a log: of that it is not told here.
+  if ("*#".includes(String.fromCharCode(head[0]))) return [];
   let repairer;
   try {
     repairer = new tools.Repairer(head, {});

@@ -2,7 +2,7 @@
 
 import type {
   CommandEntry, Conversion, ConvertOptions, Entry, Expiry, Finding, Index, KeyEntry, Leniency, Query, Reading, RepairOptions, RepairPlan, Report, Row, Run,
-  Selection, Server, Sniff, Survey, ValuePage,
+  Selection, Server, Sniff, Survey, TargetName, ValuePage,
 } from "./index.js";
 
 /** What crosses to a worker, and can be read more than once there. */
@@ -32,7 +32,7 @@ export interface AikvWorker {
   openIndex(source: RemoteLastingSource, options?: Leniency & Reading & { maxItemBytes?: number }): Promise<RemoteIndex>;
   check(source: RemoteSource, options?: Run): AsyncIterableIterator<Finding>;
   targets(): Promise<Server[]>;
-  survey(source: RemoteSource, options?: Run & Pick<ConvertOptions, "databases"> & { container?: "rdb" | "aof" }): Promise<Survey>;
+  survey(source: RemoteSource, options?: Run & Pick<ConvertOptions, "databases"> & { container?: "rdb" | "aof"; rowsOf?: { to: TargetName; code: string } }): Promise<Survey>;
   /** `losses` are there when the output was taken to its end. */
   convert(source: RemoteSource, options: ConvertOptions): Promise<Conversion>;
   repair(source: RemoteLastingSource, options?: RepairOptions): Promise<Conversion<RepairPlan> & { readonly report: RepairPlan }>;

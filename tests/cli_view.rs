@@ -178,8 +178,11 @@ fn the_files_of_a_log_are_listed_and_served() {
     let folder = site.join("appendonlydir");
     fs::create_dir(&folder).unwrap();
     let manifest = folder.join("a.aof.manifest");
-    fs::write(&manifest, "file a.aof.1.base.rdb seq 1 type b\nfile a b.aof seq 1 type i\n").unwrap();
-    for (name, bytes) in [("a.aof.1.base.rdb", "0123456789"), ("a b.aof", "abc"), ("other.aof.manifest", "")] {
+    fs::write(&manifest, "file a.aof.1.base.rdb seq 1 type b\nfile \"a b.aof\" seq 1 type i\nfile linked.aof seq 2 type i\n")
+        .unwrap();
+    for (name, bytes) in
+        [("a.aof.1.base.rdb", "0123456789"), ("a b.aof", "abc"), ("other.aof.manifest", ""), ("id_rsa", "secret")]
+    {
         fs::write(folder.join(name), bytes).unwrap();
     }
     std::os::unix::fs::symlink("/etc/hostname", folder.join("linked.aof")).unwrap();
@@ -187,7 +190,7 @@ fn the_files_of_a_log_are_listed_and_served() {
     assert_eq!(view.address, format!("http://{}/?folder=appendonlydir", view.host));
     let list = view.get("/opened-file", "");
     let text =
-        r#"{"files":[{"name":"a b.aof","size":3},{"name":"a.aof.1.base.rdb","size":10},{"name":"a.aof.manifest","size":61}]}"#;
+        r#"{"files":[{"name":"a b.aof","size":3},{"name":"a.aof.1.base.rdb","size":10},{"name":"a.aof.manifest","size":92}]}"#;
     assert_eq!((list.status, list.header("Content-Type")), (200, Some("application/json")));
     assert_eq!(String::from_utf8(list.body).unwrap(), text);
     let part = view.get("/opened-file/a.aof.1.base.rdb", "Range: bytes=2-4\r\n");
@@ -197,6 +200,7 @@ fn the_files_of_a_log_are_listed_and_served() {
         "/opened-file/",
         "/opened-file/linked.aof",
         "/opened-file/other.aof.manifest",
+        "/opened-file/id_rsa",
         "/opened-file/../page/index.html",
         "/opened-file/%2e%2e%2fpage%2findex.html",
     ] {

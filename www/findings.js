@@ -39,15 +39,20 @@ export function mountFindings(root, summaryRoot, actions) {
   let last = null;
   /** What was read for the finding that is shown. */
   let known = { key: "", about: {} };
+  let file = null;
 
   function render(next) {
     last = next;
+    if (file !== next.source) {
+      file = next.source;
+      forget();
+    }
     show(facts, next.view === "findings");
     if (root.hidden) return;
     repair.render(next);
     const found = findings(next);
     const { finding, progress, phase, source, report } = next;
-    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys, Boolean(next.repair), next.repair?.plan?.kept_bytes, next.convert.busy?.kind === "save", next.keeps]);
+    const key = JSON.stringify([found.map(nameOf), finding, phase, progress?.offset, source?.name, report?.damagedKeys, Boolean(next.repair), next.repair?.plan?.kept_bytes, next.repair?.busy?.kind, next.convert.busy?.kind === "save", next.keeps]);
     if (key === shown) return;
     shown = key;
     renderFacts(next);
@@ -63,6 +68,11 @@ export function mountFindings(root, summaryRoot, actions) {
     const one = found[Math.min(finding, found.length - 1)];
     renderExplain(next, one);
     load(next, one);
+  }
+
+  function forget() {
+    known = { key: "", about: {} };
+    shown = "";
   }
 
   function renderFacts(state) {
@@ -155,7 +165,11 @@ export function mountFindings(root, summaryRoot, actions) {
       return;
     }
     const about = one.compression || state.log ? {} : await aboutOf(state, one, start, end);
-    if (!isShown(key)) return;
+    if (!isShown(key)) {
+      // Who comes back to it finds it then.
+      if (known.key === key) forget();
+      return;
+    }
     known.about = about;
     renderExplain(last, one);
     renderBytes(source, one, start, bytes, about.meanings ?? []);

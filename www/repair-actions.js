@@ -32,6 +32,7 @@ export function repairActions(store, client, announce) {
   return {
     /** Chooses whether the key whose record starts there is kept with what of it is readable. What was planned otherwise is no more. */
     keepReadable(start, isKept) {
+      if (store.state.repair?.busy) return;
       const others = store.state.keeps.filter((one) => one !== start);
       store.update({ keeps: isKept ? [...others, start] : others });
       update(null);

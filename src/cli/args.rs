@@ -322,7 +322,7 @@ fn target(name: &str) -> Result<Target, String> {
 #[cfg(not(target_family = "wasm"))]
 #[derive(Debug, Args)]
 pub(super) struct ViewArgs {
-    /// The file that is open in the page; without it, the sample
+    /// The file that is open in the page, or the folder or manifest of a log; without it, the sample
     pub(super) file: Option<PathBuf>,
     /// The folder of the page; a binary that was built with the page needs none
     #[arg(long, value_name = "DIR")]

@@ -194,7 +194,7 @@ impl Findings {
         let Ok(plan) = examine(&file.path) else { return Vec::new() };
         let findings = plan.findings_from(error.code(), error.offset(), file.part.as_ref().is_none_or(|part| part.is_last));
         if !findings.is_empty() {
-            self.keys = self.keys.saturating_add(plan.keys.saturating_sub(self.check.keys()));
+            self.keys = self.keys.saturating_add(plan.keys_behind);
         }
         findings
     }
@@ -244,7 +244,7 @@ impl Findings {
                 // A vector takes every byte.
                 let _ = write!(self.text, "{}: ", Escaped(part));
             }
-            let repair = if finding.is_repairable { "" } else { "; nothing behind it can be read" };
+            let repair = if finding.is_repairable { "" } else { "; reading ended there" };
             // A vector takes every byte.
             let _ = writeln!(self.text, "{finding} [{}]{repair}", finding.code);
         }

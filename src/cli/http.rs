@@ -62,7 +62,7 @@ impl Opened {
             }
             (Self::Log(folder, names), None) => Some(listed(folder, names)),
             (Self::Log(folder, names), Some(name)) if names.iter().any(|known| *known == name) => {
-                Some(on_disk(&folder.join(&*name), range))
+                Some(in_folder(&folder.join(&*name), range))
             }
             _ => None,
         }
@@ -73,6 +73,11 @@ impl Opened {
 fn encoded(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     utf8_percent_encode(&name, PLAIN).to_string()
+}
+
+/// A file of a log, unless it has become something else, such as a link or a pipe.
+fn in_folder(path: &Path, range: Option<&str>) -> io::Result<Answer> {
+    if path.symlink_metadata()?.is_file() { on_disk(path, range) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
 fn on_disk(path: &Path, range: Option<&str>) -> io::Result<Answer> {

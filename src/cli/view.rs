@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::http::{Opened, Site};
 use super::page::Page;
 use super::{Outcome, Result};
+use crate::aof;
 use crate::persistence::open_log;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -58,7 +59,7 @@ fn opened(file: &Path) -> std::result::Result<Opened, Failure> {
         Ok(Some((folder, manifest))) => {
             // `.` has no name of its own.
             let folder = folder.canonicalize().map_err(failed)?;
-            let names = files_beside(&folder, &manifest).map_err(failed)?;
+            let names = files_of(&folder, &manifest).map_err(failed)?;
             Ok(Opened::Log(folder, names))
         }
         Err(error) if file.is_dir() => Err(failed(error)),
@@ -72,19 +73,16 @@ fn opened(file: &Path) -> std::result::Result<Opened, Failure> {
     }
 }
 
-/// Names of the files in the folder of a log, but for manifests of other logs. What is not of this folder, such as behind a link, is
-/// none of them.
-fn files_beside(folder: &Path, manifest: &OsStr) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in folder.read_dir()? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let is_other = name != manifest && name.as_encoded_bytes().ends_with(b".manifest");
-        if entry.file_type()?.is_file() && !is_other {
-            names.extend(name.into_string());
-        }
-    }
+/// Names of the manifest of a log and of the files that it lists, as far as they are files of its folder, not links.
+fn files_of(folder: &Path, manifest: &OsStr) -> io::Result<Vec<String>> {
+    let text = std::fs::read(folder.join(manifest))?;
+    // Of one that cannot be followed the page says why.
+    let listed = aof::Manifest::parse(&text, manifest.as_encoded_bytes()).map(|(manifest, _)| manifest.files).unwrap_or_default();
+    let names = listed.into_iter().filter_map(|file| String::from_utf8(file.name).ok());
+    let mut names: Vec<String> = names.chain(manifest.to_str().map(String::from)).collect();
+    names.retain(|name| folder.join(name).symlink_metadata().is_ok_and(|facts| facts.is_file()));
     names.sort_unstable();
+    names.dedup();
     Ok(names)
 }
 

@@ -32,6 +32,11 @@ impl LostSelect {
         self.matched = Default::default();
     }
 
+    /// A whole one was seen behind that byte.
+    pub(super) fn is_seen(&mut self, offset: u64) {
+        self.found = self.found.or(Some(offset));
+    }
+
     /// Whether there is one that ends up to there.
     pub(super) fn is_before(&self, end: u64) -> bool {
         self.found.is_some_and(|found| found <= end)

@@ -373,6 +373,7 @@ impl Repair {
         }
         self.plan.keys = self.watch.keys;
         self.plan.findings = self.watch.findings;
+        self.plan.keys_behind = self.watch.keys_behind;
         self.plan
     }
 }
@@ -412,6 +413,9 @@ struct Watch {
     /// Names or ranges of the record in hand that follow.
     left: u64,
     keys: u64,
+    /// Those of them that stand behind a record that cannot be read.
+    keys_behind: u64,
+    is_broken: bool,
 }
 
 impl Watch {
@@ -431,6 +435,8 @@ impl Watch {
             whole: 0,
             left: 0,
             keys: 0,
+            keys_behind: 0,
+            is_broken: false,
         }
     }
 
@@ -468,6 +474,7 @@ impl Watch {
 
     /// Notes what breaks a record. A checksum says nothing of a place.
     fn tell(&mut self, error: &Error) {
+        self.is_broken = true;
         if !matches!(error.kind(), ErrorKind::BadChecksum { .. }) {
             self.findings.push(Finding::from_error(error, false));
         }
@@ -499,6 +506,7 @@ impl Watch {
             return Flow::Stop;
         }
         self.keys = self.keys.saturating_add(u64::from(is_key));
+        self.keys_behind = self.keys_behind.saturating_add(u64::from(is_key && self.is_broken));
         self.open_end = Some(span).filter(|_| is_key && !self.is_closed);
         Flow::Continue
     }

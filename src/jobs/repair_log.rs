@@ -24,7 +24,7 @@ const NEW_MARK: &str = "an integrity mark, made anew: it counts the bytes behind
 const TAKEN_FOR_FIRST: &str = "; what follows is taken for database 0, where a log begins";
 const TOO_MUCH: &str = "; too much behind it only looks like commands to be searched";
 
-const WRONG_DIGIT: &str = "; one digit of its length is wrong";
+const WRONG_DIGIT: &str = "; one digit of its length may be wrong";
 
 /// Commands that have to follow one another where something else breaks them off. A value may hold text that looks like a few.
 const BELIEVED: u64 = 4;
@@ -32,6 +32,9 @@ const BELIEVED: u64 = 4;
 /// Bytes that may be read again for each byte that was read, and for a short log: a hostile one is full of false starts.
 const AGAIN: u64 = 8;
 const AGAIN_AT_LEAST: u64 = 1 << 20;
+
+/// Places of damage that are told, each of which takes memory: a hostile log has one every few bytes.
+const PLACES: usize = 1 << 16;
 
 /// Reads a damaged log. It asks for bytes again where it has to look twice.
 pub(super) struct LogRepair {
@@ -64,6 +67,8 @@ enum State {
     Read(Box<Decoder>),
     /// Whole commands are looked for.
     Search(CommandSearch),
+    /// The last record of what a mark covers, which is changed, is looked through for a `SELECT`, up to there.
+    Changed(u64),
     /// The end of the last command is, whose length reaches past that of the file.
     Length(LengthSearch),
     Done,
@@ -79,6 +84,8 @@ struct Run {
     /// Whether it begins where a record does for sure: it need not be believed.
     is_sure: bool,
     is_behind_loss: bool,
+    /// Whether it may stand in a value that the end of the file has torn.
+    is_claimed: bool,
     /// Whether what comes next is in no transaction that began before the run.
     is_outside: bool,
     /// Whether its database is known.
@@ -236,6 +243,18 @@ impl LogRepair {
                     None => self.state = State::Search(search),
                 }
             }
+            State::Changed(end) => {
+                let left = usize::try_from(end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+                let bytes = bytes.get(..left).unwrap_or(bytes);
+                self.select.feed(self.position, bytes);
+                self.position = self.position.saturating_add(bytes.len() as u64);
+                if self.position < end {
+                    self.state = State::Changed(end);
+                } else {
+                    self.begin_run(end);
+                    self.run.is_sure = true;
+                }
+            }
             State::Length(mut search) => {
                 search.feed(bytes);
                 self.position = search.offset();
@@ -284,7 +303,8 @@ impl LogRepair {
             Word::Multi => unit.opens = unit.opens.or(Some(true)),
             Word::End => unit.opens = unit.opens.or(Some(false)),
             Word::Select => {
-                unit.begins_with_select |= unit.commands == 0;
+                // Behind a `MULTI` nothing has been done yet.
+                unit.begins_with_select |= unit.commands == u64::from(unit.opens == Some(true));
                 unit.select = Some(decoder.db());
             }
             Word::Mark(mark) => {
@@ -315,7 +335,13 @@ impl LogRepair {
             return self.end_lost_transaction(end);
         }
         run.is_outside |= opens.is_some();
-        run.has_database |= begins_with_select;
+        match select {
+            // A server stays where it is, or where a `SELECT` that was damaged would have led.
+            Some(None) if run.is_behind_loss => (run.has_database, run.is_elsewhere) = (false, true),
+            // One in the middle may be left out with what stands in front of it.
+            Some(Some(_)) => run.has_database |= begins_with_select,
+            _ => {}
+        }
         if run.is_elsewhere && !run.has_database {
             return self.push(Piece::dropped(end, OTHER_DATABASE.into()));
         }
@@ -385,7 +411,7 @@ impl LogRepair {
         let record = decoder.offset();
         self.position = error.offset().max(record);
         // A command that was found in a value breaks off at the CR LF behind the value.
-        let is_believed = self.run.is_sure && self.run.commands > 0 || self.run.commands >= BELIEVED && !is_line_end(fault);
+        let is_believed = self.run.is_sure && self.run.commands > 0 || self.has_led_on() && !is_line_end(fault);
         if self.run.is_behind_loss && !is_believed {
             return self.reject(record);
         }
@@ -394,12 +420,15 @@ impl LogRepair {
         self.lose(Lost { error, more: "", open, is_torn: false });
         self.broken = Some(record);
         match changed {
-            Some(end) => {
-                self.begin_run(end);
-                self.run.is_sure = true;
-            }
+            Some(end) if self.turn_to(record) => self.state = State::Changed(end),
+            Some(_) => {}
             None => self.search_from(record),
         }
+    }
+
+    /// Whether so many commands were read that the run may be believed, those of a transaction in hand included.
+    fn has_led_on(&self) -> bool {
+        self.run.commands.saturating_add(self.unit.commands) >= BELIEVED
     }
 
     /// The run in hand is believed, and broken off.
@@ -412,14 +441,19 @@ impl LogRepair {
                 None => self.pieces.iter_mut().skip(self.run.pieces).for_each(Piece::may_be_half),
             }
         }
-        self.run.has_transactions |= unit.opens.is_some();
-        if let Some(select) = unit.select {
-            self.run.databases.add(select.map_or(Databases::Several, Databases::One));
-        }
+        self.note(&unit);
         self.settle();
         self.select = LostSelect::default();
         self.damage.push(LogDamage { error: lost.error.clone(), is_torn: lost.is_torn, goes_on_at: None });
         self.lost = Some(lost);
+    }
+
+    /// What of a unit that is not read to its end was seen counts for its run.
+    fn note(&mut self, unit: &Unit) {
+        self.run.has_transactions |= unit.opens.is_some();
+        if let Some(select) = unit.select {
+            self.run.databases.add(select.map_or(Databases::Several, Databases::One));
+        }
     }
 
     /// What was seen in the run in hand counts.
@@ -436,11 +470,16 @@ impl LogRepair {
         }
     }
 
-    /// What was found is no command, or is in a value.
+    /// What was found is no command, or is in a value, or may be neither: then its databases and transactions are the log's.
     fn reject(&mut self, record: u64) {
         self.tell_where(None);
         self.pieces.truncate(self.run.pieces);
-        self.unit = Unit::default();
+        let unit = core::mem::take(&mut self.unit);
+        self.note(&unit);
+        self.settle();
+        if self.run.databases != Databases::None {
+            self.select.is_seen(self.run.start);
+        }
         self.broken = None;
         self.select.jump();
         if self.lost.as_ref().is_some_and(|lost| lost.is_torn) {
@@ -474,8 +513,8 @@ impl LogRepair {
         self.reached = self.reached.max(self.position);
         self.again = self.again.saturating_add(self.position.saturating_sub(position));
         self.position = position;
-        let is_little =
-            self.again <= self.reached.saturating_sub(self.start).saturating_mul(AGAIN).saturating_add(AGAIN_AT_LEAST);
+        let is_little = self.damage.len() < PLACES
+            && self.again <= self.reached.saturating_sub(self.start).saturating_mul(AGAIN).saturating_add(AGAIN_AT_LEAST);
         if let Some(lost) = self.lost.as_mut().filter(|_| !is_little) {
             lost.more = TOO_MUCH;
         }
@@ -501,10 +540,11 @@ impl LogRepair {
             State::Search(search) => {
                 if let Some(found) = search.found() {
                     self.go_on_at(found);
+                    self.run.is_claimed = !search.is_over();
                 }
             }
             State::Length(search) => self.try_ends(search.into_ends()),
-            State::Done => {}
+            State::Changed(_) | State::Done => {}
         }
         self.wanted().is_some()
     }
@@ -512,10 +552,18 @@ impl LogRepair {
     fn end_file(&mut self, decoder: Decoder) {
         let record = decoder.offset();
         let open = open_in_front(&decoder);
-        let Err(error) = decoder.finish() else { return self.settle() };
-        if self.run.is_behind_loss && self.run.commands == 0 {
+        let ended = decoder.finish();
+        // The text of a value may hold commands, and may be torn right behind one.
+        let is_guess = self.run.is_claimed || self.lost.as_ref().is_some_and(|lost| lost.is_torn);
+        let is_in_doubt = self.run.is_behind_loss && !self.run.is_sure && !self.has_led_on();
+        let is_rejected = match &ended {
+            Ok(_) => is_in_doubt && is_guess,
+            Err(_) => is_in_doubt || self.run.is_behind_loss && is_guess,
+        };
+        if is_rejected {
             return self.reject(record);
         }
+        let Err(error) = ended else { return self.settle() };
         self.lose(Lost { error, more: "", open, is_torn: true });
         let end = self.position;
         if record < end && self.turn_to(record) {

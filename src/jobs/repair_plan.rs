@@ -72,6 +72,8 @@ pub struct RepairPlan {
     pub commands: u64,
     /// Whether the end of the snapshot cannot be read, so that one is added.
     pub adds_end: bool,
+    /// Whole keys behind the first record that cannot be read.
+    pub keys_behind: u64,
     /// What is wrong with a snapshot, in its order, but for a checksum that does not match.
     pub findings: Vec<Finding>,
     /// Each damage to a log, in its order.
@@ -102,6 +104,7 @@ impl RepairPlan {
             commands: 0,
             adds_end: false,
             snapshot: None,
+            keys_behind: 0,
             findings: Vec::new(),
             log_damage: Vec::new(),
             inserted: Vec::new(),
