@@ -276,7 +276,7 @@ function noteOf({ phase, report, log }, found) {
   }
   if (found.some((one) => one.lost)) return "A server stops at the first error and loads nothing. Here reading went on where keys are sure again; every key in the list that has no finding is whole, but for the last in front of lost bytes, which may be damaged, too.";
   if (found.some((one) => one.row !== undefined)) return "A server stops at the first error and loads nothing. Here reading went on with the next key; every key in the list that has no finding is whole.";
-  return log ? "Every command of the log was read." : "Every key of the file was read.";
+  return log ? "Every whole command of the log was read." : "Every key of the file was read.";
 }
 
 function noFindings({ phase, report, log }) {
