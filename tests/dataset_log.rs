@@ -502,13 +502,14 @@ mod servers {
             let folder = TempDir::new();
             let server = start_on_log(&target, &program, &folder, &log);
             let mut client = server.client();
-            // The first look may come before the key is gone: seen once, of a Redis 6.2 on a machine under load.
-            let soon = std::time::Instant::now() + std::time::Duration::from_secs(10);
-            while client.ask(&["GET", "gone"]) != Reply::Nil && std::time::Instant::now() < soon {
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
             assert_eq!(client.ask(&["GET", "gone"]), Reply::Nil, "{name}");
-            assert_eq!(client.ask(&["GET", "long gone"]), Reply::Nil, "{name}");
+            // With an expiry below 0 Redis 6.2 to 8.6 serve a key until their cycle of expiry removes it: with
+            // `DEBUG SET-ACTIVE-EXPIRE 0` in front of such a log they do so for good. Valkey 9.1 does not.
+            let soon = Instant::now() + Duration::from_secs(10);
+            while client.ask(&["GET", "long gone"]) != Reply::Nil {
+                assert!(Instant::now() < soon && !name.starts_with("valkey"), "{name}");
+                std::thread::sleep(Duration::from_millis(20));
+            }
             assert_eq!(client.ask(&["GET", "here"]), Reply::Bytes(b"v".to_vec()), "{name}");
             if target.is_since(12) {
                 assert_eq!(client.ask(&["HGET", "hash", "gone"]), Reply::Nil, "{name}");

@@ -1,4 +1,4 @@
-//! Repair of a log goes on behind damage: nothing is made up, no transaction is halved, nothing moves to another database.
+//! Repair of a log goes on behind damage: nothing is made up, and what may be half of a transaction or of another database goes.
 
 #![cfg(feature = "cli")]
 
@@ -6,43 +6,16 @@ mod common;
 mod rewriting;
 
 use aikv::aof::{Decoder, Event, write_command, write_marked};
-use aikv::jobs::{Mend, Repair, RepairPlan};
-use aikv::wire::Limits;
+use aikv::jobs::{KeepReadable, RepairPlan};
 use common::{Reply, Server, TempDir, data};
-use rewriting::aikv_ends;
+use rewriting::{Random, aikv_ends, damaged, repair_counting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
 /// What becomes of a file, the new one, and how many bytes were read for it.
 fn repair_in(file: &[u8], chunk: usize) -> (RepairPlan, Vec<u8>, usize) {
-    let (is_log, limits) = (file.first().is_none_or(|byte| *byte != b'R' && *byte != b'V'), Limits::default());
-    let mut repair = if is_log { Repair::of_log([1, 2], limits) } else { Repair::of_snapshot([1, 2], limits) };
-    let mut read = 0;
-    while let Some(rest) = repair.wanted().map(|offset| &file[offset as usize..]) {
-        if !rest.is_empty() {
-            let piece = &rest[..rest.len().min(chunk)];
-            read += piece.len();
-            repair.feed(piece);
-        } else if !repair.looks_again() {
-            break;
-        }
-    }
-    let plan = repair.finish(file.len() as u64);
-    let mut end = 0;
-    for range in &plan.ranges {
-        assert_eq!(range.span.start, end, "{plan:?}");
-        assert!(range.span.end > end, "{plan:?}");
-        end = range.span.end;
-    }
-    assert_eq!(end, file.len() as u64, "kept and dropped are the file: {plan:?}");
-    let mut out = Vec::new();
-    let mut mend: Mend = plan.mend();
-    for (number, piece) in file.chunks(chunk).enumerate() {
-        mend.copy((number * chunk) as u64, piece, &mut out).unwrap();
-    }
-    mend.finish(&mut out).unwrap();
-    (plan, out, read)
+    repair_counting(file, chunk, KeepReadable::None)
 }
 
 /// As [`repair_in`]; the new file has to be whole, and is what is repaired of it.
@@ -116,31 +89,6 @@ const HOLE: &[u8] = &[0xff; 40];
 /// A log with a hole between two parts.
 fn holed(before: &[&str], behind: &[&str]) -> Vec<u8> {
     [&log_of(before)[..], HOLE, &log_of(behind)].concat()
-}
-
-/// Numbers that look random and are the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 33) as usize % end.max(1)
-    }
-}
-
-/// Bytes `[start, end)` of the file, otherwise.
-fn damaged(file: &[u8], start: usize, end: usize, how: usize, random: &mut Random) -> Vec<u8> {
-    let mut broken = file[..start].to_vec();
-    match how {
-        0 => broken.resize(end, 0),
-        1 => broken.extend((start..end).map(|_| random.below(256) as u8)),
-        2 => broken.resize(end, 0xff),
-        _ => {}
-    }
-    broken.extend_from_slice(&file[end..]);
-    broken
 }
 
 /// The logs of all servers, and those of several files one by one.

@@ -7,37 +7,12 @@ mod rewriting;
 
 use aikv::jobs::{KeepReadable, RepairPlan};
 use common::{Reply, Server, TempDir, data};
-use rewriting::{Record, records, snapshots};
+use rewriting::{Random, Record, damaged, records, snapshots};
 use std::collections::BTreeSet;
 use std::fs;
 
 fn repair(file: &[u8]) -> (RepairPlan, Vec<u8>) {
     rewriting::repair(file, 1 << 16, KeepReadable::None)
-}
-
-/// Numbers that look random and are the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 33) as usize % end.max(1)
-    }
-}
-
-/// Bytes `[start, end)` of the file, otherwise.
-fn damaged(file: &[u8], start: usize, end: usize, how: usize, random: &mut Random) -> Vec<u8> {
-    let mut broken = file[..start].to_vec();
-    match how {
-        0 => broken.resize(end, 0),
-        1 => broken.extend((start..end).map(|_| random.below(256) as u8)),
-        2 => broken.resize(end, 0xff),
-        _ => {}
-    }
-    broken.extend_from_slice(&file[end..]);
-    broken
 }
 
 #[test]

@@ -73,13 +73,22 @@ pub(crate) fn records(file: &[u8]) -> Vec<Record> {
 
 /// What becomes of a file that is read in chunks of this size, and the new one.
 pub(crate) fn repair(file: &[u8], chunk: usize, keeps: KeepReadable) -> (RepairPlan, Vec<u8>) {
+    let (plan, out, _) = repair_counting(file, chunk, keeps);
+    (plan, out)
+}
+
+/// As [`repair`], with the bytes that were read for it. What begins like no snapshot is a log, also one that is damaged there.
+pub(crate) fn repair_counting(file: &[u8], chunk: usize, keeps: KeepReadable) -> (RepairPlan, Vec<u8>, usize) {
     let limits = Limits::default();
-    let is_log = matches!(file.first(), Some(b'*' | b'#'));
+    let is_log = !matches!(file.first(), Some(b'R' | b'V'));
+    let mut read = 0;
     let mut repair =
         if is_log { Repair::of_log([1, 2], limits) } else { Repair::of_snapshot([1, 2], limits) }.keeping_readable(keeps);
     while let Some(rest) = repair.wanted().map(|offset| &file[offset as usize..]) {
         if !rest.is_empty() {
-            repair.feed(&rest[..rest.len().min(chunk)]);
+            let piece = &rest[..rest.len().min(chunk)];
+            read += piece.len();
+            repair.feed(piece);
         } else if !repair.looks_again() {
             break;
         }
@@ -100,7 +109,7 @@ pub(crate) fn repair(file: &[u8], chunk: usize, keeps: KeepReadable) -> (RepairP
     if !plan.is_empty() {
         mend.finish(&mut out).unwrap();
     }
-    (plan, out)
+    (plan, out, read)
 }
 
 /// What `check` calls errors.
@@ -112,4 +121,29 @@ pub(crate) fn errors(file: &[u8]) -> Vec<Finding> {
         check.end(Err(error));
     }
     check.take_findings().into_iter().filter(|finding| finding.severity == Severity::Error).collect()
+}
+
+/// Numbers that look random and are the same each time.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % end.max(1)
+    }
+}
+
+/// Bytes `[start, end)` of the file, otherwise.
+pub(crate) fn damaged(file: &[u8], start: usize, end: usize, how: usize, random: &mut Random) -> Vec<u8> {
+    let mut broken = file[..start].to_vec();
+    match how {
+        0 => broken.resize(end, 0),
+        1 => broken.extend((start..end).map(|_| random.below(256) as u8)),
+        2 => broken.resize(end, 0xff),
+        _ => {}
+    }
+    broken.extend_from_slice(&file[end..]);
+    broken
 }
